@@ -1,0 +1,50 @@
+# Two commands: `make demo` shows the whole product on this machine, `make test` runs every check CI runs.
+PYTHON ?= python3
+BIN := .venv/bin
+ONCE ?=
+
+.PHONY: demo dev test lint types architecture tests bench lock clean
+
+demo: .venv/runtime
+	$(BIN)/intune-pipeline demo $(if $(ONCE),--once)
+
+dev: .venv/runtime
+	$(BIN)/intune-pipeline dev
+
+test: lint types architecture tests
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev
+	$(BIN)/mypy
+
+architecture: .venv/dev
+	$(BIN)/lint-imports
+
+tests: .venv/dev
+	$(BIN)/pytest
+
+bench: .venv/dev
+	$(BIN)/python -m bench
+
+# The lock files carry hashes, so that every machine installs the same bytes.
+lock: .venv/dev
+	$(BIN)/uv pip compile pyproject.toml --extra celery --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra celery --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements.lock -o requirements-dev.lock
+
+.venv/runtime: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev: requirements-dev.lock .venv/runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+clean:
+	rm -rf .venv .local build *.egg-info

@@ -1,0 +1,299 @@
+"""What kind of device a record is, and which rule said so.
+
+Belongs here: the platform rules, the order in which the catalogue's rules are tried, and the account's own rules.
+Does not belong here: what a maker's models are called. That is data: one file per maker in ``catalog/``, which a
+person who has never seen this module can read and extend (see ``docs/teach-a-model.md``).
+
+Intune has no device type, so an answer is derived from operating system, manufacturer and model:
+
+1. the account's own rules, in their order;
+2. the platform: iOS, iPadOS and Android are ``mobile``; what is neither Windows nor macOS is ``unknown``;
+3. the catalogue, stage by stage (`STAGES`), so that a placeholder or a virtual machine is recognised before a family
+   name is, and a desktop before a laptop: a desktop taken for a laptop is the worst mistake this module can make;
+4. ``unknown``, which is an answer too: it is counted and shown, so that an operator sees what to teach next.
+
+Patterns are RE2's: every match takes time linear in the text, so no pattern, not even an account's, can be slow.
+"""
+
+import csv
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any, Final
+
+import re2
+
+DEVICE_TYPES: Final = ("laptop", "tablet", "mobile", "desktop", "unknown")
+"""Every answer there is."""
+
+STAGES: Final[Mapping[str, str | None]] = {
+    "placeholder": "unknown",
+    "not_a_pc": "unknown",
+    "machine_type": None,
+    "tablet": "tablet",
+    "desktop": "desktop",
+    "laptop": "laptop",
+    "generic": None,
+    "otherwise": None,
+}
+"""The catalogue's stages in the order they are tried, each with the type of its rules; None: every rule says its own."""
+
+TEXT_LENGTH: Final = 256
+"""Characters of an operating system, manufacturer or model that are looked at; no real name is longer."""
+
+REMEMBERED_ANSWERS: Final = 16_384
+"""Distinct answers kept: fleets repeat their models, and a bound keeps memory flat."""
+
+PATTERN_LENGTH: Final = 500
+"""Characters an account's pattern may have."""
+
+_ACCOUNT_MEMORY: Final = 1 << 20
+_CATALOGUE_MEMORY: Final = 128 << 20
+_CATALOGUE: Final = "intune_pipeline.domain.catalog"
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be used; the message is a sentence for the person who wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a device is, and why.
+
+    Attributes:
+        device_type: One of `DEVICE_TYPES`.
+        rule: What decided: ``<catalogue file>:<rule>``, ``platform:<rule>``, ``account:<id>`` or ``none``.
+        reason: The rule's reason, a phrase for people.
+    """
+
+    device_type: str
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRule:
+    """One override of an account; the account's rules are tried first, in their order.
+
+    Attributes:
+        id: Identifies the rule within its account.
+        maker_pattern: RE2 pattern searched for in the manufacturer, case ignored; empty matches every manufacturer.
+        model_pattern: The same for the model.
+        device_type: One of `DEVICE_TYPES`.
+        note: Why the account wants it, shown with every answer.
+    """
+
+    id: str
+    maker_pattern: str
+    model_pattern: str
+    device_type: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the catalogue.
+
+    Attributes:
+        stage: One of `STAGES`.
+        answer: What the rule answers when it is the first to match.
+        pattern: RE2 pattern searched for in the tidied model.
+        example: A model that this very rule decides.
+        manufacturer: The manufacturer the example comes with.
+    """
+
+    stage: str
+    answer: Classification
+    pattern: str
+    example: str
+    manufacturer: str
+
+
+class Catalogue:
+    """The rules of one catalogue file, compiled into a single automaton, and its table of machine types if it has one."""
+
+    def __init__(
+        self, name: str, manufacturers: str, rules: Sequence[Rule], machine_types: Mapping[str, Classification]
+    ) -> None:
+        self.name = name
+        self.rules = rules
+        self.machine_types = machine_types
+        self.for_every_maker = not manufacturers
+        self._manufacturers = re2.compile(manufacturers, _options(_CATALOGUE_MEMORY))
+        self._ranks = [_RANKS[rule.stage] for rule in rules]
+        self._patterns = re2.Set.SearchSet(_options(_CATALOGUE_MEMORY))
+        for rule in rules:
+            self._patterns.Add(rule.pattern)
+        self._patterns.Compile()
+
+    def speaks_for(self, manufacturer: str) -> bool:
+        """Whether this file describes the manufacturer's models."""
+        return bool(self._manufacturers.search(manufacturer))
+
+    def first_match(self, model: str) -> tuple[int, Classification] | None:
+        """The answer of the first rule that matches, with its stage's rank; None when none does."""
+        found = [(self._ranks[index], index) for index in self._patterns.Match(model) or ()]
+        rank, index = min(found, default=(len(STAGES), -1))
+        if rank > _RANKS["machine_type"] and (answer := self._machine_type(model)):
+            return _RANKS["machine_type"], answer
+        return (rank, self.rules[index].answer) if found else None
+
+    def _machine_type(self, model: str) -> Classification | None:
+        if not self.machine_types or not _MACHINE_TYPE_MODEL.match(model):
+            return None
+        return self.machine_types.get(model) or self.machine_types.get(model[:_MACHINE_TYPE_LENGTH])
+
+
+class Classifier:
+    """Classifies devices by an account's rules and the built-in catalogue.
+
+    Compiled once and safe to share: nothing but the memory of past answers changes.
+
+    Args:
+        account_rules: The account's overrides in the order they are tried.
+
+    Raises:
+        PatternError: A pattern of an account rule cannot be used.
+    """
+
+    def __init__(self, account_rules: Iterable[AccountRule] = ()) -> None:
+        self._account_rules = [
+            (_pattern(rule.maker_pattern), _pattern(rule.model_pattern), _account_answer(rule)) for rule in account_rules
+        ]
+        self._remembered = lru_cache(REMEMBERED_ANSWERS)(self._decide)
+
+    def classify(self, operating_system: str, manufacturer: str, model: str) -> Classification:
+        """Say what a device is; case and surrounding or repeated white space never matter.
+
+        Args:
+            operating_system: Graph: operatingSystem.
+            manufacturer: Graph: manufacturer.
+            model: Graph: model.
+        """
+        return self._remembered(_tidy(operating_system), _tidy(manufacturer), _tidy(model))
+
+    def _decide(self, operating_system: str, manufacturer: str, model: str) -> Classification:
+        for maker_pattern, model_pattern, answer in self._account_rules:
+            if maker_pattern.search(manufacturer) and model_pattern.search(model):
+                return answer
+        for begins_so, answer in _PLATFORMS:
+            if begins_so.match(operating_system):
+                # Underscores stand for spaces in some makers' models ("ESPRIMO_D556"); account patterns see them as shown.
+                return answer or _by_catalogue(manufacturer.replace("_", " "), model.replace("_", " "))
+        return _OTHER_PLATFORM
+
+
+def check_pattern(pattern: str) -> None:
+    """Refuse a pattern that an account rule could not use.
+
+    Raises:
+        PatternError: The pattern is malformed, too large, or uses what RE2 leaves out because it could be slow.
+    """
+    _pattern(pattern)
+
+
+@cache
+def catalogues() -> tuple[Catalogue, ...]:
+    """The built-in catalogue: one `Catalogue` per file, by name, the files for every maker last."""
+    loaded = (_load(entry) for entry in files(_CATALOGUE).iterdir() if entry.name.endswith(".toml"))
+    return tuple(sorted(loaded, key=lambda catalogue: (catalogue.for_every_maker, catalogue.name)))
+
+
+def _load(entry: Traversable) -> Catalogue:
+    name = entry.name.removesuffix(".toml")
+    content = tomllib.loads(entry.read_text(encoding="utf-8"))
+    rules = [
+        Rule(
+            stage=stage,
+            answer=Classification(STAGES[stage] or rule["type"], f"{name}:{rule['id']}", rule["reason"]),
+            pattern=rule["model"],
+            example=rule["example"],
+            manufacturer=rule.get("example_manufacturer", content["example_manufacturer"]),
+        )
+        for stage in STAGES
+        for rule in content.get(stage, ())
+    ]
+    table = content.get("machine_types")
+    return Catalogue(name, "|".join(content["manufacturers"]), rules, _machine_types(name, table) if table else {})
+
+
+def _machine_types(name: str, table: str) -> dict[str, Classification]:
+    with (files(_CATALOGUE) / table).open(encoding="utf-8", newline="") as lines:
+        return {
+            row["machine_type"].lower(): Classification(
+                row["device_type"],
+                f"{name}:machine-type",
+                f"machine type {row['machine_type']} is {row['family'] or 'a ' + row['device_type']}",
+            )
+            for row in csv.DictReader(lines)
+        }
+
+
+@lru_cache(REMEMBERED_ANSWERS)
+def _catalogues_for(manufacturer: str) -> tuple[Catalogue, ...]:
+    return tuple(catalogue for catalogue in catalogues() if catalogue.speaks_for(manufacturer))
+
+
+def _by_catalogue(manufacturer: str, model: str) -> Classification:
+    found = [match for catalogue in _catalogues_for(manufacturer) if (match := catalogue.first_match(model))]
+    # min keeps the first of equals: in one stage the maker's own file decides before the files for every maker.
+    return min(found, key=lambda match: match[0], default=(0, _NO_RULE))[1]
+
+
+def _tidy(text: str) -> str:
+    printable = text.encode(errors="replace").decode()
+    return " ".join(printable.split())[:TEXT_LENGTH].lower().strip()
+
+
+def _options(memory: int) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = memory
+    return options
+
+
+def _pattern(pattern: str) -> Any:
+    if len(pattern) > PATTERN_LENGTH:
+        raise PatternError(f"The pattern has {len(pattern)} characters; {PATTERN_LENGTH} are allowed.")
+    options = _options(_ACCOUNT_MEMORY)
+    options.case_sensitive = False
+    try:
+        return re2.compile(pattern, options)
+    except UnicodeEncodeError as error:
+        raise PatternError("The pattern contains characters that cannot be written down as text.") from error
+    except re2.error as error:
+        cause = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
+        raise PatternError(
+            f"The pattern {pattern!r} cannot be used ({cause}); look-around and back references are not supported."
+        ) from error
+
+
+def _account_answer(rule: AccountRule) -> Classification:
+    return Classification(rule.device_type, f"account:{rule.id}", f"this account's rule: {rule.note}")
+
+
+def _platform(pattern: str, answer: Classification | None) -> tuple[Any, Classification | None]:
+    return re2.compile(pattern, _options(_ACCOUNT_MEMORY)), answer
+
+
+_RANKS: Final = {stage: rank for rank, stage in enumerate(STAGES)}
+_MACHINE_TYPE_LENGTH: Final = 4
+_MACHINE_TYPE_MODEL: Final = re2.compile(r"^[0-9a-z]{4,12}$")
+
+# Graph: operatingSystem is free text that begins with the platform's name: "Windows", "AndroidEnterprise", "Mac OS X".
+_PLATFORMS: Final = (
+    _platform("ios|ipad|iphone", Classification("mobile", "platform:ios", "iPhones and iPads are mobile devices")),
+    _platform("android", Classification("mobile", "platform:android", "Android phones and tablets are mobile devices")),
+    _platform(
+        "windows ?(ce|holographic|mobile|phone|server)",
+        Classification("unknown", "platform:windows-not-a-pc", "Windows for phones, headsets or servers, not for PCs"),
+    ),
+    _platform("windows|mac|os ?x", None),
+)
+_OTHER_PLATFORM: Final = Classification(
+    "unknown", "platform:other", "neither Windows, macOS, iOS, iPadOS nor Android"
+)
+_NO_RULE: Final = Classification("unknown", "none", "no rule knows this manufacturer and model")

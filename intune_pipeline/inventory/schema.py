@@ -1,0 +1,541 @@
+"""The tables of allwhere's database, described once: for queries, for migrations and for the data dictionary.
+
+Belongs here: tables, constraints and their meaning. Does not belong here: queries and migrations' steps.
+Operators import accounts, employees and assets with plain SQL: ids are generated, every column that is not needed has
+a default, and compared forms are generated columns.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from intune_pipeline.domain.devices import SERIAL_SPACES
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+CONNECTION_STATUSES = ("pending", "verifying", "connected", "needs_consent", "error", "disconnected")
+ASSET_STATUSES = (
+    "allocated", "transferred", "in_inventory", "pending_allocation", "processing", "locked", "retired", "disposed", "lost",
+)  # fmt: skip
+TRIGGERS = ("initial", "schedule", "manual", "operator")
+
+_SPACE_ESCAPES = "".join(f"\\u{ord(c):04x}" if c != "-" else "-" for c in SERIAL_SPACES)
+#: SQL of a serial's compared form; the same law as ``domain.devices.serial_key``.
+SERIAL_KEY_SQL = f"""nullif(upper(regexp_replace({{0}}, '[{_SPACE_ESCAPES}]+', '', 'g') collate "C"), '')"""
+
+
+def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} in ({', '.join(repr(value) for value in values)})", name=name)
+
+
+def _now(name: str, comment: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now(), comment=comment)
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("slug", Text, nullable=False, unique=True, comment="name on the command line and Dagster partition key"),
+    Column("name", Text, nullable=False, server_default=""),
+    CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' and length(slug) <= 63", name="slug"),
+    comment="allwhere's customers",
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, unique=True),
+    Column("tenant_id", Text, comment="Entra tenant GUID, lower case; null until the tenant is proven"),
+    Column("status", Text, nullable=False, server_default="pending"),
+    Column("status_cause", Text, comment="cause of microsoft.causes that set the status, null when all is well"),
+    Column("status_message", Text, comment="one sentence: what happened and what to do"),
+    Column("mdm_assignee_updates", Boolean, nullable=False, server_default=text("false")),
+    Column("hold_lookalike_employees", Boolean, nullable=False, server_default=text("false")),
+    Column("assignee_confirmations", Integer, nullable=False, server_default="1",
+           comment="consecutive syncs that must show the same new user before the assignee changes"),
+    Column("enrolment_manager_devices", Integer, nullable=False, server_default="10",
+           comment="a user of more devices than this is an enrolment manager and never becomes an assignee by a change"),
+    Column("absent_lists", Integer, nullable=False, server_default="2",
+           comment="complete lists a device must be missing from before it can count as gone"),
+    Column("absent_hours", Integer, nullable=False, server_default="20", comment="hours between those lists at least"),
+    Column("lifecycle_max_share", Double, nullable=False, server_default="0.1",
+           comment="share of the synced devices that may end in one run before all are held"),
+    Column("lifecycle_max_devices", Integer, nullable=False, server_default="50",
+           comment="number of devices that may end in one run before all are held"),
+    Column("connected_at", DateTime(timezone=True)),
+    Column("disconnected_at", DateTime(timezone=True)),
+    _now("created_at", "when the row came"),
+    _one_of("status", CONNECTION_STATUSES, "status"),
+    CheckConstraint("tenant_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'", name="tenant_id"),
+    CheckConstraint("status not in ('connected', 'needs_consent') or tenant_id is not null", name="connected_tenant"),
+    CheckConstraint(
+        "assignee_confirmations >= 1 and enrolment_manager_devices >= 1 and absent_lists >= 1 and absent_hours >= 0 "
+        "and lifecycle_max_share between 0 and 1 and lifecycle_max_devices >= 0",
+        name="settings",
+    ),
+    comment="an account's link to its Microsoft Intune tenant, with the settings of its sync",
+)  # fmt: skip
+Index(
+    "connections_tenant_id_key",
+    connections.c.tenant_id,
+    unique=True,
+    postgresql_where=connections.c.status != "disconnected",
+)
+
+employees = Table(
+    "employees",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("first_name", Text, nullable=False),
+    Column("last_name", Text, nullable=False),
+    Column("sync_run_id", BigInteger, comment="the sync run that created the employee, null for people's own entries"),
+    _now("created_at", "when the row came"),
+    UniqueConstraint("id", "account_id"),
+    Index(None, "account_id"),
+    comment="people who can hold an asset",
+)
+
+employee_emails = Table(
+    "employee_emails",
+    metadata,
+    Column("employee_id", BigInteger, nullable=False),
+    Column("account_id", BigInteger, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="work"),
+    Column("email_key", Text, Computed("lower(btrim(email))", persisted=True), primary_key=True),
+    ForeignKeyConstraint(["employee_id", "account_id"], ["employees.id", "employees.account_id"], ondelete="CASCADE"),
+    _one_of("kind", ("work", "personal"), "kind"),
+    Index(None, "employee_id"),
+    comment="e-mail addresses of employees; each once per account, compared without case",
+)
+
+sync_runs = Table(
+    "sync_runs",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("connection_id", ForeignKey("connections.id"), nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default="running"),
+    Column("phase", Text, nullable=False, server_default="starting", comment="listing, details, reconciling, done"),
+    _now("started_at", "when the run began"),
+    _now("progress_at", "when the row last changed"),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("dagster_run_id", Text, unique=True),
+    Column("list_complete", Boolean, nullable=False, server_default=text("false"),
+           comment="a capped or failed list proves no absence"),
+    Column("devices_listed", Integer, nullable=False, server_default="0"),
+    Column("devices_synced", Integer, nullable=False, server_default="0"),
+    Column("devices_skipped", Integer, nullable=False, server_default="0"),
+    Column("devices_failed", Integer, nullable=False, server_default="0"),
+    Column("skipped_by_reason", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("devices_read", Integer, nullable=False, server_default="0", comment="progress: read from Graph so far"),
+    Column("devices_classified", Integer, nullable=False, server_default="0", comment="progress"),
+    Column("devices_reconciled", Integer, nullable=False, server_default="0", comment="progress"),
+    Column("assets_created", Integer, nullable=False, server_default="0"),
+    Column("assets_updated", Integer, nullable=False, server_default="0"),
+    Column("assets_unchanged", Integer, nullable=False, server_default="0"),
+    Column("employees_created", Integer, nullable=False, server_default="0"),
+    Column("assignees_changed", Integer, nullable=False, server_default="0"),
+    Column("lifecycle_transitions", Integer, nullable=False, server_default="0"),
+    Column("lifecycle_held", Integer, nullable=False, server_default="0"),
+    Column("lookalikes_held", Integer, nullable=False, server_default="0"),
+    Column("requests", Integer, nullable=False, server_default="0", comment="requests to Graph, batch items included"),
+    Column("throttled", Integer, nullable=False, server_default="0", comment="of these answered 429"),
+    Column("cause", Text, comment="cause of microsoft.causes when the run failed"),
+    Column("error", Text, comment="one sentence for people when the run failed"),
+    _one_of("trigger", TRIGGERS, "trigger"),
+    _one_of("status", ("running", "succeeded", "failed"), "status"),
+    CheckConstraint("(status = 'running') = (finished_at is null)", name="finished_at"),
+    CheckConstraint(
+        "status <> 'succeeded' or devices_listed = devices_synced + devices_skipped + devices_failed", name="counts"
+    ),
+    Index(None, "connection_id", "started_at"),
+    comment="every sync of a connection, its counts and its end",
+)  # fmt: skip
+
+assets = Table(
+    "assets",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("serial_number", Text, nullable=False, comment="as Intune or a person wrote it"),
+    Column("serial_key", Text, Computed(SERIAL_KEY_SQL.format("serial_number"), persisted=True), nullable=False,
+           comment="compared form: no spaces, upper case"),
+    Column("asset_type", Text, comment="laptop, tablet, mobile …; set at creation, then allwhere's"),
+    Column("name", Text),
+    Column("status", Text, nullable=False, server_default="in_inventory"),
+    Column("condition", Text),
+    Column("location", Text),
+    Column("notes", Text),
+    Column("assignee_id", BigInteger),
+    Column("color", Text),
+    Column("display_size", Text, comment="inches"),
+    Column("imei", Text),
+    Column("make", Text),
+    Column("model", Text),
+    Column("memory_gb", Integer),
+    Column("storage_gb", Integer),
+    Column("storage_type", Text),
+    Column("operating_system", Text),
+    Column("os_version", Text),
+    Column("release_date", Text, comment="a year, or a date, as far as it is known"),
+    Column("intune_device_id", Text),
+    Column("azure_ad_device_id", Text),
+    Column("activation_lock_bypass_code", Text, comment="ciphertext (Fernet), never plaintext"),
+    Column("sync_run_id", BigInteger, comment="the sync run that created the asset, null for people's own entries"),
+    _now("created_at", "when the row came"),
+    _now("updated_at", "when a field last changed; a sync that changes nothing leaves it"),
+    ForeignKeyConstraint(["assignee_id", "account_id"], ["employees.id", "employees.account_id"]),
+    UniqueConstraint("account_id", "serial_key"),
+    _one_of("status", ASSET_STATUSES, "status"),
+    CheckConstraint("activation_lock_bypass_code like 'gAAAA%'", name="bypass_code_ciphertext"),
+    Index(None, "assignee_id"),
+    comment="what a customer owns, one row per serial number",
+)  # fmt: skip
+
+asset_changes = Table(
+    "asset_changes",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("asset_id", ForeignKey("assets.id", ondelete="CASCADE"), nullable=False),
+    Column("sync_run_id", ForeignKey("sync_runs.id")),
+    Column("field", Text, nullable=False),
+    Column("old_value", Text, comment="always null for the bypass code"),
+    Column("new_value", Text, comment="always null for the bypass code"),
+    Column("reason", Text, comment="a sentence where the change needs one: assignee changes, lifecycle ends"),
+    _now("changed_at", "when"),
+    Index(None, "asset_id", "changed_at"),
+    comment="every field of an existing asset that a sync changed",
+)
+
+device_outcomes = Table(
+    "device_outcomes",
+    metadata,
+    Column("connection_id", ForeignKey("connections.id"), primary_key=True),
+    Column("intune_device_id", Text, primary_key=True),
+    Column("serial_number", Text),
+    Column("serial_key", Text, Computed(SERIAL_KEY_SQL.format("serial_number"), persisted=True)),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, comment="skip reason, or the sentence of a failure"),
+    Column("device_type", Text),
+    Column("rule", Text, comment="id of the classification rule that decided the type"),
+    Column("rule_reason", Text),
+    Column("manufacturer", Text),
+    Column("model", Text),
+    Column("operating_system", Text),
+    Column("device_name", Text),
+    Column("last_contact_at", DateTime(timezone=True), comment="Intune's lastSyncDateTime"),
+    Column("asset_id", ForeignKey("assets.id", ondelete="SET NULL")),
+    Column("sync_run_id", BigInteger, comment="the run that last saw the device"),
+    Column("first_synced_at", DateTime(timezone=True), comment="null until the device was synced once"),
+    Column("last_synced_at", DateTime(timezone=True)),
+    _now("first_seen_at", "first list that held the device"),
+    _now("last_seen_at", "last list that held the device"),
+    Column("absent_lists", Integer, nullable=False, server_default="0", comment="complete lists in a row without it"),
+    Column("absent_since", DateTime(timezone=True), comment="the first of these lists"),
+    Column("candidate_user", Text, comment="user seen instead of the assignee, waiting for confirmation"),
+    Column("candidate_syncs", Integer, nullable=False, server_default="0", comment="consecutive syncs that showed it"),
+    Column("ended_at", DateTime(timezone=True), comment="when the device was found gone from Intune"),
+    _one_of("outcome", ("synced", "skipped", "failed"), "outcome"),
+    Index(None, "connection_id", "serial_key"),
+    Index(None, "asset_id"),
+    comment="every device ever seen and what became of it; personal devices have no row",
+)
+
+device_details = Table(
+    "device_details",
+    metadata,
+    Column("connection_id", ForeignKey("connections.id"), primary_key=True),
+    Column("intune_device_id", Text, primary_key=True),
+    Column("memory_gb", Integer),
+    Column("bypass_code", Text, comment="ciphertext (Fernet), never plaintext"),
+    Column("refreshed_at", DateTime(timezone=True), comment="last complete answer; null when none came yet"),
+    Column("failure", Text, comment="why the last attempt gave nothing; retried at the next run"),
+    CheckConstraint("bypass_code like 'gAAAA%'", name="bypass_code_ciphertext"),
+    comment="what only a single request per device tells",
+)
+
+sync_requests = Table(
+    "sync_requests",
+    metadata,
+    Column("id", Uuid, primary_key=True, server_default=func.gen_random_uuid(), comment="run key of its Dagster run"),
+    Column("connection_id", ForeignKey("connections.id"), nullable=False),
+    Column("trigger", Text, nullable=False, server_default="manual"),
+    Column("requested_by", Text, nullable=False, server_default=""),
+    _now("requested_at", "when"),
+    Column("status", Text, nullable=False, server_default="pending",
+           comment="pending, started (a run was asked for), succeeded, failed"),
+    Column("sync_run_id", ForeignKey("sync_runs.id"), comment="the run that serves it, its own or one it joined"),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("error", Text),
+    _one_of("trigger", TRIGGERS, "trigger"),
+    _one_of("status", ("pending", "started", "succeeded", "failed"), "status"),
+    Index(None, "connection_id", "requested_at"),
+    comment="asks for a sync: Sync Now, the first sync after connecting, operators",
+)  # fmt: skip
+Index(
+    "sync_requests_open_key",
+    sync_requests.c.connection_id,
+    unique=True,
+    postgresql_where=sync_requests.c.status.in_(["pending", "started"]),
+)
+
+employee_holds = Table(
+    "employee_holds",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("connection_id", ForeignKey("connections.id"), nullable=False),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, Computed("lower(btrim(email))", persisted=True)),
+    Column("first_name", Text, nullable=False),
+    Column("last_name", Text, nullable=False),
+    Column("lookalike_id", ForeignKey("employees.id", ondelete="SET NULL"), comment="the employee of the same name"),
+    Column("decision", Text, nullable=False, server_default="waiting", comment="waiting, created, linked, skipped"),
+    Column("decided_by", Text),
+    Column("decided_at", DateTime(timezone=True)),
+    _now("created_at", "when the sync held the employee back"),
+    UniqueConstraint("connection_id", "email_key"),
+    _one_of("decision", ("waiting", "created", "linked", "skipped"), "decision"),
+    comment="employees a sync would create beside one of the same name without a work e-mail, waiting for a decision",
+)
+
+held_assignments = Table(
+    "held_assignments",
+    metadata,
+    Column("employee_hold_id", ForeignKey("employee_holds.id", ondelete="CASCADE"), primary_key=True),
+    Column("asset_id", ForeignKey("assets.id", ondelete="CASCADE"), primary_key=True),
+    comment="assets that get the held employee as assignee once decided, unless a person assigned someone meanwhile",
+)
+
+lifecycle_holds = Table(
+    "lifecycle_holds",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("connection_id", ForeignKey("connections.id"), nullable=False),
+    Column("sync_run_id", ForeignKey("sync_runs.id")),
+    Column("intune_device_ids", JSONB, nullable=False, comment="the devices that would have ended"),
+    Column("reason", Text, nullable=False, comment="one sentence: what was exceeded"),
+    Column("decision", Text, nullable=False, server_default="waiting", comment="waiting, released, dropped"),
+    Column("decided_by", Text),
+    Column("decided_at", DateTime(timezone=True)),
+    _now("created_at", "when the run held them"),
+    _one_of("decision", ("waiting", "released", "dropped"), "decision"),
+    comment="lifecycle ends held back because there were too many at once",
+)
+Index(
+    "lifecycle_holds_waiting_key",
+    lifecycle_holds.c.connection_id,
+    unique=True,
+    postgresql_where=lifecycle_holds.c.decision == "waiting",
+)
+
+account_rules = Table(
+    "account_rules",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("position", Integer, nullable=False, comment="rules are tried in this order"),
+    Column("maker_pattern", Text, nullable=False, server_default=""),
+    Column("model_pattern", Text, nullable=False),
+    Column("device_type", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("created_by", Text, nullable=False, server_default=""),
+    _now("created_at", "when"),
+    UniqueConstraint("account_id", "position", deferrable=True, initially="DEFERRED"),
+    _one_of("device_type", ("laptop", "tablet", "mobile", "desktop", "unknown"), "device_type"),
+    comment="an account's own classification rules, tried before the catalogue",
+)
+
+unknown_models = Table(
+    "unknown_models",
+    metadata,
+    Column("sync_run_id", ForeignKey("sync_runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("connection_id", ForeignKey("connections.id"), nullable=False),
+    Column("operating_system", Text, primary_key=True),
+    Column("manufacturer", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("devices", Integer, nullable=False),
+    Column("example_serial_number", Text),
+    Index(None, "connection_id"),
+    comment="what a run could not classify, so that an operator sees what to teach next",
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("actor", Text, nullable=False, comment="who: a portal user, or operator:NAME on the command line"),
+    Column("action", Text, nullable=False, comment="connect, disconnect, settings, release, reveal, rule …"),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("reason", Text),
+    Column("details", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    _now("at", "when"),
+    Index(None, "account_id", "at"),
+    comment="connects, changes, releases, reveals",
+)
+
+connect_attempts = Table(
+    "connect_attempts",
+    metadata,
+    Column("state_hash", Text, primary_key=True, comment="SHA-256 of the one-time state"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("session_hash", Text, nullable=False, comment="SHA-256 of the browser session the state is bound to"),
+    Column("requested_by", Text, nullable=False),
+    Column("step", Text, nullable=False, comment="consent, then sign_in"),
+    Column("tenant_id", Text, comment="claimed by the consent redirect; proven only by the sign-in"),
+    Column("secrets", Text, comment="nonce and PKCE verifier of the sign-in, sealed"),
+    Column("choices", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True)),
+    _now("created_at", "when"),
+    _one_of("step", ("consent", "sign_in"), "step"),
+    comment="consents under way; each state works once, for 15 minutes",
+)
+
+# -- frames between Dagster assets, in schema pipeline --------------------------------------------------------------
+
+PIPELINE = "pipeline"
+
+
+def _frame(name: str, comment: str, *columns: Column[object]) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("partition_key", Text, nullable=False, index=True),
+        *columns,
+        schema=PIPELINE,
+        comment=comment,
+        prefixes=["UNLOGGED"],
+    )
+
+
+def _text(name: str, comment: str) -> Column[object]:
+    return Column(name, Text, comment=comment)
+
+
+def _time(name: str, comment: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), comment=comment)
+
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("partition_key", Text, primary_key=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False, comment="Dagster run that wrote the frame"),
+    Column("listing_id", Text, nullable=False, comment="the listing all frames of one run stem from"),
+    Column("listed_at", DateTime(timezone=True), nullable=False),
+    Column("complete", Boolean, nullable=False, comment="false for a capped list, which proves no absence"),
+    Column("devices_listed", Integer, nullable=False),
+    Column("personal", Integer, nullable=False, comment="personal devices, counted and dropped"),
+    _now("written_at", "when the frame was stored"),
+    schema=PIPELINE,
+    comment="what a stored frame stems from",
+)
+
+_DEVICE = (
+    ("intune_device_id", "Intune's id of the device record"),
+    ("ownership", "company, or unknown with everything personal left out"),
+    ("serial_number", "as shown"),
+    ("operating_system", "as shown"),
+    ("os_version", "as shown"),
+    ("manufacturer", "as shown"),
+    ("model", "as shown"),
+    ("imei", "as shown"),
+    ("azure_ad_device_id", "Entra's id of the device"),
+    ("device_name", "as shown"),
+    ("management_agent", "as shown"),
+    ("management_state", "as shown"),
+    ("user_id", "Entra id of the user the list shows"),
+    ("user_email", "emailAddress"),
+    ("user_principal_name", "userPrincipalName"),
+    ("user_display_name", "userDisplayName"),
+)
+
+
+def _device_columns() -> list[Column[object]]:
+    return [
+        *(_text(name, comment) for name, comment in _DEVICE),
+        Column("storage_bytes", BigInteger, comment="totalStorageSpaceInBytes"),
+        _time("enrolled_at", "enrolledDateTime"),
+        _time("last_contact_at", "lastSyncDateTime"),
+    ]
+
+
+raw_intune_devices = _frame(
+    "raw_intune_devices", "devices as listed by Intune, cleaned; personal devices dropped", *_device_columns()
+)
+classified_devices = _frame(
+    "classified_devices",
+    "devices with their type, the rule that decided and whether they are eligible",
+    *_device_columns(),
+    _text("device_type", "laptop, tablet, mobile, desktop, unknown"),
+    _text("rule", "id of the rule that decided the type"),
+    _text("rule_reason", "why, in words"),
+    _text("skip_reason", "null for eligible devices"),
+)
+intune_device_details = _frame(
+    "intune_device_details",
+    "what single requests told of the eligible devices; the bypass code itself lies encrypted in device_details",
+    _text("intune_device_id", "Intune's id of the device record"),
+    Column("memory_gb", Integer, comment="GiB, Windows only"),
+    Column("has_bypass_code", Boolean, comment="whether a bypass code is stored"),
+    _text("freshness", "fetched now, kept, failed or not needed"),
+)
+employees_frame = _frame(
+    "employees",
+    "the users of eligible devices and the employee each stands for",
+    _text("email", "the address that identifies the user"),
+    _text("first_name", "as split from the display name, null when it cannot be split safely"),
+    _text("last_name", "likewise"),
+    Column("devices", Integer, comment="eligible devices of this user"),
+    Column("employee_id", BigInteger, comment="matched employee, null when none"),
+    _text("action", "matched, create, held or none"),
+    Column("lookalike_id", BigInteger, comment="employee of the same name without a work e-mail"),
+)
+allwhere_assets = _frame(
+    "allwhere_assets",
+    "what the sync did for each device",
+    _text("intune_device_id", "Intune's id of the device record"),
+    _text("serial_number", "as shown"),
+    Column("asset_id", BigInteger, comment="the asset, null for skipped devices"),
+    _text("outcome", "synced, skipped or failed"),
+    _text("reason", "skip reason or failure"),
+    _text("action", "create, update, unchanged or held; null for skipped devices"),
+)
+FRAMES = {
+    table.name: table
+    for table in (raw_intune_devices, classified_devices, intune_device_details, employees_frame, allwhere_assets)
+}

@@ -1,0 +1,370 @@
+"""Why Microsoft said no: every error answer of Entra and Graph turned into one of a few causes.
+
+Here: the causes with what each means for the connection and for people, and the two functions that recognise them.
+Not here: retrying (`patience`), asking (`graph`, `tokens`). No cause ever changes an asset.
+
+An answer is recognised by status and code. Only "tenant without Intune" has no code of its own: Graph answers a bare
+``BadRequest`` with one fixed sentence. What is not recognised is `Cause.UNEXPECTED`, never a guess.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum, StrEnum
+from typing import Any, Self
+
+
+class Severity(StrEnum):
+    """How loud to be."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class Audience(StrEnum):
+    """Who can do something about it."""
+
+    CUSTOMER_ADMIN = "customer_admin"
+    OPERATOR = "operator"
+
+
+class Cause(Enum):
+    """One reason for a failure at Microsoft. The value is its stored name.
+
+    Attributes:
+        severity: how loud to be; critical wakes the operator because every tenant is affected.
+        retry: whether asking again soon can help.
+        connection_status: the value ``connections.status`` takes, None when it stays as it is.
+        audience: who can act.
+        sentence: what happened and what to do, for the audience; names no person and no secret.
+    """
+
+    severity: Severity
+    retry: bool
+    connection_status: str | None
+    audience: Audience
+    sentence: str
+
+    def __new__(
+        cls,
+        value: str,
+        severity: Severity,
+        retry: bool,  # noqa: FBT001 - a column of the table below
+        connection_status: str | None,
+        audience: Audience,
+        sentence: str,
+    ) -> Self:
+        """Make one row of the table."""
+        member = object.__new__(cls)
+        member._value_ = value
+        member.severity = severity
+        member.retry = retry
+        member.connection_status = connection_status
+        member.audience = audience
+        member.sentence = sentence
+        return member
+
+    CONSENT_MISSING = (
+        "consent_missing",
+        Severity.ERROR,
+        False,
+        "needs_consent",
+        Audience.CUSTOMER_ADMIN,
+        "Microsoft Entra knows of no consent for allwhere in this tenant: it was never given or was removed. "
+        "A Global Administrator or Privileged Role Administrator connects Intune again.",
+    )
+    APP_DISABLED = (
+        "app_disabled",
+        Severity.ERROR,
+        False,
+        "error",
+        Audience.CUSTOMER_ADMIN,
+        "The allwhere application is disabled in this tenant. An administrator opens Enterprise applications in "
+        'Microsoft Entra, chooses allwhere and sets "Enabled for users to sign in" to Yes.',
+    )
+    PERMISSION_REMOVED = (
+        "permission_removed",
+        Severity.ERROR,
+        False,
+        "needs_consent",
+        Audience.CUSTOMER_ADMIN,
+        "allwhere no longer has the permission DeviceManagementManagedDevices.Read.All in this tenant. "
+        "A Global Administrator or Privileged Role Administrator connects Intune again.",
+    )
+    TENANT_UNKNOWN = (
+        "tenant_unknown",
+        Severity.ERROR,
+        False,
+        "error",
+        Audience.CUSTOMER_ADMIN,
+        "Microsoft Entra knows no tenant with this id: it is mistyped, belongs to another national cloud, or was "
+        "deleted. Compare it with the tenant id on the overview page of Microsoft Entra.",
+    )
+    NO_INTUNE_LICENCE = (
+        "no_intune_licence",
+        Severity.ERROR,
+        False,
+        "error",
+        Audience.CUSTOMER_ADMIN,
+        "This tenant has no Intune: Microsoft answers that the request does not apply to it. "
+        "An administrator checks that an Intune licence is active and mobile device management is set up.",
+    )
+    CONDITIONAL_ACCESS = (
+        "conditional_access",
+        Severity.ERROR,
+        False,
+        "error",
+        Audience.CUSTOMER_ADMIN,
+        "A Conditional Access policy of this tenant blocks allwhere. An administrator looks at the sign-in logs for "
+        "service principals in Microsoft Entra and excludes allwhere from the policy named there.",
+    )
+    OUR_CREDENTIAL = (
+        "our_credential",
+        Severity.CRITICAL,
+        False,
+        None,
+        Audience.OPERATOR,
+        "Microsoft Entra refuses allwhere's own credential, which stops every tenant. The operator replaces the "
+        "secret, certificate or federated token of the application; no customer has to do anything.",
+    )
+    THROTTLED = (
+        "throttled",
+        Severity.WARNING,
+        True,
+        None,
+        Audience.OPERATOR,
+        "Microsoft asked allwhere to slow down for longer than this run may last. The next run tries again; "
+        "if it happens daily, look for other tools that read the same tenant.",
+    )
+    OUTAGE = (
+        "outage",
+        Severity.WARNING,
+        True,
+        None,
+        Audience.OPERATOR,
+        "Microsoft could not be reached or answered with server errors only. The next run tries again; "
+        "if it goes on, look at status.cloud.microsoft and at the network between here and Microsoft.",
+    )
+    LIST_INCOMPLETE = (
+        "list_incomplete",
+        Severity.ERROR,
+        False,
+        None,
+        Audience.OPERATOR,
+        "Microsoft's list of devices was not whole, so nothing was synced from it. The next run tries again; "
+        "if it goes on, report the request id to Microsoft.",
+    )
+    NOT_FOUND = (
+        "not_found",
+        Severity.INFO,
+        False,
+        None,
+        Audience.OPERATOR,
+        "Intune no longer has this record. Nothing is to be done.",
+    )
+    UNEXPECTED = (
+        "unexpected",
+        Severity.ERROR,
+        False,
+        None,
+        Audience.OPERATOR,
+        "Microsoft gave an answer that allwhere does not know. The operator looks it up by its request id.",
+    )
+
+
+class MicrosoftError(Exception):
+    """Microsoft did not give what was asked for.
+
+    ``str()`` is one sentence that is safe to show and to log: it holds no text of Microsoft's answer, which may
+    name people or devices.
+
+    Attributes:
+        cause: what it means.
+        tenant_id: the tenant that was asked about.
+        status: the HTTP status, None when there was no answer.
+        code: Microsoft's own short code, for example ``AADSTS700016`` or ``TooManyRequests``; "" when there is none.
+        request_id: what Microsoft's support asks for; "" when Microsoft sent none.
+        retry_after: seconds Microsoft asks to wait, None when it did not say.
+        sentence: the cause's sentence.
+    """
+
+    def __init__(
+        self,
+        cause: Cause,
+        *,
+        tenant_id: str,
+        status: int | None = None,
+        code: str = "",
+        request_id: str = "",
+        retry_after: float | None = None,
+        note: str = "",
+    ) -> None:
+        self.cause = cause
+        self.tenant_id = tenant_id
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.note = note
+        super().__init__(cause, tenant_id, status, code, request_id)
+
+    @property
+    def sentence(self) -> str:
+        """What happened and what to do, without ids."""
+        return self.cause.sentence
+
+    def __str__(self) -> str:
+        known = {
+            "tenant": self.tenant_id,
+            "status": self.status,
+            "code": self.code,
+            "request id": self.request_id,
+            "": self.note,
+        }
+        return f"{self.sentence} ({', '.join(f'{name} {value}'.strip() for name, value in known.items() if value)})"
+
+
+# Codes of Entra's token endpoint and sign-in pages. Source: Microsoft, "Microsoft Entra authentication and
+# authorization error codes".
+_ENTRA_CODES: Mapping[int, Cause] = {
+    65001: Cause.CONSENT_MISSING,  # no consent for this application
+    700016: Cause.CONSENT_MISSING,  # application not found in the directory
+    7000229: Cause.CONSENT_MISSING,  # no service principal in the tenant
+    7000112: Cause.APP_DISABLED,
+    90002: Cause.TENANT_UNKNOWN,  # tenant not found
+    900023: Cause.TENANT_UNKNOWN,  # neither a valid DNS name nor a valid external domain
+    53000: Cause.CONDITIONAL_ACCESS,  # device not compliant
+    53001: Cause.CONDITIONAL_ACCESS,  # device not domain joined
+    53002: Cause.CONDITIONAL_ACCESS,  # application not approved
+    53003: Cause.CONDITIONAL_ACCESS,  # blocked by policy
+    50076: Cause.CONDITIONAL_ACCESS,  # policy asks for a second factor
+    50079: Cause.CONDITIONAL_ACCESS,  # policy asks to enrol a second factor
+    50012: Cause.OUR_CREDENTIAL,  # client authentication failed
+    50013: Cause.OUR_CREDENTIAL,  # assertion is invalid
+    50027: Cause.OUR_CREDENTIAL,  # assertion is not a valid token
+    70021: Cause.OUR_CREDENTIAL,  # no matching federated identity
+    700021: Cause.OUR_CREDENTIAL,  # assertion was issued for another application
+    700023: Cause.OUR_CREDENTIAL,  # assertion audience
+    700024: Cause.OUR_CREDENTIAL,  # assertion outside its lifetime: the clock, or a stale token file
+    700027: Cause.OUR_CREDENTIAL,  # assertion signed with an unregistered certificate
+    700030: Cause.OUR_CREDENTIAL,  # certificate invalid
+    700211: Cause.OUR_CREDENTIAL,  # no federated identity for the issuer
+    700212: Cause.OUR_CREDENTIAL,  # no federated identity for the audience
+    700213: Cause.OUR_CREDENTIAL,  # no federated identity for the subject
+    1000502: Cause.OUR_CREDENTIAL,  # certificate outside its lifetime
+    5002727: Cause.OUR_CREDENTIAL,  # assertion with a wrong header
+    7000215: Cause.OUR_CREDENTIAL,  # secret invalid
+    7000216: Cause.OUR_CREDENTIAL,  # neither secret nor assertion sent
+    7000218: Cause.OUR_CREDENTIAL,  # the request has to hold a secret or an assertion
+    7000222: Cause.OUR_CREDENTIAL,  # secret expired
+    50196: Cause.THROTTLED,  # request loop
+    90055: Cause.THROTTLED,  # too many requests
+}
+
+# Graph: codes that mean the same under any status. Source: recorded answers.
+_GRAPH_CODES: Mapping[str, Cause] = {
+    "Authorization_IdentityNotFound": Cause.CONSENT_MISSING,  # the application has no service principal here
+}
+_STATUSES: Mapping[int, Cause] = {
+    403: Cause.PERMISSION_REMOVED,
+    404: Cause.NOT_FOUND,
+    429: Cause.THROTTLED,
+    500: Cause.OUTAGE,
+    502: Cause.OUTAGE,
+    503: Cause.OUTAGE,
+    504: Cause.OUTAGE,
+}
+_NO_INTUNE = "request not applicable to target tenant"
+
+_AADSTS = re.compile(r"AADSTS(\d{4,8})\b")
+_ACTIVITY_ID = re.compile(r"Activity ID: ([0-9a-fA-F-]{36})")
+_SAFE_CODE = re.compile(r"[A-Za-z0-9_.]{1,64}")
+
+
+def cause_of_token_answer(status: int | None, body: Any) -> Cause:
+    """Recognise an error answer of Entra.
+
+    Args:
+        status: the HTTP status; None when it is not known, as in a redirect from a sign-in page.
+        body: the decoded JSON object, or anything else when there was none.
+    """
+    for code in entra_codes(body):
+        if code in _ENTRA_CODES:
+            return _ENTRA_CODES[code]
+    if status == 429:  # noqa: PLR2004
+        return Cause.THROTTLED
+    if (status or 0) >= 500 or (isinstance(body, Mapping) and body.get("error") == "temporarily_unavailable"):  # noqa: PLR2004
+        return Cause.OUTAGE
+    return Cause.UNEXPECTED
+
+
+def cause_of_graph_answer(status: int, body: Any) -> Cause:
+    """Recognise an error answer of Graph, alone or inside a batch.
+
+    Args:
+        status: the HTTP status.
+        body: the decoded JSON object, or anything else when there was none.
+    """
+    code, message = graph_code(body), _graph_message(body)
+    if code in _GRAPH_CODES:
+        return _GRAPH_CODES[code]
+    if status == 400 and _NO_INTUNE in message.casefold():  # noqa: PLR2004
+        return Cause.NO_INTUNE_LICENCE
+    return _STATUSES.get(status, Cause.UNEXPECTED)
+
+
+def entra_codes(body: Any) -> Iterator[int]:
+    """The AADSTS numbers of an Entra error, the listed ones first, then the one in its description."""
+    if not isinstance(body, Mapping):
+        return
+    listed = body.get("error_codes")
+    yield from (code for code in (listed if isinstance(listed, list) else []) if isinstance(code, int))
+    if found := _AADSTS.search(str(body.get("error_description") or "")):
+        yield int(found.group(1))
+
+
+def entra_code(body: Any) -> str:
+    """The short code of an Entra error, for example ``AADSTS700016`` or ``invalid_scope``; "" without one."""
+    for code in entra_codes(body):
+        return f"AADSTS{code}"
+    return _safe(body.get("error")) if isinstance(body, Mapping) else ""
+
+
+def entra_request_id(headers: Mapping[str, str], body: Any) -> str:
+    """The trace id Microsoft's support asks for; "" without one."""
+    fields = body if isinstance(body, Mapping) else {}
+    return _safe_id(headers.get("x-ms-request-id") or fields.get("trace_id") or fields.get("correlation_id"))
+
+
+def graph_code(body: Any) -> str:
+    """The code of a Graph error, for example ``TooManyRequests``; "" without one."""
+    return _safe(_graph_error(body).get("code"))
+
+
+def graph_request_id(headers: Mapping[str, str], body: Any) -> str:
+    """The request id of a Graph answer: from the header, the inner error, or Intune's activity id; "" without one."""
+    inner = _graph_error(body).get("innerError")
+    from_inner = inner.get("request-id") if isinstance(inner, Mapping) else None
+    if found := headers.get("request-id") or from_inner:
+        return _safe_id(found)
+    activity = _ACTIVITY_ID.search(_graph_message(body))
+    return activity.group(1) if activity else ""
+
+
+def _graph_error(body: Any) -> Mapping[str, Any]:
+    error = body.get("error") if isinstance(body, Mapping) else None
+    return error if isinstance(error, Mapping) else {}
+
+
+def _graph_message(body: Any) -> str:
+    return str(_graph_error(body).get("message") or "")
+
+
+def _safe(value: Any) -> str:
+    """A code as it is, or "" when it is free text that might name somebody."""
+    return value if isinstance(value, str) and _SAFE_CODE.fullmatch(value) else ""
+
+
+def _safe_id(value: Any) -> str:
+    return "".join(character for character in str(value or "") if character.isalnum() or character in "-._()*")[:64]

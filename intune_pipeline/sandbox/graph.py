@@ -1,0 +1,255 @@
+"""Microsoft Graph v1.0 as far as managed devices go: list, single GET, primary users, ``$batch``.
+
+Tokens come from ``entra``, devices from ``tenants``, shapes from ``managed_devices`` and ``answers``, faults from
+``faults``. ``$filter`` is ignored without a word, as Graph ignores filters Intune does not support.
+"""
+
+import asyncio
+import base64
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import parse_qs, quote, urlsplit
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from intune_pipeline.sandbox import answers, managed_devices, request_log
+from intune_pipeline.sandbox.answers import Answer, RequestIds
+from intune_pipeline.sandbox.faults import Faults
+from intune_pipeline.sandbox.managed_devices import Record
+from intune_pipeline.sandbox.request_log import RequestLog
+from intune_pipeline.sandbox.tenants import DirectoryUser, Position, SandboxTenant
+from intune_pipeline.sandbox.tokens import InvalidTokenError, TokenSigner
+
+ROLE = "DeviceManagementManagedDevices.Read.All"
+"""The one application permission that opens managed devices for reading."""
+
+MAX_BATCH = 20
+MAX_PAGE = 1000
+_VERSION = "/v1.0"
+_DEVICES = re.compile(r"/deviceManagement/managedDevices(?:/(?P<id>[^/]+)(?P<users>/users)?)?/?")
+_USER_PROPERTIES = ("id", "displayName", "userPrincipalName", "mail")
+_JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+_UNAUTHORIZED = {"www-authenticate": 'Bearer realm="", client_id="00000003-0000-0000-c000-000000000000"'}
+
+
+class GraphService:
+    """Answers requests for managed devices of the given tenants."""
+
+    def __init__(
+        self, tenants: Mapping[str, SandboxTenant], faults: Faults, requests: RequestLog, signer: TokenSigner, origin: str
+    ) -> None:
+        self._tenants = tenants
+        self._faults = faults
+        self._requests = requests
+        self._signer = signer
+        self._origin = origin
+        self._pages: dict[str, tuple[object, str, Answer]] = {}
+
+    def app(self) -> Starlette:
+        """The service as an ASGI application."""
+        return Starlette(
+            routes=[
+                Route(f"{_VERSION}/$batch", self._serve(self._batch), methods=["POST"]),
+                Route("/{path:path}", self._serve(self._single), methods=["GET"]),
+            ]
+        )
+
+    def _serve(self, answer: Callable[[SandboxTenant, Request, RequestIds], Awaitable[tuple[Answer, int]]]) -> "_Endpoint":
+        """An endpoint with what is common to every request: faults, token, ids, log."""
+
+        async def respond(request: Request) -> Response:
+            at, ids = time.monotonic(), RequestIds.of(request.headers.get("client-request-id"))
+            tenant = self._tenant(request.headers.get("authorization", ""))
+            if self._faults.slow_seconds:
+                await asyncio.sleep(self._faults.slow_seconds)
+            if self._faults.drops_connection():
+                result, items, response = Answer(0, b""), 1, _Abort()
+            elif isinstance(tenant, str):
+                result, items = answers.graph_error(ids, 401, "InvalidAuthenticationToken", tenant, _UNAUTHORIZED), 1
+                response = _response(result, ids)
+            else:
+                result, items = await answer(tenant, request, ids)
+                response = _response(result, ids)
+            tenant_id = tenant.tenant_id if isinstance(tenant, SandboxTenant) else ""
+            self._requests.add(
+                request_log.Request(at, tenant_id, request.method, request.url.path, result.status, items)
+            )
+            return response
+
+        return respond
+
+    def _tenant(self, authorization: str) -> SandboxTenant | str:
+        """The tenant a bearer token is for, or why the token is refused."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            return "Access token is empty."
+        try:
+            claims = self._signer.verify(token, audience=self._origin)
+        except InvalidTokenError:
+            return "Access token has expired or is not yet valid."
+        return self._tenants.get(str(claims.get("tid"))) or "Invalid tenant."
+
+    async def _single(self, tenant: SandboxTenant, request: Request, ids: RequestIds) -> tuple[Answer, int]:
+        return self._answer(tenant, request.url.path.removeprefix(_VERSION), request.url.query, ids), 1
+
+    async def _batch(self, tenant: SandboxTenant, request: Request, ids: RequestIds) -> tuple[Answer, int]:
+        try:
+            items = orjson.loads(await request.body())["requests"]
+            batch = [(str(item["id"]), str(item["method"]).upper(), urlsplit(item["url"])) for item in items]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return answers.graph_error(ids, 400, "BadRequest", "Invalid batch payload format."), 1
+        if not 0 < len(batch) <= MAX_BATCH or len({name for name, _, _ in batch}) < len(batch):
+            message = f"Number of batch request steps exceeds the maximum value of {MAX_BATCH}, or ids repeat."
+            return answers.graph_error(ids, 400, "BadRequest", message), len(batch)
+        responses = []
+        for name, method, url in batch:
+            item_ids = RequestIds.of(ids.client)
+            if method == "GET":
+                answer = self._answer(tenant, url.path, url.query, item_ids)
+            else:
+                answer = answers.graph_error(item_ids, 405, "BadRequest", "The sandbox reads only.")
+            headers = {"Content-Type": "application/json", **answer.headers}
+            body = orjson.Fragment(answer.encoded())
+            responses.append({"id": name, "status": answer.status, "headers": headers, "body": body})
+        responses.reverse()  # Graph promises no order within a batch.
+        return Answer(200, {"responses": responses}), len(batch)
+
+    def _answer(self, tenant: SandboxTenant, path: str, query: str, ids: RequestIds) -> Answer:
+        """Answer one request, alone or inside a batch."""
+        throttled, retry_after = self._faults.throttles(tenant.tenant_id)
+        if throttled:
+            return answers.too_many_requests(ids, retry_after)
+        failure = self._faults.failure()
+        if failure is not None:
+            return answers.outage(ids, failure)
+        match = _DEVICES.fullmatch(path)
+        if match is None:
+            return answers.graph_error(ids, 400, "BadRequest", f"Resource not found for the segment '{path.strip('/')}'.")
+        refusal = self._refusal(tenant, ids)
+        if refusal is not None:
+            return refusal
+        if match["id"] is None:
+            return self._list(tenant, query, ids)
+        return self._device(tenant, match["id"], query, ids, users=bool(match["users"]))
+
+    def _refusal(self, tenant: SandboxTenant, ids: RequestIds) -> Answer | None:
+        """Why the app gets nothing from this tenant at all, if so."""
+        if not tenant.consented:
+            message = "The identity of the calling application could not be established."
+            return answers.graph_error(ids, 401, "Authorization_IdentityNotFound", message)
+        if not tenant.effective_role:
+            message = (
+                "Application is not authorized to perform this operation. Application must have one of the following "
+                f"scopes: {ROLE}, DeviceManagementManagedDevices.ReadWrite.All"
+            )
+            return answers.intune_error(ids, 403, "Forbidden", "managedDevices", message)
+        if not tenant.intune_licensed:
+            return answers.graph_error(ids, 400, "BadRequest", "Request not applicable to target tenant.")
+        return None
+
+    def _list(self, tenant: SandboxTenant, query: str, ids: RequestIds) -> Answer:
+        listing, end = tenant.listing(), self._faults.truncate_list_at
+        key = f"{tenant.tenant_id} {end} {query}"
+        cached = self._pages.get(key)
+        if cached is None or cached[0] is not listing:
+            answer = self._page(tenant, query, ids)
+            if answer.status != 200:  # noqa: PLR2004
+                return answer
+            cached = self._pages[key] = (listing, key, Answer(200, answer.encoded()))
+        return cached[2]
+
+    def _page(self, tenant: SandboxTenant, query: str, ids: RequestIds) -> Answer:
+        options = _options(query)
+        select, top, after = _select(options), options.get("$top", str(MAX_PAGE)), options.get("$skiptoken")
+        if unknown := managed_devices.unknown_property(select or ()):
+            return _unknown_property(ids, unknown)
+        if not top.isdigit():
+            return answers.graph_error(ids, 400, "BadRequest", f"Invalid value '{top}' for $top query option found.")
+        size = min(int(top), MAX_PAGE) or MAX_PAGE
+        try:
+            position = _position(after) if after else None
+        except ValueError:
+            return answers.graph_error(ids, 400, "BadRequest", "Invalid skip token.")
+        views, following = tenant.listing().page(position, size, self._faults.truncate_list_at)
+        body: Record = {
+            "@odata.context": f"{self._origin}{_VERSION}/$metadata#deviceManagement/managedDevices",
+            "@odata.count": len(views),
+        }
+        if following is not None:
+            kept = "&".join(part for part in query.split("&") if part and not part.startswith(("$skiptoken", "%24skiptoken")))
+            token = f"{kept}{'&' if kept else ''}$skiptoken={_skip_token(following)}"
+            body["@odata.nextLink"] = f"{self._origin}{_VERSION}/deviceManagement/managedDevices?{token}"
+        names = None if select is None else ("id", *(name for name in select if name != "id"))
+        body["value"] = views if names is None else [managed_devices.project(view, names) for view in views]
+        return Answer(200, body)
+
+    def _device(self, tenant: SandboxTenant, device_id: str, query: str, ids: RequestIds, *, users: bool) -> Answer:
+        record, select = tenant.devices.get(device_id), _select(_options(query))
+        path = f"managedDevices('{device_id}')"
+        if record is None:
+            return answers.intune_error(ids, 404, "ResourceNotFound", path)
+        if device_id in self._faults.failing_devices:
+            return answers.intune_error(ids, 500, "InternalError", path)
+        context = f"{self._origin}{_VERSION}/$metadata#"
+        if users:
+            user = tenant.primary_user(device_id)
+            shown = [] if user is None else [_user(user, bare=tenant.bare_users)]
+            return Answer(200, {"@odata.context": f"{context}users", "value": shown})
+        if unknown := managed_devices.unknown_property(select or ()):
+            return _unknown_property(ids, unknown)
+        entity = f"{context}deviceManagement/managedDevices/$entity"
+        return Answer(200, {"@odata.context": entity, **managed_devices.single(record, select)})
+
+
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class _Abort(Response):
+    """Cuts the connection instead of answering."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["extensions"]["intune_pipeline.abort"]()
+
+
+def _response(answer: Answer, ids: RequestIds) -> Response:
+    headers = {**ids.headers(), **answer.headers}
+    media_type = _JSON if answer.status == 200 else "application/json"  # noqa: PLR2004
+    return Response(answer.encoded(), answer.status, headers, media_type)
+
+
+def _options(query: str) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(query).items()}
+
+
+def _select(options: dict[str, str]) -> tuple[str, ...] | None:
+    names = options.get("$select")
+    return tuple(name.strip() for name in names.split(",")) if names else None
+
+
+def _unknown_property(ids: RequestIds, name: str) -> Answer:
+    message = (
+        "Parsing OData Select and Expand failed: Could not find a property named "
+        f"'{name}' on type 'microsoft.management.services.api.managedDevice'."
+    )
+    return answers.graph_error(ids, 400, "BadRequest", message)
+
+
+def _skip_token(position: Position) -> str:
+    return quote(base64.urlsafe_b64encode(orjson.dumps(position)).decode())
+
+
+def _position(token: str) -> Position:
+    name, device_id, number = orjson.loads(base64.urlsafe_b64decode(token))
+    return str(name), str(device_id), int(number)
+
+
+def _user(user: DirectoryUser, *, bare: bool) -> Record:
+    if bare:
+        return dict.fromkeys(_USER_PROPERTIES) | {"id": user.id}
+    return dict(zip(_USER_PROPERTIES, (user.id, user.display_name, user.user_principal_name, user.email), strict=True))

@@ -1,0 +1,231 @@
+"""The customers of the sandbox: a tenant's devices, primary users and the switches of its relation to the app.
+
+Answers are not made here: Graph and Entra ask a tenant what is so and word it themselves.
+"""
+
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
+
+from intune_pipeline.sandbox import managed_devices
+from intune_pipeline.sandbox.managed_devices import Record
+
+Position = tuple[str, str, int]
+"""Where a device stands in a list: device name, id, and the how-manieth entry with both (recordings repeat ids)."""
+
+
+@dataclass(frozen=True)
+class DirectoryUser:
+    """A person of a tenant's directory."""
+
+    id: str
+    display_name: str
+    user_principal_name: str
+    email: str = ""
+    global_administrator: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A tenant's devices at one moment in the order of Graph's list, by name and id."""
+
+    version: int
+    positions: Sequence[Position]
+    views: Sequence[Record]
+
+    def page(self, after: Position | None, size: int, end: int | None) -> tuple[Sequence[Record], Position | None]:
+        """Up to ``size`` views behind ``after``, and the position to go on from, or None on the last page.
+
+        Args:
+            after: Position of the last device of the page before.
+            size: Largest number of devices.
+            end: Where the list silently ends, None for its true end.
+        """
+        total = len(self.positions) if end is None else min(end, len(self.positions))
+        start = 0 if after is None else bisect_right(self.positions, after)
+        stop = min(start + size, total)
+        return self.views[start:stop], self.positions[stop - 1] if start < stop < total else None
+
+
+class SandboxTenant:
+    """One tenant: its devices and how it stands to the app. Switches act on the next request.
+
+    Attributes:
+        tenant_id: The directory's GUID; derived from the name unless given.
+        name: Slug of the tenant, also the organisation's name in the sandbox's sign-in.
+        domain: Mail domain of the two directory users.
+        exists: False → Entra knows no such tenant (AADSTS90002).
+        consented: False → no service principal (AADSTS700016).
+        role_granted: False → tokens carry no role and Graph answers 403.
+        intune_licensed: False → Graph answers "Request not applicable to target tenant.".
+        app_disabled: True → AADSTS7000112.
+        conditional_access: True → AADSTS53003.
+        propagation_seconds: How long after an admin's consent the role stays absent.
+        bare_users: True → ``/users`` shows nothing but ids, as it does to apps that may not read the directory.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        devices: Iterable[Record] = (),
+        *,
+        tenant_id: str | None = None,
+        domain: str | None = None,
+        consented: bool = True,
+        intune_licensed: bool = True,
+    ) -> None:
+        self.name = name
+        self.domain = domain or f"{name}.example"
+        self.tenant_id = tenant_id or str(uuid5(NAMESPACE_DNS, self.domain))
+        self.exists = True
+        self.consented = consented
+        self.role_granted = consented
+        self.intune_licensed = intune_licensed
+        self.app_disabled = False
+        self.conditional_access = False
+        self.propagation_seconds = 0.0
+        self.bare_users = False
+        self._role_effective_at = 0.0
+        self._lock = threading.Lock()
+        self._version = 0
+        self._entries: list[Record] = list(devices)
+        self._primary_users: dict[str, DirectoryUser | None] = {}
+        self._listing: Listing | None = None
+        self._by_id: dict[str, Record] | None = None
+
+    def __repr__(self) -> str:
+        return f"SandboxTenant({self.name!r}, {self.tenant_id!r})"
+
+    @property
+    def directory(self) -> tuple[DirectoryUser, DirectoryUser]:
+        """The people who can sign in at the sandbox's Microsoft: a Global Administrator and an ordinary user."""
+        return tuple(  # type: ignore[return-value]
+            DirectoryUser(
+                id=str(uuid5(NAMESPACE_DNS, f"{handle}.{self.domain}")),
+                display_name=display_name,
+                user_principal_name=f"{handle}@{self.domain}",
+                email=f"{handle}@{self.domain}",
+                global_administrator=administrator,
+            )
+            for handle, display_name, administrator in (("admin", "Ada Admin", True), ("user", "Uli User", False))
+        )
+
+    @property
+    def effective_role(self) -> bool:
+        """Whether the app's role is granted and has reached every corner of the cloud."""
+        return self.role_granted and time.monotonic() >= self._role_effective_at
+
+    def consent(self) -> None:
+        """An administrator accepts the app: the service principal is there at once, the role after propagation."""
+        self.consented = self.role_granted = True
+        self.app_disabled = False
+        self._role_effective_at = time.monotonic() + self.propagation_seconds
+
+    @property
+    def devices(self) -> Mapping[str, Record]:
+        """Every record by id, read-only; change them with :meth:`update`. Records without an id are left out."""
+        with self._lock:
+            return MappingProxyType(self._index())
+
+    def details(self, device_id: str) -> Record:
+        """The detail-only properties of one device with their real values."""
+        return managed_devices.project(self.devices[device_id], managed_devices.DETAIL_ONLY)
+
+    def add(self, device: Record) -> None:
+        """Enrol a device."""
+        with self._lock:
+            self._entries.append(dict(device))
+            self._changed()
+
+    def update(self, device_id: str, **fields: Any) -> None:
+        """Change properties of one device.
+
+        Raises:
+            KeyError: No such device.
+        """
+        with self._lock:
+            number = self._number(device_id)
+            self._entries[number] = {**self._entries[number], **fields}
+            self._changed()
+
+    def remove(self, device_id: str) -> None:
+        """Take a device out of Intune.
+
+        Raises:
+            KeyError: No such device.
+        """
+        with self._lock:
+            del self._entries[self._number(device_id)]
+            self._changed()
+
+    def set_primary_user(self, device_id: str, user: DirectoryUser | None, *, listed: bool = True) -> None:
+        """Give a device another primary user.
+
+        Args:
+            device_id: The device.
+            user: Who uses it from now on, None for nobody.
+            listed: False leaves the user in the list as it was, as when the list shows who enrolled.
+        """
+        if listed:
+            self.update(
+                device_id,
+                userId=user.id if user else None,
+                userDisplayName=user.display_name if user else None,
+                userPrincipalName=user.user_principal_name if user else None,
+                emailAddress=user.email if user else None,
+            )
+        self._primary_users[device_id] = user
+
+    def primary_user(self, device_id: str) -> DirectoryUser | None:
+        """Who ``/users`` shows for a device: the one set, else the one of its record.
+
+        Raises:
+            KeyError: No such device.
+        """
+        record = self.devices[device_id]
+        if device_id in self._primary_users:
+            return self._primary_users[device_id]
+        if not record.get("userId"):
+            return None
+        return DirectoryUser(
+            id=record["userId"],
+            display_name=record.get("userDisplayName") or "",
+            user_principal_name=record.get("userPrincipalName") or "",
+            email=record.get("emailAddress") or "",
+        )
+
+    def listing(self) -> Listing:
+        """The devices in list order; the same object until something changes."""
+        with self._lock:
+            if self._listing is None:
+                self._listing = self._sorted()
+            return self._listing
+
+    def _sorted(self) -> Listing:
+        def position(number: int) -> Position:
+            record = self._entries[number]
+            return str(record.get("deviceName") or ""), str(record.get("id") or ""), number
+
+        positions = sorted(position(number) for number in range(len(self._entries)))
+        views = [managed_devices.listed(self._entries[number]) for _, _, number in positions]
+        return Listing(version=self._version, positions=positions, views=views)
+
+    def _index(self) -> dict[str, Record]:
+        if self._by_id is None:
+            self._by_id = {record["id"]: record for record in self._entries if record.get("id")}
+        return self._by_id
+
+    def _number(self, device_id: str) -> int:
+        for number, record in enumerate(self._entries):
+            if record.get("id") == device_id:
+                return number
+        raise KeyError(device_id)
+
+    def _changed(self) -> None:
+        self._version += 1
+        self._listing = self._by_id = None

@@ -1,0 +1,202 @@
+"""Every environment variable of the product: named, typed and checked once.
+
+Belongs here: reading the environment and refusing what is missing or malformed, in one sentence. Does not belong
+here: what a connection decides for itself (table ``connections``), or anything that opens a connection.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from cryptography.fernet import Fernet
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class SettingsError(Exception):
+    """A setting is missing or malformed; the message is one sentence that names it and says what is expected."""
+
+
+def project_directory() -> Path:
+    """Where ``workspace.yaml`` and ``dagster.yaml`` lie: beside the package in a checkout, else the working directory."""
+    beside = Path(__file__).resolve().parent.parent
+    return beside if (beside / "workspace.yaml").is_file() else Path.cwd()
+
+
+def local_directory() -> Path:
+    """``.local``, where the embedded PostgreSQL, Dagster's home and the sandbox keep their files."""
+    return project_directory() / ".local"
+
+
+def _https_origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname:
+        raise ValueError("must be an https:// address")
+    return value.rstrip("/")
+
+
+def _https_or_loopback(value: str) -> str:
+    parts = urlsplit(value)
+    if not parts.hostname or not (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    ):
+        raise ValueError("must be an https:// address (http only on loopback)")
+    return value
+
+
+def _psycopg2_url(value: str) -> str:
+    """SQLAlchemy 2.1 and dagster-postgres disagree on the driver of a bare address, so it is always named."""
+    scheme, separator, rest = value.partition("://")
+    if not separator or scheme not in {"postgresql", "postgres", "postgresql+psycopg2"}:
+        raise ValueError("must be a postgresql+psycopg2:// address")
+    return f"postgresql+psycopg2://{rest}"
+
+
+HttpsUrl = Annotated[str, BeforeValidator(_https_origin)]
+LoopbackUrl = Annotated[str, BeforeValidator(_https_or_loopback)]
+PostgresUrl = Annotated[SecretStr, BeforeValidator(_psycopg2_url)]
+
+
+class _Environment(BaseSettings):
+    """Reads the environment; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def load(cls, **values: Any) -> Self:
+        """Read the environment.
+
+        Raises:
+            SettingsError: naming the first setting that is missing or malformed, never showing a value.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise SettingsError(_sentence(error)) from None
+
+
+class Settings(_Environment):
+    """What the pipeline, the command line and the portal share."""
+
+    allwhere_database_url: PostgresUrl | None = None
+    dagster_postgres_url: PostgresUrl | None = None
+    dagster_home: Path | None = None
+
+    intune_run_deadline_minutes: int = Field(30, ge=1, le=24 * 60)
+    intune_details: Literal["on", "off"] = "on"
+    intune_details_refresh_days: int = Field(7, ge=1)
+    intune_request_give_up_seconds: int = Field(120, ge=1)
+    intune_input_max_age_hours: int = Field(24, ge=1)
+    bypass_code_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+
+    intune_sync_hour: int = Field(5, ge=0, le=23)
+    intune_sync_time_zone: str = "UTC"
+    intune_sync_debounce_minutes: int = Field(30, ge=0)
+    intune_late_after_hours: int = Field(26, ge=1)
+    intune_unknown_share_warning: float = Field(0.10, ge=0, le=1)
+    intune_junk_share_warning: float = Field(0.05, ge=0, le=1)
+    intune_alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+
+    @field_validator("bypass_code_keys", "intune_alert_urls", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("bypass_code_keys")
+    @classmethod
+    def _fernet_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in keys:
+            try:
+                Fernet(key.get_secret_value())
+            except ValueError:
+                raise ValueError(
+                    "must be Fernet keys separated by commas (each 32 bytes, url-safe base64)"
+                ) from None
+        return keys
+
+    @field_validator("intune_sync_time_zone")
+    @classmethod
+    def _time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError):
+            raise ValueError("must be a time zone such as Europe/Berlin") from None
+        return name
+
+    @property
+    def details_on(self) -> bool:
+        """Whether memory and bypass codes are asked for, device by device."""
+        return self.intune_details == "on"
+
+    @cached_property
+    def dagster_directory(self) -> Path:
+        """Dagster's home: ``DAGSTER_HOME``, or ``.local/dagster``."""
+        return self.dagster_home or local_directory() / "dagster"
+
+
+class MicrosoftSettings(_Environment):
+    """The multi-tenant app at Microsoft and where Microsoft is."""
+
+    microsoft_client_id: str
+    microsoft_client_secret: SecretStr | None = None
+    microsoft_client_certificate: Path | None = None
+    microsoft_federated_token_file: Path | None = None
+    microsoft_login_url: HttpsUrl = "https://login.microsoftonline.com"
+    microsoft_graph_url: HttpsUrl = "https://graph.microsoft.com"
+    microsoft_ca_bundle: Path | None = None
+
+    @field_validator("microsoft_ca_bundle", "microsoft_client_certificate", "microsoft_federated_token_file")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is not None and not os.access(path, os.R_OK):
+            raise ValueError("must be a file that can be read")
+        return path
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Self:
+        given = [self.microsoft_client_secret, self.microsoft_client_certificate, self.microsoft_federated_token_file]
+        if sum(value is not None for value in given) != 1:
+            raise ValueError(
+                "exactly one of MICROSOFT_CLIENT_SECRET, MICROSOFT_CLIENT_CERTIFICATE and "
+                "MICROSOFT_FEDERATED_TOKEN_FILE must be set"
+            )
+        return self
+
+
+class PortalSettings(_Environment):
+    """What only the portal needs: its address, its cookie key, the sign-in."""
+
+    portal_url: LoopbackUrl
+    portal_session_secret: SecretStr = Field(min_length=32)
+    auth0_domain: str
+    auth0_client_id: str
+    auth0_client_secret: SecretStr
+    auth0_audience: str
+    auth0_issuer: LoopbackUrl | None = None
+    auth0_ca_bundle: Path | None = None
+    auth0_organization_claim: str = "org_name"
+    auth0_roles_claim: str = "https://allwhere.co/roles"
+
+    @property
+    def issuer(self) -> str:
+        """The OIDC issuer: ``AUTH0_ISSUER``, or ``https://{AUTH0_DOMAIN}/``."""
+        return self.auth0_issuer or f"https://{self.auth0_domain}/"
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first problem as a sentence, with the variable's name and never its value."""
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return f"Settings: {message}."
+    name = str(problem["loc"][0]).upper()
+    if problem["type"] == "missing":
+        return f"{name} is not set; see docs/operations.md for what it must hold."
+    return f"{name} {message[:1].lower()}{message[1:]}." if message.startswith(("must", "Must")) else f"{name}: {message}."
