@@ -15,10 +15,12 @@ from cryptography.fernet import Fernet
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from intune_pipeline.errors import WrongUseError
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class SettingsError(Exception):
+class SettingsError(WrongUseError):
     """A setting is missing or malformed; the message is one sentence that names it and says what is expected."""
 
 
@@ -42,9 +44,7 @@ def _https_origin(value: str) -> str:
 
 def _https_or_loopback(value: str) -> str:
     parts = urlsplit(value)
-    if not parts.hostname or not (
-        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-    ):
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
         raise ValueError("must be an https:// address (http only on loopback)")
     return value
 
@@ -116,9 +116,7 @@ class Settings(_Environment):
             try:
                 Fernet(key.get_secret_value())
             except ValueError:
-                raise ValueError(
-                    "must be Fernet keys separated by commas (each 32 bytes, url-safe base64)"
-                ) from None
+                raise ValueError("must be Fernet keys separated by commas (each 32 bytes, url-safe base64)") from None
         return keys
 
     @field_validator("intune_sync_time_zone")
@@ -126,7 +124,7 @@ class Settings(_Environment):
     def _time_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (ValueError, OSError):
+        except (ValueError, KeyError, OSError):
             raise ValueError("must be a time zone such as Europe/Berlin") from None
         return name
 
@@ -199,4 +197,6 @@ def _sentence(error: ValidationError) -> str:
     name = str(problem["loc"][0]).upper()
     if problem["type"] == "missing":
         return f"{name} is not set; see docs/operations.md for what it must hold."
-    return f"{name} {message[:1].lower()}{message[1:]}." if message.startswith(("must", "Must")) else f"{name}: {message}."
+    return (
+        f"{name} {message[:1].lower()}{message[1:]}." if message.startswith(("must", "Must")) else f"{name}: {message}."
+    )

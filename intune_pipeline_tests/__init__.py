@@ -1,0 +1,1 @@
+"""The story of the product, told by its behaviour; arranged like the package."""
