@@ -71,8 +71,10 @@ class Cause(Enum):
         False,
         "needs_consent",
         Audience.CUSTOMER_ADMIN,
-        "Microsoft Entra knows of no consent for allwhere in this tenant: it was never given or was removed. "
-        "A Global Administrator or Privileged Role Administrator connects Intune again.",
+        (
+            "Microsoft Entra has no consent for allwhere in this tenant, because it was never given or was removed: a Global "
+            "Administrator or Privileged Role Administrator connects Intune again."
+        ),
     )
     APP_DISABLED = (
         "app_disabled",
@@ -80,8 +82,10 @@ class Cause(Enum):
         False,
         "error",
         Audience.CUSTOMER_ADMIN,
-        "The allwhere application is disabled in this tenant. An administrator opens Enterprise applications in "
-        'Microsoft Entra, chooses allwhere and sets "Enabled for users to sign in" to Yes.',
+        (
+            "The allwhere application is disabled in this tenant: an administrator opens Enterprise applications in Microsoft "
+            "Entra, chooses allwhere and sets “Enabled for users to sign in” to Yes."
+        ),
     )
     PERMISSION_REMOVED = (
         "permission_removed",
@@ -89,8 +93,10 @@ class Cause(Enum):
         False,
         "needs_consent",
         Audience.CUSTOMER_ADMIN,
-        "allwhere no longer has the permission DeviceManagementManagedDevices.Read.All in this tenant. "
-        "A Global Administrator or Privileged Role Administrator connects Intune again.",
+        (
+            "allwhere lacks the permission DeviceManagementManagedDevices.Read.All in this tenant: a Global Administrator or "
+            "Privileged Role Administrator connects Intune again."
+        ),
     )
     TENANT_UNKNOWN = (
         "tenant_unknown",
@@ -98,8 +104,10 @@ class Cause(Enum):
         False,
         "error",
         Audience.CUSTOMER_ADMIN,
-        "Microsoft Entra knows no tenant with this id: it is mistyped, belongs to another national cloud, or was "
-        "deleted. Compare it with the tenant id on the overview page of Microsoft Entra.",
+        (
+            "Microsoft Entra knows no tenant with this id, which may be mistyped, deleted or of another national cloud: compare "
+            "it with the tenant id on the overview page of Microsoft Entra."
+        ),
     )
     NO_INTUNE_LICENCE = (
         "no_intune_licence",
@@ -107,8 +115,10 @@ class Cause(Enum):
         False,
         "error",
         Audience.CUSTOMER_ADMIN,
-        "This tenant has no Intune: Microsoft answers that the request does not apply to it. "
-        "An administrator checks that an Intune licence is active and mobile device management is set up.",
+        (
+            "Microsoft answers that this tenant has no Intune: an administrator checks that an Intune licence is active and that "
+            "mobile device management is set up."
+        ),
     )
     CONDITIONAL_ACCESS = (
         "conditional_access",
@@ -116,8 +126,10 @@ class Cause(Enum):
         False,
         "error",
         Audience.CUSTOMER_ADMIN,
-        "A Conditional Access policy of this tenant blocks allwhere. An administrator looks at the sign-in logs for "
-        "service principals in Microsoft Entra and excludes allwhere from the policy named there.",
+        (
+            "A Conditional Access policy of this tenant blocks allwhere: an administrator finds the policy in the service "
+            "principal sign-in logs of Microsoft Entra and excludes allwhere from it."
+        ),
     )
     OUR_CREDENTIAL = (
         "our_credential",
@@ -125,8 +137,10 @@ class Cause(Enum):
         False,
         None,
         Audience.OPERATOR,
-        "Microsoft Entra refuses allwhere's own credential, which stops every tenant. The operator replaces the "
-        "secret, certificate or federated token of the application; no customer has to do anything.",
+        (
+            "Microsoft Entra refuses allwhere's own credential, which stops every tenant: the operator replaces the secret, "
+            "certificate or federated token, and no customer has to do anything."
+        ),
     )
     THROTTLED = (
         "throttled",
@@ -134,8 +148,10 @@ class Cause(Enum):
         True,
         None,
         Audience.OPERATOR,
-        "Microsoft asked allwhere to slow down for longer than this run may last. The next run tries again; "
-        "if it happens daily, look for other tools that read the same tenant.",
+        (
+            "Microsoft asked allwhere to slow down for longer than this run may last: the next run tries again, and if this "
+            "happens daily, look for other tools that read the same tenant."
+        ),
     )
     OUTAGE = (
         "outage",
@@ -143,8 +159,10 @@ class Cause(Enum):
         True,
         None,
         Audience.OPERATOR,
-        "Microsoft could not be reached or answered with server errors only. The next run tries again; "
-        "if it goes on, look at status.cloud.microsoft and at the network between here and Microsoft.",
+        (
+            "Microsoft could not be reached or answered with server errors only: the next run tries again, and if this goes on, "
+            "look at status.cloud.microsoft and at the network in between."
+        ),
     )
     LIST_INCOMPLETE = (
         "list_incomplete",
@@ -152,8 +170,10 @@ class Cause(Enum):
         False,
         None,
         Audience.OPERATOR,
-        "Microsoft's list of devices was not whole, so nothing was synced from it. The next run tries again; "
-        "if it goes on, report the request id to Microsoft.",
+        (
+            "Microsoft's list of devices was not whole, so nothing was synced from it: the next run tries again, and if this "
+            "goes on, report the request id to Microsoft."
+        ),
     )
     NOT_FOUND = (
         "not_found",
@@ -161,7 +181,7 @@ class Cause(Enum):
         False,
         None,
         Audience.OPERATOR,
-        "Intune no longer has this record. Nothing is to be done.",
+        "Intune no longer has this record, and nothing is to be done.",
     )
     UNEXPECTED = (
         "unexpected",
@@ -169,7 +189,7 @@ class Cause(Enum):
         False,
         None,
         Audience.OPERATOR,
-        "Microsoft gave an answer that allwhere does not know. The operator looks it up by its request id.",
+        "Microsoft gave an answer that allwhere does not know: the operator looks it up by its request id.",
     )
 
 
@@ -222,7 +242,8 @@ class MicrosoftError(Exception):
             "request id": self.request_id,
             "": self.note,
         }
-        return f"{self.sentence} ({', '.join(f'{name} {value}'.strip() for name, value in known.items() if value)})"
+        details = ", ".join(f"{name} {value}".strip() for name, value in known.items() if value)
+        return f"{self.sentence.removesuffix('.')} ({details})."
 
 
 # Codes of Entra's token endpoint and sign-in pages. Source: Microsoft, "Microsoft Entra authentication and
@@ -292,9 +313,9 @@ def cause_of_token_answer(status: int | None, body: Any) -> Cause:
     for code in entra_codes(body):
         if code in _ENTRA_CODES:
             return _ENTRA_CODES[code]
-    if status == 429:  # noqa: PLR2004
+    if status == 429:
         return Cause.THROTTLED
-    if (status or 0) >= 500 or (isinstance(body, Mapping) and body.get("error") == "temporarily_unavailable"):  # noqa: PLR2004
+    if (status or 0) >= 500 or (isinstance(body, Mapping) and body.get("error") == "temporarily_unavailable"):
         return Cause.OUTAGE
     return Cause.UNEXPECTED
 
@@ -309,7 +330,7 @@ def cause_of_graph_answer(status: int, body: Any) -> Cause:
     code, message = graph_code(body), _graph_message(body)
     if code in _GRAPH_CODES:
         return _GRAPH_CODES[code]
-    if status == 400 and _NO_INTUNE in message.casefold():  # noqa: PLR2004
+    if status == 400 and _NO_INTUNE in message.casefold():
         return Cause.NO_INTUNE_LICENCE
     return _STATUSES.get(status, Cause.UNEXPECTED)
 

@@ -9,6 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+
+class CredentialFileError(Exception):
+    """A credential file cannot be used; the message names the file and the reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class MicrosoftCloud:
@@ -74,13 +82,27 @@ class Credential:
         """The form MSAL takes as ``client_credential``.
 
         Raises:
-            OSError: the certificate file cannot be read.
+            CredentialFileError: the certificate file cannot be read or holds something else.
         """
-        if self.client_secret is not None:
-            return self.client_secret
         if self.client_certificate is not None:
-            pem = self.client_certificate.read_text()
+            pem = _read(self.client_certificate)
+            try:
+                load_pem_private_key(pem.encode(), password=None)
+                x509.load_pem_x509_certificate(pem.encode())
+            except (ValueError, TypeError, UnsupportedAlgorithm):
+                raise CredentialFileError(
+                    f"{self.client_certificate} must hold an unencrypted private key and its certificate in PEM form"
+                ) from None
             return {"private_key": pem, "public_certificate": pem}
-        assert self.federated_token_file is not None  # noqa: S101 - __post_init__ saw to it
-        token_file = self.federated_token_file
-        return {"client_assertion": lambda: token_file.read_text().strip()}
+        if self.federated_token_file is not None:
+            token_file = self.federated_token_file
+            return {"client_assertion": lambda: _read(token_file).strip()}
+        return self.client_secret or ""
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise CredentialFileError(f"{path} cannot be read: {reason}") from None

@@ -6,9 +6,11 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
 
 Claims = dict[str, Any]
-_ALGORITHMS = ["RS256", "PS256"]
+_REGISTRY = JWSRegistry(algorithms=["RS256", "PS256"])
+_REGISTRY.max_header_length = 8192  # MSAL sends its certificate along in the header of a client assertion.
 
 
 class InvalidTokenError(Exception):
@@ -34,8 +36,10 @@ class TokenSigner:
             InvalidTokenError: The token is not that.
         """
         try:
-            claims = jwt.decode(token, self._key, algorithms=_ALGORITHMS).claims
-            jwt.JWTClaimsRegistry(leeway=60, aud={"essential": True, "value": audience}, exp={"essential": True}).validate(claims)
+            claims = jwt.decode(token, self._key, registry=_REGISTRY).claims
+            jwt.JWTClaimsRegistry(
+                leeway=60, aud={"essential": True, "value": audience}, exp={"essential": True}
+            ).validate(claims)
         except (JoseError, ValueError) as error:
             raise InvalidTokenError(str(error)) from error
         return claims

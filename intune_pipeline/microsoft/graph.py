@@ -1,0 +1,492 @@
+"""Intune's devices over Microsoft Graph: whole lists, details, primary users, and whether a device still exists.
+
+Here: one client per tenant and run; what is asked and how an answer is checked. Not here: what a device's values mean
+(``domain.devices``), how long to keep asking (`patience`), what an error means (`causes`), how batches are sent
+(`batches`).
+
+The client is quick where it can be and stubborn where it must be: a list is whole or an error, a throttled request
+waits as long as the run may last, and nothing it logs or raises shows a device's values.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, NamedTuple, NoReturn, Self, cast
+from urllib.parse import quote, urlsplit
+
+import orjson
+import requests
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception
+
+from intune_pipeline.microsoft.batches import IN_FLIGHT, BatchSender
+from intune_pipeline.microsoft.causes import (
+    Cause,
+    MicrosoftError,
+    cause_of_graph_answer,
+    graph_code,
+    graph_request_id,
+)
+from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
+from intune_pipeline.microsoft.patience import Patience, retry_after_seconds
+from intune_pipeline.microsoft.quota import Quota, limiter_for
+from intune_pipeline.microsoft.tokens import TenantTokens
+from intune_pipeline.microsoft.transport import MicrosoftSession, decoded
+
+log = structlog.get_logger(__name__)
+
+LIST_PROPERTIES = (
+    "id",
+    "userId",
+    "deviceName",
+    "managedDeviceOwnerType",
+    "managementState",
+    "enrolledDateTime",
+    "lastSyncDateTime",
+    "operatingSystem",
+    "osVersion",
+    "managementAgent",
+    "emailAddress",
+    "azureADDeviceId",
+    "userPrincipalName",
+    "model",
+    "manufacturer",
+    "imei",
+    "serialNumber",
+    "userDisplayName",
+    "totalStorageSpaceInBytes",
+)
+"""What is read of every device. Graph v1.0: managedDevice; an unknown name is answered with 400."""
+
+DETAIL_PROPERTIES = ("id", "physicalMemoryInBytes", "activationLockBypassCode")
+"""What Graph tells of one device only, never in a list. Graph v1.0: managedDevice."""
+
+_DEVICES = "/deviceManagement/managedDevices"
+_USER_PROPERTIES = ("id", "displayName", "userPrincipalName", "mail")
+
+
+class DeviceDetail(Mapping[str, Any]):
+    """Properties of one device as Graph gave them. Shows only their names, and cannot be pickled: one is a secret."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"DeviceDetail({', '.join(self._values)})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A device's details hold a secret and are not pickled.")
+
+
+@dataclass(frozen=True, slots=True)
+class DetailFailure:
+    """Graph gave no details of a device, for good. The device itself is fine; the next run asks again.
+
+    Attributes:
+        cause: why; `Cause.NOT_FOUND` when Intune no longer has the device.
+        request_id: what Microsoft's support asks for; "" when there is none.
+    """
+
+    cause: Cause
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Graph could not say who uses a device: nothing is known, which is not "nobody".
+
+    Attributes:
+        cause: why.
+        request_id: what Microsoft's support asks for; "" when there is none.
+    """
+
+    cause: Cause
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrimaryUser:
+    """Who uses a device, as Intune says.
+
+    Attributes:
+        id: the user's object id, comparable with ``userId`` of the list.
+        display_name: "" when the application may not read the directory, as are the next two.
+        user_principal_name: see ``display_name``.
+        mail: see ``display_name``.
+    """
+
+    id: str
+    display_name: str = ""
+    user_principal_name: str = ""
+    mail: str = ""
+
+
+class Traffic:
+    """What a client has sent and waited for. Safe to count on from several threads.
+
+    Attributes:
+        requests: HTTP requests sent to Graph.
+        batch_items: requests inside batches.
+        throttled: answers 429, batch items included.
+        retried: requests and batch items sent again.
+        bytes_received: bytes of bodies, after decompression.
+        seconds_waited: seconds spent in pauses and for the quota, over all threads.
+    """
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.batch_items = 0
+        self.throttled = 0
+        self.retried = 0
+        self.bytes_received = 0
+        self.seconds_waited = 0.0
+        self._lock = threading.Lock()
+
+    def add(self, **counts: float) -> None:
+        """Add to the counts of these names."""
+        with self._lock:
+            for name, count in counts.items():
+                setattr(self, name, getattr(self, name) + count)
+
+    def as_dict(self) -> dict[str, float]:
+        """The counts by name, for metadata and logs."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+
+class _Reply(NamedTuple):
+    """A JSON object from Graph and the request id it came with."""
+
+    body: dict[str, Any]
+    request_id: str
+
+
+class GraphClient:
+    """Reads one tenant's devices during one run. A context manager; close it to close its connections.
+
+    Args:
+        cloud: which Microsoft cloud.
+        credential: who we are.
+        tenant_id: the tenant's GUID.
+        deadline: when the run ends, in seconds of `time.monotonic`. Being throttled lasts until then at most.
+        give_up_after: how long one request may meet server and connection errors.
+        quota: the most requests to send; shared by all clients of the tenant in this process.
+
+    Attributes:
+        stats: what was sent and waited for.
+        tokens: the tenant's access tokens.
+    """
+
+    def __init__(
+        self,
+        cloud: MicrosoftCloud,
+        credential: Credential,
+        tenant_id: str,
+        *,
+        deadline: float,
+        give_up_after: timedelta = timedelta(minutes=2),
+        quota: Quota = Quota(),  # noqa: B008 - immutable
+    ) -> None:
+        self.stats = Traffic()
+        self.tokens = TenantTokens(cloud, credential, tenant_id)
+        self._cloud = cloud
+        self._tenant_id = tenant_id
+        self._deadline = deadline
+        self._give_up_after = give_up_after
+        self._limiter = limiter_for(cloud, credential.client_id, tenant_id, quota)
+        self._sessions = _SessionPerThread(cloud)
+        self._threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="graph")
+        self._log = log.bind(tenant_id=tenant_id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop asking and close every connection."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._sessions.close()
+        self.tokens.close()
+
+    def list_devices(
+        self, *, select: Sequence[str] = LIST_PROPERTIES, page_size: int = 1000
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Every managed device, page by page as Graph sends them; the next page is fetched meanwhile.
+
+        A device renamed during the crawl may come twice (Graph: pages are keyed on name and id), and pages may be
+        empty: see `newest_by_id`. Only when the iterator ends by itself was the list whole.
+
+        Args:
+            select: properties to read.
+            page_size: devices a page; Graph gives 1000 at most.
+
+        Raises:
+            MicrosoftError: the list could not be read to its end, whatever was yielded before.
+        """
+        link: str | None = self._url(f"{_DEVICES}?$select={','.join(select)}&$top={page_size}")
+        followed = {link}
+        pending = self._threads.submit(self._ask, "GET", str(link), what="list")
+        while link:
+            page, request_id = pending.result()
+            records = page.get("value")
+            if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+                raise self._incomplete("a page without devices", request_id)
+            link = page.get("@odata.nextLink")
+            if link:
+                self._check_link(link, followed, request_id)
+                followed.add(link)
+                pending = self._threads.submit(self._ask, "GET", link, what="list")
+            yield records
+
+    def device(self, device_id: str, *, select: Sequence[str]) -> DeviceDetail | None:
+        """One device, or None when Intune says that it has no such device.
+
+        Raises:
+            MicrosoftError: Graph gave no answer.
+        """
+        try:
+            return DeviceDetail(self._ask("GET", self._url(_device(device_id, select)), what="device").body)
+        except MicrosoftError as error:
+            if error.cause is Cause.NOT_FOUND:
+                return None
+            raise
+
+    def details(
+        self, device_ids: Iterable[str], *, select: Sequence[str] = DETAIL_PROPERTIES
+    ) -> Iterator[tuple[str, DeviceDetail | DetailFailure]]:
+        """Properties that only a single GET shows, in batches, each device once, in no particular order.
+
+        Never raises for what Microsoft does: a detail that cannot be had is a `DetailFailure`. When Graph or Entra
+        fails for good, all remaining devices get that failure.
+        """
+        for device_id, answer in self._each(device_ids, lambda device_id: _device(device_id, select)):
+            if isinstance(answer, MicrosoftError):
+                yield device_id, DetailFailure(answer.cause, answer.request_id)
+            else:
+                yield device_id, DeviceDetail(answer)
+
+    def primary_users(self, device_ids: Iterable[str]) -> dict[str, PrimaryUser | Unanswered | None]:
+        """Who uses each device.
+
+        None is a definite no: nobody, no such device, or users the application may not read (403). `Unanswered` is
+        everything else. Of a user, Graph may show nothing but the id.
+        """
+        users: dict[str, PrimaryUser | Unanswered | None] = {}
+        select = ",".join(_USER_PROPERTIES)
+        for device_id, answer in self._each(
+            device_ids, lambda device_id: f"{_DEVICES}/{quote(device_id, safe='')}/users?$select={select}"
+        ):
+            if not isinstance(answer, MicrosoftError):
+                users[device_id] = _primary_user(answer)
+            elif answer.cause in {Cause.NOT_FOUND, Cause.PERMISSION_REMOVED}:
+                users[device_id] = None
+            else:
+                users[device_id] = Unanswered(answer.cause, answer.request_id)
+        return users
+
+    def exists(self, device_ids: Iterable[str]) -> dict[str, bool | None]:
+        """Whether Intune still has each device: True found, False proven gone (404), None unanswered."""
+        found: dict[str, bool | None] = {}
+        for device_id, answer in self._each(device_ids, lambda device_id: _device(device_id, ("id",))):
+            if isinstance(answer, MicrosoftError):
+                found[device_id] = False if answer.cause is Cause.NOT_FOUND else None
+            else:
+                found[device_id] = True
+        return found
+
+    def _each(
+        self, device_ids: Iterable[str], path: Callable[[str], str]
+    ) -> Iterator[tuple[str, dict[str, Any] | MicrosoftError]]:
+        sender = BatchSender(
+            post=self._post_batch,
+            threads=self._threads,
+            stats=self.stats,
+            tenant_id=self._tenant_id,
+            patience=self._patience,
+        )
+        return sender.answers((device_id, path(device_id)) for device_id in device_ids)
+
+    def _post_batch(self, payload: dict[str, Any], size: int) -> dict[str, Any]:
+        url, body = self._url("/$batch"), orjson.dumps(payload)
+        return self._ask("POST", url, what="batch", payload=body, weight=size).body
+
+    def _patience(self) -> Patience:
+        return Patience(self._deadline, self._give_up_after)
+
+    def _url(self, path: str) -> str:
+        return f"{self._cloud.graph_url}/v1.0{path}"
+
+    def _ask(self, method: str, url: str, *, what: str, payload: bytes | None = None, weight: int = 1) -> _Reply:
+        """The JSON object of an answer, after as many tries as patience allows.
+
+        Raises:
+            MicrosoftError: for good.
+        """
+
+        def retrying(state: RetryCallState) -> None:
+            error = cast("MicrosoftError", state.outcome.exception())  # type: ignore[union-attr]
+            self._log.warning(
+                "graph_request_retried",
+                what=what,
+                cause=error.cause.value,
+                status=error.status,
+                request_id=error.request_id,
+                pause=round(patience.pause, 3),
+            )
+            self.stats.add(retried=1, seconds_waited=patience.pause)
+
+        patience = self._patience()
+        attempts = Retrying(
+            retry=retry_if_exception(patience.allows),
+            wait=lambda _: patience.pause,
+            before_sleep=retrying,
+            reraise=True,
+        )
+        return attempts(self._attempt, method, url, payload, weight)
+
+    def _attempt(self, method: str, url: str, payload: bytes | None, weight: int) -> _Reply:
+        """Send once, or twice when Graph refuses the token: it may have been revoked a moment ago."""
+        token = self.tokens.token()
+        response = self._send(method, url, payload, weight, token)
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            response = self._send(method, url, payload, weight, self.tokens.token(refused=token))
+        body = decoded(response.content)
+        if response.status_code != HTTPStatus.OK:
+            raise self._refusal(response, body)
+        if not isinstance(body, dict):
+            raise self._outage("a body that breaks off", graph_request_id(response.headers, body))
+        return _Reply(body, graph_request_id(response.headers, body))
+
+    def _send(self, method: str, url: str, payload: bytes | None, weight: int, token: str) -> requests.Response:
+        started = time.monotonic()
+        try:
+            self._limiter.acquire(weight, timeout=self._deadline - started)
+        except TimeoutError:
+            raise MicrosoftError(Cause.THROTTLED, tenant_id=self._tenant_id, note="the run's deadline passed") from None
+        request_id = str(uuid.uuid4())
+        headers = {"Accept": "application/json", "client-request-id": request_id, "return-client-request-id": "true"}
+        if payload is not None:
+            headers["Content-Type"] = "application/json"
+            self.stats.add(batch_items=weight)
+        self.stats.add(requests=1, seconds_waited=time.monotonic() - started)
+        try:
+            response = self._sessions.own().exchange(method, url, headers=headers, data=payload, token=token)
+        except requests.RequestException as error:
+            self._sessions.renew()
+            raise self._outage(type(error).__name__, request_id) from None
+        self.stats.add(bytes_received=len(response.content))
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            # Graph: a server that is overloaded is left behind only by a new connection.
+            self._sessions.renew()
+        return response
+
+    def _refusal(self, response: requests.Response, body: Any) -> MicrosoftError:
+        cause = cause_of_graph_answer(response.status_code, body)
+        if cause is Cause.THROTTLED:
+            self.stats.add(throttled=1)
+        return MicrosoftError(
+            cause,
+            tenant_id=self._tenant_id,
+            status=response.status_code,
+            code=graph_code(body),
+            request_id=graph_request_id(response.headers, body),
+            retry_after=retry_after_seconds(response.headers.get("Retry-After")),
+        )
+
+    def _outage(self, note: str, request_id: str) -> MicrosoftError:
+        return MicrosoftError(Cause.OUTAGE, tenant_id=self._tenant_id, request_id=request_id, note=note)
+
+    def _check_link(self, link: Any, followed: set[str | None], request_id: str) -> None:
+        """Refuse to walk in circles, and to carry the token anywhere but to Graph."""
+        there, graph = urlsplit(str(link)), urlsplit(self._cloud.graph_url)
+        if (there.scheme, there.netloc.lower()) != (graph.scheme, graph.netloc.lower()):
+            raise self._incomplete("a next page outside of Graph", request_id)
+        if link in followed:
+            raise self._incomplete("a page that leads back to an earlier one", request_id)
+
+    def _incomplete(self, note: str, request_id: str) -> MicrosoftError:
+        return MicrosoftError(Cause.LIST_INCOMPLETE, tenant_id=self._tenant_id, request_id=request_id, note=note)
+
+
+class _SessionPerThread:
+    """A session of its own for each thread: requests promises no more."""
+
+    def __init__(self, cloud: MicrosoftCloud) -> None:
+        self._cloud = cloud
+        self._local = threading.local()
+        self._all: list[MicrosoftSession] = []
+
+    def own(self) -> MicrosoftSession:
+        """The calling thread's session."""
+        session: MicrosoftSession | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = MicrosoftSession(self._cloud)
+            self._all.append(session)
+        return session
+
+    def renew(self) -> None:
+        """Drop the calling thread's connections; its next request opens a new one."""
+        self.own().close()
+
+    def close(self) -> None:
+        """Close every thread's connections."""
+        for session in self._all:
+            session.close()
+
+
+def newest_by_id(pages: Iterable[Iterable[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """One record per device of a list: of records with the same id the one with the newest ``lastSyncDateTime``.
+
+    Equal dates: the later one, which was read later. Records without an id cannot be told apart and are all kept.
+    The order is that of the first appearance.
+    """
+    newest: dict[object, dict[str, Any]] = {}
+    for page in pages:
+        for record in page:
+            key = record.get("id") or object()
+            known = newest.get(key)
+            if known is None or _synced_at(record) >= _synced_at(known):
+                newest[key] = record
+    return list(newest.values())
+
+
+def _synced_at(record: dict[str, Any]) -> str:
+    """The date in a form that compares as text, with or without a fraction of a second."""
+    return str(record.get("lastSyncDateTime") or "").rstrip("Z")
+
+
+def _device(device_id: str, select: Sequence[str]) -> str:
+    return f"{_DEVICES}/{quote(device_id, safe='')}?$select={','.join(select)}"
+
+
+def _primary_user(answer: dict[str, Any]) -> PrimaryUser | None:
+    listed = answer.get("value")
+    user = next((one for one in listed if isinstance(one, dict) and one.get("id")), None) if listed else None
+    if user is None:
+        return None
+    return PrimaryUser(
+        id=user["id"],
+        display_name=user.get("displayName") or "",
+        user_principal_name=user.get("userPrincipalName") or "",
+        mail=user.get("mail") or "",
+    )
