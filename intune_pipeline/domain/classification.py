@@ -26,6 +26,8 @@ from typing import Any, Final
 
 import re2
 
+from intune_pipeline.errors import WrongUseError
+
 DEVICE_TYPES: Final = ("laptop", "tablet", "mobile", "desktop", "unknown")
 """Every answer there is."""
 
@@ -55,7 +57,7 @@ _CATALOGUE_MEMORY: Final = 128 << 20
 _CATALOGUE: Final = "intune_pipeline.domain.catalog"
 
 
-class PatternError(ValueError):
+class PatternError(WrongUseError):
     """A pattern that cannot be used; the message is a sentence for the person who wrote it."""
 
 
@@ -161,7 +163,8 @@ class Classifier:
 
     def __init__(self, account_rules: Iterable[AccountRule] = ()) -> None:
         self._account_rules = [
-            (_pattern(rule.maker_pattern), _pattern(rule.model_pattern), _account_answer(rule)) for rule in account_rules
+            (_pattern(rule.maker_pattern), _pattern(rule.model_pattern), _account_answer(rule))
+            for rule in account_rules
         ]
         self._remembered = lru_cache(REMEMBERED_ANSWERS)(self._decide)
 
@@ -181,9 +184,13 @@ class Classifier:
                 return answer
         for begins_so, answer in _PLATFORMS:
             if begins_so.match(operating_system):
-                # Underscores stand for spaces in some makers' models ("ESPRIMO_D556"); account patterns see them as shown.
-                return answer or _by_catalogue(manufacturer.replace("_", " "), model.replace("_", " "))
-        return _OTHER_PLATFORM
+                return answer
+        if _MACOS.match(operating_system):
+            manufacturer = _APPLE
+        elif not _WINDOWS.match(operating_system):
+            return _OTHER_PLATFORM
+        # Some makers write spaces as underscores ("ESPRIMO_D556"); only account patterns see them as shown.
+        return _by_catalogue(manufacturer.replace("_", " "), model.replace("_", " "))
 
 
 def check_pattern(pattern: str) -> None:
@@ -221,15 +228,16 @@ def _load(entry: Traversable) -> Catalogue:
 
 
 def _machine_types(name: str, table: str) -> dict[str, Classification]:
+    """Read a table of machine types; a row may hold a range of numbers ("2300-2399"), which single types overrule."""
+    types: dict[str, Classification] = {}
     with (files(_CATALOGUE) / table).open(encoding="utf-8", newline="") as lines:
-        return {
-            row["machine_type"].lower(): Classification(
-                row["device_type"],
-                f"{name}:machine-type",
-                f"machine type {row['machine_type']} is {row['family'] or 'a ' + row['device_type']}",
-            )
-            for row in csv.DictReader(lines)
-        }
+        for row in sorted(csv.DictReader(lines), key=lambda row: "-" in row["machine_type"]):
+            first, _, last = row["machine_type"].partition("-")
+            for machine_type in [f"{number:04}" for number in range(int(first), int(last) + 1)] if last else [first]:
+                family = row["family"] or f"a {row['device_type']}"
+                answer = Classification(row["device_type"], f"{name}:machine-type", f"machine type {first}: {family}")
+                types.setdefault(machine_type.lower(), answer)
+    return types
 
 
 @lru_cache(REMEMBERED_ANSWERS)
@@ -275,25 +283,27 @@ def _account_answer(rule: AccountRule) -> Classification:
     return Classification(rule.device_type, f"account:{rule.id}", f"this account's rule: {rule.note}")
 
 
-def _platform(pattern: str, answer: Classification | None) -> tuple[Any, Classification | None]:
-    return re2.compile(pattern, _options(_ACCOUNT_MEMORY)), answer
-
-
 _RANKS: Final = {stage: rank for rank, stage in enumerate(STAGES)}
 _MACHINE_TYPE_LENGTH: Final = 4
 _MACHINE_TYPE_MODEL: Final = re2.compile(r"^[0-9a-z]{4,12}$")
 
 # Graph: operatingSystem is free text that begins with the platform's name: "Windows", "AndroidEnterprise", "Mac OS X".
 _PLATFORMS: Final = (
-    _platform("ios|ipad|iphone", Classification("mobile", "platform:ios", "iPhones and iPads are mobile devices")),
-    _platform("android", Classification("mobile", "platform:android", "Android phones and tablets are mobile devices")),
-    _platform(
-        "windows ?(ce|holographic|mobile|phone|server)",
-        Classification("unknown", "platform:windows-not-a-pc", "Windows for phones, headsets or servers, not for PCs"),
+    (
+        re2.compile("ios|ipad|iphone"),
+        Classification("mobile", "platform:ios", "iPhones and iPads are mobile devices"),
     ),
-    _platform("windows|mac|os ?x", None),
+    (
+        re2.compile("android"),
+        Classification("mobile", "platform:android", "Android phones and tablets are mobile devices"),
+    ),
+    (
+        re2.compile("windows ?(ce|holographic|mobile|phone|server)"),
+        Classification("unknown", "platform:not-a-pc", "Windows for phones, headsets or servers, not for PCs"),
+    ),
 )
-_OTHER_PLATFORM: Final = Classification(
-    "unknown", "platform:other", "neither Windows, macOS, iOS, iPadOS nor Android"
-)
+_MACOS: Final = re2.compile("mac|os ?x")
+_WINDOWS: Final = re2.compile("windows")
+_APPLE: Final = "apple"
+_OTHER_PLATFORM: Final = Classification("unknown", "platform:other", "neither Windows, macOS, iOS, iPadOS nor Android")
 _NO_RULE: Final = Classification("unknown", "none", "no rule knows this manufacturer and model")
