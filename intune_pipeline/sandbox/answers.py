@@ -104,17 +104,21 @@ def too_many_requests(ids: RequestIds, retry_after: int | Literal["date"] | None
 
 def outage(ids: RequestIds, status: int) -> Answer:
     """A 500, 502, 503 or 504 as Graph words it."""
-    if status == 500:  # noqa: PLR2004
+    if status == 500:
         return intune_error(ids, status, "InternalError", "managedDevices")
     code = {503: "ServiceUnavailable", 502: "BadGateway"}.get(status, "UnknownError")
     return graph_error(ids, status, code, "")
 
 
-def entra_error(status: int, code: int, error: str, message: str, login_url: str, suberror: str | None = None) -> Answer:
+def entra_error(
+    status: int, code: int, error: str, message: str, login_url: str, suberror: str | None = None
+) -> Answer:
     """An error of Entra's token endpoint, ``AADSTS{code}``."""
     trace, correlation = str(uuid4()), str(uuid4())
     timestamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    description = f"AADSTS{code}: {message}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {timestamp}"
+    description = (
+        f"AADSTS{code}: {message}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {timestamp}"
+    )
     body = {
         "error": error,
         "error_description": description,

@@ -16,6 +16,33 @@ QUOTA_REQUESTS = 2000
 QUOTA_SECONDS = 20.0
 
 
+class _Turns:
+    """Counters behind the switches; used from the sandbox's one event loop only."""
+
+    def __init__(self) -> None:
+        self.counters: defaultdict[str, count[int]] = defaultdict(lambda: count(1))
+        self._recent: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._random: random.Random | None = None
+
+    def takes(self, name: str, every: int | None) -> bool:
+        return every is not None and next(self.counters[name]) % every == 0
+
+    def random(self, seed: int) -> random.Random:
+        if self._random is None:
+            self._random = random.Random(seed)  # noqa: S311
+        return self._random
+
+    def over_quota(self, tenant_id: str) -> float:
+        """Seconds until the tenant is within its quota again. A refused request counts too, as it does at Graph."""
+        now, recent = time.monotonic(), self._recent[tenant_id]
+        while recent and now - recent[0] >= QUOTA_SECONDS:
+            recent.popleft()
+        recent.append(now)
+        if len(recent) <= QUOTA_REQUESTS:
+            return 0.0
+        return recent[len(recent) - QUOTA_REQUESTS - 1] + QUOTA_SECONDS - now
+
+
 @dataclass
 class Faults:
     """The sandbox's faults, all off. Fields may be set at any time and act on the next request.
@@ -47,7 +74,7 @@ class Faults:
     slow_seconds: float = 0.0
     enforce_quota: bool = False
     throttle_tokens: bool = False
-    _turns: "_Turns" = field(default_factory=lambda: _Turns(), init=False, repr=False, compare=False)
+    _turns: _Turns = field(default_factory=_Turns, init=False, repr=False, compare=False)
 
     def drops_connection(self) -> bool:
         """Whether this request's connection is to be cut."""
@@ -70,30 +97,3 @@ class Faults:
             return None
         draw = self._turns.random(self.seed)
         return draw.choice(self.error_statuses) if draw.random() < self.error_rate else None
-
-
-class _Turns:
-    """Counters behind the switches; used from the sandbox's one event loop only."""
-
-    def __init__(self) -> None:
-        self.counters: defaultdict[str, count[int]] = defaultdict(lambda: count(1))
-        self._recent: defaultdict[str, deque[float]] = defaultdict(deque)
-        self._random: random.Random | None = None
-
-    def takes(self, name: str, every: int | None) -> bool:
-        return every is not None and next(self.counters[name]) % every == 0
-
-    def random(self, seed: int) -> random.Random:
-        if self._random is None:
-            self._random = random.Random(seed)  # noqa: S311
-        return self._random
-
-    def over_quota(self, tenant_id: str) -> float:
-        """Seconds until the tenant is within its quota again. A refused request counts too, as it does at Graph."""
-        now, recent = time.monotonic(), self._recent[tenant_id]
-        while recent and now - recent[0] >= QUOTA_SECONDS:
-            recent.popleft()
-        recent.append(now)
-        if len(recent) <= QUOTA_REQUESTS:
-            return 0.0
-        return recent[len(recent) - QUOTA_REQUESTS - 1] + QUOTA_SECONDS - now

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from intune_pipeline.sandbox import answers, managed_devices, request_log
+from intune_pipeline.sandbox import answers, managed_devices, request_log, server
 from intune_pipeline.sandbox.answers import Answer, RequestIds
 from intune_pipeline.sandbox.faults import Faults
 from intune_pipeline.sandbox.managed_devices import Record
@@ -42,7 +42,12 @@ class GraphService:
     """Answers requests for managed devices of the given tenants."""
 
     def __init__(
-        self, tenants: Mapping[str, SandboxTenant], faults: Faults, requests: RequestLog, signer: TokenSigner, origin: str
+        self,
+        tenants: Mapping[str, SandboxTenant],
+        faults: Faults,
+        requests: RequestLog,
+        signer: TokenSigner,
+        origin: str,
     ) -> None:
         self._tenants = tenants
         self._faults = faults
@@ -60,7 +65,9 @@ class GraphService:
             ]
         )
 
-    def _serve(self, answer: Callable[[SandboxTenant, Request, RequestIds], Awaitable[tuple[Answer, int]]]) -> "_Endpoint":
+    def _serve(
+        self, answer: Callable[[SandboxTenant, Request, RequestIds], Awaitable[tuple[Answer, int]]]
+    ) -> "_Endpoint":
         """An endpoint with what is common to every request: faults, token, ids, log."""
 
         async def respond(request: Request) -> Response:
@@ -68,6 +75,7 @@ class GraphService:
             tenant = self._tenant(request.headers.get("authorization", ""))
             if self._faults.slow_seconds:
                 await asyncio.sleep(self._faults.slow_seconds)
+            response: Response
             if self._faults.drops_connection():
                 result, items, response = Answer(0, b""), 1, _Abort()
             elif isinstance(tenant, str):
@@ -130,7 +138,9 @@ class GraphService:
             return answers.outage(ids, failure)
         match = _DEVICES.fullmatch(path)
         if match is None:
-            return answers.graph_error(ids, 400, "BadRequest", f"Resource not found for the segment '{path.strip('/')}'.")
+            return answers.graph_error(
+                ids, 400, "BadRequest", f"Resource not found for the segment '{path.strip('/')}'."
+            )
         refusal = self._refusal(tenant, ids)
         if refusal is not None:
             return refusal
@@ -159,7 +169,7 @@ class GraphService:
         cached = self._pages.get(key)
         if cached is None or cached[0] is not listing:
             answer = self._page(tenant, query, ids)
-            if answer.status != 200:  # noqa: PLR2004
+            if answer.status != 200:
                 return answer
             cached = self._pages[key] = (listing, key, Answer(200, answer.encoded()))
         return cached[2]
@@ -182,7 +192,9 @@ class GraphService:
             "@odata.count": len(views),
         }
         if following is not None:
-            kept = "&".join(part for part in query.split("&") if part and not part.startswith(("$skiptoken", "%24skiptoken")))
+            kept = "&".join(
+                part for part in query.split("&") if part and not part.startswith(("$skiptoken", "%24skiptoken"))
+            )
             token = f"{kept}{'&' if kept else ''}$skiptoken={_skip_token(following)}"
             body["@odata.nextLink"] = f"{self._origin}{_VERSION}/deviceManagement/managedDevices?{token}"
         names = None if select is None else ("id", *(name for name in select if name != "id"))
@@ -214,12 +226,15 @@ class _Abort(Response):
     """Cuts the connection instead of answering."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["extensions"]["intune_pipeline.abort"]()
+        del send
+        scope["extensions"][server.ABORT]["call"]()
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
 
 def _response(answer: Answer, ids: RequestIds) -> Response:
     headers = {**ids.headers(), **answer.headers}
-    media_type = _JSON if answer.status == 200 else "application/json"  # noqa: PLR2004
+    media_type = _JSON if answer.status == 200 else "application/json"
     return Response(answer.encoded(), answer.status, headers, media_type)
 
 

@@ -10,18 +10,64 @@ from typing import Any
 Record = dict[str, Any]
 
 PROPERTIES: frozenset[str] = frozenset(
-    """
-    id activationLockBypassCode androidSecurityPatchLevel azureADDeviceId azureADRegistered
-    complianceGracePeriodExpirationDateTime complianceState configurationManagerClientEnabledFeatures
-    deviceActionResults deviceCategoryDisplayName deviceEnrollmentType deviceHealthAttestationState deviceName
-    deviceRegistrationState easActivated easActivationDateTime easDeviceId emailAddress enrolledDateTime
-    enrollmentProfileName ethernetMacAddress exchangeAccessState exchangeAccessStateReason
-    exchangeLastSuccessfulSyncDateTime freeStorageSpaceInBytes iccid imei isEncrypted isSupervised jailBroken
-    lastSyncDateTime managedDeviceName managedDeviceOwnerType managementAgent managementCertificateExpirationDate
-    managementState manufacturer meid model notes operatingSystem osVersion partnerReportedThreatState phoneNumber
-    physicalMemoryInBytes remoteAssistanceSessionErrorDetails remoteAssistanceSessionUrl requireUserEnrollmentApproval
-    serialNumber subscriberCarrier totalStorageSpaceInBytes udid userDisplayName userId userPrincipalName wiFiMacAddress
-    """.split()
+    [
+        "id",
+        "activationLockBypassCode",
+        "androidSecurityPatchLevel",
+        "azureADDeviceId",
+        "azureADRegistered",
+        "complianceGracePeriodExpirationDateTime",
+        "complianceState",
+        "configurationManagerClientEnabledFeatures",
+        "deviceActionResults",
+        "deviceCategoryDisplayName",
+        "deviceEnrollmentType",
+        "deviceHealthAttestationState",
+        "deviceName",
+        "deviceRegistrationState",
+        "easActivated",
+        "easActivationDateTime",
+        "easDeviceId",
+        "emailAddress",
+        "enrolledDateTime",
+        "enrollmentProfileName",
+        "ethernetMacAddress",
+        "exchangeAccessState",
+        "exchangeAccessStateReason",
+        "exchangeLastSuccessfulSyncDateTime",
+        "freeStorageSpaceInBytes",
+        "iccid",
+        "imei",
+        "isEncrypted",
+        "isSupervised",
+        "jailBroken",
+        "lastSyncDateTime",
+        "managedDeviceName",
+        "managedDeviceOwnerType",
+        "managementAgent",
+        "managementCertificateExpirationDate",
+        "managementState",
+        "manufacturer",
+        "meid",
+        "model",
+        "notes",
+        "operatingSystem",
+        "osVersion",
+        "partnerReportedThreatState",
+        "phoneNumber",
+        "physicalMemoryInBytes",
+        "remoteAssistanceSessionErrorDetails",
+        "remoteAssistanceSessionUrl",
+        "requireUserEnrollmentApproval",
+        "serialNumber",
+        "subscriberCarrier",
+        "totalStorageSpaceInBytes",
+        "udid",
+        "userDisplayName",
+        "userId",
+        "userPrincipalName",
+        "wiFiMacAddress",
+    ]
 )
 """Every property of managedDevice in v1.0 (Graph: managedDevice resource type); others give 400 in ``$select``."""
 
@@ -71,7 +117,7 @@ def listed(record: Record) -> Record:
 def single(record: Record, select: Iterable[str] | None) -> Record:
     """The record as a GET by id shows it; detail-only values appear only when ``select`` names them."""
     if select is not None:
-        return project(record, {"id", *select})
+        return project(record, dict.fromkeys(("id", *select)))
     return {name: DETAIL_ONLY.get(name, value) for name, value in record.items() if name in PROPERTIES}
 
 

@@ -1,0 +1,128 @@
+"""The sandbox cloud: one object that puts the parts together, runs them and says how to reach them.
+
+Each part's behaviour is in its own module; nothing is answered here.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Self
+
+from starlette.applications import Starlette
+
+from intune_pipeline.sandbox import server
+from intune_pipeline.sandbox.app_registration import AppRegistration
+from intune_pipeline.sandbox.authorization_codes import AuthorizationCodes
+from intune_pipeline.sandbox.entra import Account, EntraService
+from intune_pipeline.sandbox.faults import Faults
+from intune_pipeline.sandbox.graph import GraphService
+from intune_pipeline.sandbox.request_log import RequestLog
+from intune_pipeline.sandbox.tenants import SandboxTenant
+from intune_pipeline.sandbox.tokens import TokenSigner
+from intune_pipeline.sandbox.trust import TrustStore
+
+
+class SandboxCloud:
+    """A Microsoft cloud with some tenants, and the sign-in provider of the portal.
+
+    Use it as ``with SandboxCloud(tenants=[...]).running() as cloud:``. Tenants, faults and the request log are live:
+    what a test changes acts on the next request.
+
+    Args:
+        tenants: The customers.
+        directory: Where keys and certificates are kept; None for a temporary directory of this object.
+        ports: Ports for login, Graph and sign-in; 0 for a free one.
+
+    Attributes:
+        faults: What goes wrong on purpose.
+        requests: What was asked.
+        login_url: Origin of Entra.
+        graph_url: Origin of Graph, without a version.
+        sign_in_url: Issuer of the portal's sign-in, ending in a slash.
+    """
+
+    def __init__(
+        self,
+        tenants: Iterable[SandboxTenant] = (),
+        directory: Path | None = None,
+        ports: tuple[int, int, int] = (0, 0, 0),
+    ) -> None:
+        if directory is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="sandbox-")
+            directory = Path(self._temporary.name)
+        self._tenants = {tenant.tenant_id: tenant for tenant in tenants}
+        self._trust = TrustStore(directory)
+        self._registration = AppRegistration.create(self._trust)
+        self._sockets = [server.listen(port) for port in ports]
+        self.faults = Faults()
+        self.requests = RequestLog()
+        self.login_url, self.graph_url, sign_in_origin = (
+            f"https://127.0.0.1:{listening.getsockname()[1]}" for listening in self._sockets
+        )
+        self.sign_in_url = f"{sign_in_origin}/"
+
+    @property
+    def ca_bundle(self) -> Path:
+        """PEM file of the authority to trust."""
+        return self._trust.ca_bundle
+
+    @property
+    def client_id(self) -> str:
+        """The product's app id."""
+        return self._registration.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """The app's secret."""
+        return self._registration.client_secret
+
+    @property
+    def client_certificate(self) -> Path:
+        """PEM file with the app's key and certificate."""
+        return self._registration.certificate
+
+    @property
+    def federated_token_file(self) -> Path:
+        """File with a federated assertion the app may use instead."""
+        return self._registration.federated_token_file
+
+    @property
+    def tenants(self) -> tuple[SandboxTenant, ...]:
+        """Every tenant."""
+        return tuple(self._tenants.values())
+
+    def tenant(self, tenant_id: str) -> SandboxTenant:
+        """One tenant.
+
+        Raises:
+            KeyError: No such tenant.
+        """
+        return self._tenants[tenant_id]
+
+    def environment(self) -> dict[str, str]:
+        """The settings that point the product at this sandbox."""
+        return {
+            "MICROSOFT_CLIENT_ID": self.client_id,
+            "MICROSOFT_CLIENT_SECRET": self.client_secret,
+            "MICROSOFT_LOGIN_URL": self.login_url,
+            "MICROSOFT_GRAPH_URL": self.graph_url,
+            "MICROSOFT_CA_BUNDLE": str(self.ca_bundle),
+        }
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        """Serve until the block ends; an object runs once."""
+        with server.serving(
+            list(zip(self._sockets, self._applications(), strict=True)), self._trust.server_certificate
+        ):
+            yield self
+
+    def _applications(self) -> tuple[Starlette, Starlette, Starlette]:
+        signer = TokenSigner(self._trust.signing_key("entra"))
+        codes: AuthorizationCodes[Account] = AuthorizationCodes()
+        entra = EntraService(
+            self._tenants, self._registration, codes, signer, self.faults, self.requests, self.login_url, self.graph_url
+        )
+        graph = GraphService(self._tenants, self.faults, self.requests, signer, self.graph_url)
+        return Starlette(routes=entra.routes()), graph.app(), Starlette()

@@ -1,0 +1,88 @@
+"""Serving ASGI applications over HTTPS on loopback from one background thread."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+ABORT = "intune_pipeline.abort"
+"""Extension of a request's scope whose ``call`` cuts the connection."""
+
+_KEEP_ALIVE_SECONDS = 75
+_START_SECONDS = 20.0
+
+
+class _AbruptProtocol(HttpToolsProtocol):
+    """Ends connections without the ceremony of TLS: on an application's wish, for which ASGI has no message, and at the end."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"call": self.transport.abort}}
+
+    def shutdown(self) -> None:
+        self.transport.abort()
+
+
+def listen(port: int = 0) -> socket.socket:
+    """A socket listening on loopback, on a free port unless one is named."""
+    return socket.create_server(("127.0.0.1", port), backlog=512)
+
+
+@contextlib.contextmanager
+def serving(applications: Sequence[tuple[socket.socket, ASGIApp]], certificate: Path) -> Iterator[None]:
+    """Serve each application on its socket until the block ends.
+
+    Args:
+        applications: Listening sockets and what answers on them.
+        certificate: PEM file with the servers' key and certificate.
+
+    Raises:
+        RuntimeError: The servers did not start.
+    """
+    servers = [
+        (uvicorn.Server(_config(application, certificate)), listening) for listening, application in applications
+    ]
+
+    async def serve() -> None:
+        await asyncio.gather(*(server.serve(sockets=[listening]) for server, listening in servers))
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="sandbox", daemon=True)
+    thread.start()
+    try:
+        _wait_until_started([server for server, _ in servers], thread)
+        yield
+    finally:
+        for server, _ in servers:
+            server.should_exit = True
+        thread.join()
+
+
+def _config(application: ASGIApp, certificate: Path) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http=_AbruptProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        ssl_certfile=certificate,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=1,
+    )
+
+
+def _wait_until_started(servers: Sequence[uvicorn.Server], thread: threading.Thread) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not all(server.started for server in servers):
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("The sandbox's servers did not start.")
+        time.sleep(0.002)
