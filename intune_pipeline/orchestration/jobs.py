@@ -1,0 +1,20 @@
+"""The jobs: a tenant's sync from end to end, and the daily tidying.
+
+Belongs here: which assets and ops form a job and how its runs are tagged. Does not belong here: what they do.
+"""
+
+import dagster as dg
+
+from intune_pipeline.orchestration.partitions import RETRY_STRATEGY_TAG
+
+INTUNE_SYNC = "intune_sync"
+ASSET_GROUP = "intune"
+
+#: One process for all steps of a tenant: parallelism comes from runs, and a process per step costs 2.5 CPU seconds.
+intune_sync = dg.define_asset_job(
+    INTUNE_SYNC,
+    selection=dg.AssetSelection.groups(ASSET_GROUP),
+    executor_def=dg.in_process_executor,
+    tags={RETRY_STRATEGY_TAG: "ALL_STEPS"},
+    description="Reads one tenant's Intune devices and reconciles the account's assets with them.",
+)

@@ -1,0 +1,70 @@
+"""What people see of an asset in Dagster's UI: its columns, its counts, a few rows without anybody in them.
+
+Belongs here: turning frames, counts and the schema's comments into Dagster metadata. Does not belong here: computing
+the counts. A preview is an allow-list of columns: what could name a person, a device or a secret is never in it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+
+#: Columns that tell nothing about a person or a single device.
+PREVIEW_COLUMNS = (
+    "operating_system", "os_version", "manufacturer", "model", "storage_bytes", "ownership", "management_agent",
+    "device_type", "rule", "skip_reason", "memory_gb", "has_bypass_code", "freshness", "devices", "outcome", "action",
+)  # fmt: skip
+PREVIEW_ROWS = 10
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The columns of a stored frame with their types and the schema's comments."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.type.compile(dialect=postgresql.dialect()).lower(),  # type: ignore[no-untyped-call]
+                description=column.comment,
+            )
+            for column in table.columns
+            if column.name != "partition_key"
+        ]
+    )
+
+
+def asset_metadata(table: Table) -> dict[str, Any]:
+    """What every asset says of itself: the table its frame is stored in, and its columns."""
+    return {"dagster/table_name": f"{table.schema}.{table.name}", "dagster/column_schema": column_schema(table)}
+
+
+def preview(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """The first rows of a frame, only columns that name nobody, as a Markdown table."""
+    columns = [name for name in PREVIEW_COLUMNS if name in frame.columns]
+    rows = frame.loc[:, columns].head(PREVIEW_ROWS).itertuples(index=False, name=None)
+    return markdown_table(columns, rows)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
+    """A Markdown table; empty values stay empty, and no value can break out of its cell."""
+    lines = [header, ["---"] * len(header), *([_cell(value) for value in row] for row in rows)]
+    return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def counts_table(counts: Mapping[str, int], *, of: str) -> dg.MarkdownMetadataValue:
+    """Counts by name, the largest first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return markdown_table([of, "devices"], ordered)
+
+
+def plotted(prefix: str, counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts as plain numbers, which Dagster plots over time."""
+    return {f"{prefix}/{name}": int(count) for name, count in sorted(counts.items())}
+
+
+def _cell(value: object) -> str:
+    if value is None or value is pd.NaT or value != value:
+        return ""
+    return str(value).replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,36 @@
+"""Tenants as Dagster partitions: one key per account, and the tags of a tenant's run.
+
+Belongs here: names of partitions and tags. Does not belong here: who is connected, which the database knows;
+Dagster's partitions follow it and are only ever added, because a tenant's history hangs on its key.
+"""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+TENANTS = "tenants"
+
+#: A partition per account; the key is the account's slug.
+tenants = dg.DynamicPartitionsDefinition(name=TENANTS)
+
+PARTITION_TAG = "dagster/partition"
+PRIORITY_TAG = "dagster/priority"
+RUN_KEY_TAG = "dagster/run_key"
+RETRY_ON_FAILURE_TAG = "dagster/retry_on_asset_or_op_failure"
+#: A crashed sync starts over with a fresh list; going on from the step that died would trust an older one.
+RETRY_STRATEGY_TAG = "dagster/retry_strategy"
+
+#: What asked for the run: ``initial``, ``schedule``, ``manual`` or ``operator``, which also is the default.
+TRIGGER_TAG = "intune/trigger"
+#: The id of the ``sync_requests`` row that a run serves.
+SYNC_REQUEST_TAG = "intune/sync_request"
+#: The tenant's GUID, for people who search runs by it.
+TENANT_TAG = "intune/tenant_id"
+
+
+def add_missing(instance: dg.DagsterInstance, keys: Iterable[str]) -> set[str]:
+    """Make Dagster know these partitions; returns those it did not know."""
+    missing = set(keys) - set(instance.get_dynamic_partitions(TENANTS))
+    if missing:
+        instance.add_dynamic_partitions(TENANTS, sorted(missing))
+    return missing
