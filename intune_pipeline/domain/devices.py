@@ -16,11 +16,21 @@ PERSONAL = "personal"
 #: Values Intune shows where it knows nothing; they never overwrite a value of allwhere.
 EMPTY_WORDS = frozenset({"", "unknown", "null", "none", "00000000-0000-0000-0000-000000000000"})
 
+#: Characters a value may have. No real one comes near it, and PostgreSQL refuses index entries over 2704 bytes.
+LONGEST_TEXT = 500
+
 # The same characters are removed by the generated column assets.serial_key, so that both sides compare alike.
 SERIAL_SPACES = "\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
 _SPACES = re.compile(f"[{SERIAL_SPACES}]+")
 _ASCII_UPPER = {ord(lower): ord(lower.upper()) for lower in "abcdefghijklmnopqrstuvwxyz"}
-_FRACTION = re.compile(r"\.\d+")
+# Control characters, invisible marks that only deceive the eye, and what UTF-8 or PostgreSQL cannot hold.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+_LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+_LARGEST_INTEGER = 2**63 - 1
+# Intune is younger than the first; pandas' nanoseconds end before the second.
+_YEARS = range(2000, 2200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +71,21 @@ def managed_device(record: Mapping[str, Any]) -> ManagedDevice:
     """Read one ``managedDevice`` of Graph, whatever is missing, odd or of the wrong type in it.
 
     Raises:
-        ValueError: the record has no ``id``, without which nothing can be said about it.
+        ValueError: the record has no usable ``id``, without which nothing can be said about it.
     """
-    device_id = text(record.get("id"))
-    if device_id is None:
+    device_id = identifier(record.get("id"))
+    if device_id is None or device_id.lower() in EMPTY_WORDS:
         raise ValueError("Microsoft Graph returned a managed device without an id.")
     ownership = text(record.get("managedDeviceOwnerType"))
     return ManagedDevice(
         intune_device_id=device_id,
         ownership=ownership.lower() if ownership else None,
-        serial_number=text(record.get("serialNumber")),
+        serial_number=identifier(record.get("serialNumber")),
         operating_system=text(record.get("operatingSystem")),
         os_version=text(record.get("osVersion")),
         manufacturer=text(record.get("manufacturer")),
         model=text(record.get("model")),
-        imei=text(record.get("imei")),
+        imei=text(identifier(record.get("imei"))),
         azure_ad_device_id=text(record.get("azureADDeviceId")),
         storage_bytes=size(record.get("totalStorageSpaceInBytes")),
         device_name=text(record.get("deviceName")),
@@ -91,42 +101,59 @@ def managed_device(record: Mapping[str, Any]) -> ManagedDevice:
 
 
 def text(value: object) -> str | None:
-    """The value as trimmed text; None for what counts as empty, and for what is not text at all.
+    """The value as one trimmed line of at most `LONGEST_TEXT` characters; None for what is empty or no text at all.
 
-    NUL characters, which PostgreSQL cannot hold, are removed.
+    Characters nobody can see or PostgreSQL cannot hold (NUL, controls, lone surrogates) are removed.
     """
     if not isinstance(value, str):
         return None
-    cleaned = value.replace("\x00", "").strip()
+    cleaned = _one_line(value)[:LONGEST_TEXT].rstrip()
     return None if cleaned.lower() in EMPTY_WORDS else cleaned
 
 
-def size(value: object) -> int | None:
-    """A size in bytes; None for 0, for negative sizes and for what is no whole number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or value <= 0:
+def identifier(value: object) -> str | None:
+    """An id or serial as shown, also where it came as a number; None where there is none.
+
+    Words like ``Unknown`` stay: a junk serial is reported as the junk it is. What is longer than `LONGEST_TEXT` would,
+    cut short, name something else, so it is none.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_INTEGER:
+        return str(value)
+    if not isinstance(value, str):
         return None
-    return int(value) if value < 2**63 else None
+    cleaned = _one_line(value)
+    return cleaned if 0 < len(cleaned) <= LONGEST_TEXT else None
+
+
+def _one_line(value: str) -> str:
+    if value.isprintable():
+        return value.strip()
+    return _LINE_BREAKS.sub(" ", _UNPRINTABLE.sub("", value)).strip()
+
+
+def size(value: object) -> int | None:
+    """A size in bytes, also where it came as digits; None for 0, for negative sizes and for what is no number."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len(str(_LARGEST_INTEGER)):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= _LARGEST_INTEGER:
+        return None
+    return min(int(value), _LARGEST_INTEGER)
 
 
 def moment(value: object) -> datetime | None:
-    """A date of Graph as an aware datetime in UTC; None for year 1, year 9999 and what is no date.
+    """A date of Graph as an aware datetime in UTC; None for what is no date and for dates no device can have.
 
-    Graph: lists show seconds, single records up to seven fraction digits; ``0001-01-01`` and ``9999-12-31`` mean
-    "never".
+    Graph: lists show seconds, single records up to seven fraction digits, of which six are kept; ``0001-01-01`` and
+    ``9999-12-31`` mean "never", and so does every other date outside the years 2000 to 2199.
     """
     if not isinstance(value, str):
         return None
     try:
-        parsed = datetime.fromisoformat(_FRACTION.sub(_six_digits, value.strip()))
-    except ValueError:
+        parsed = datetime.fromisoformat(value.strip())
+        parsed = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    if parsed.year <= 1 or parsed.year >= 9999:
-        return None
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def _six_digits(fraction: re.Match[str]) -> str:
-    return fraction.group()[:7]
+    return parsed if parsed.year in _YEARS else None
 
 
 def serial_key(serial_number: str | None) -> str | None:
