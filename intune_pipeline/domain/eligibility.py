@@ -40,13 +40,12 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NO_LETTER_OR_DIGIT: Final = re.compile(r"[\W_]+")
 
 # What firmware shows when nobody entered a serial, without spaces, dots, punctuation and case.
-_JUNK_SERIALS: Final = frozenset(
-    """
-    0123456789 123456789 1234567890 01234567890 12345678 CHASSISSERIALNUMBER DEFAULT DEFAULTSTRING EMPTY INVALID NONE
-    NOTAPPLICABLE NOTAVAILABLE NOTDEFINED NOTSET NOTSPECIFIED NULL OEM SERIAL SERIALNUMBER SYSTEMSERIALNUMBER
-    TOBEFILLEDBYOEM UNDEFINED UNKNOWN UNSPECIFIED
-    """.split()
-)
+_JUNK_SERIALS: Final = frozenset({
+    "01234567890", "0123456789", "1234567890", "123456789", "12345678", "CHASSISSERIALNUMBER", "DEFAULT",
+    "DEFAULTSTRING", "EMPTY", "INVALID", "NONE", "NOTAPPLICABLE", "NOTAVAILABLE", "NOTDEFINED", "NOTSET",
+    "NOTSPECIFIED", "NULL", "SERIAL", "SERIALNUMBER", "SYSTEMSERIALNUMBER", "TOBEFILLEDBYOEM", "UNDEFINED", "UNKNOWN",
+    "UNSPECIFIED",
+})  # fmt: skip
 
 # Makers by the first word of their name; these change that word between their own products.
 _SAME_MAKER: Final = {"hewlett": "hp", "asustek": "asus", "micro": "msi"}
@@ -195,21 +194,20 @@ def _are_different_machines(records: Iterable[ManagedDevice]) -> bool:
         )
         for (maker, model), same in by_look.items()
     ]
-    return any(
-        _contest(*sorted(pair, key=lambda machine: machine.last_contact_at)) for pair in combinations(machines, 2)
-    )
+    machines.sort(key=lambda machine: (machine.last_contact_at, not machine.is_leaving, machine.maker, machine.model))
+    return any(_contest(older, newer) for older, newer in combinations(machines, 2))
 
 
 def _contest(older: _Machine, newer: _Machine) -> bool:
     """Whether two looks of one serial are two machines, neither of which may speak for the other.
 
-    They are one machine, or one has made way for the other, when
+    They are two machines when both show a maker and the makers differ, or both show a model and the models differ.
+    Yet the newer one speaks for both when
 
     - the older one is being retired, wiped or deleted;
-    - the maker is the same and the older one's last contact lies before the newer one's enrolment: a re-enrolment,
+    - the makers do not differ, and the older one's last contact lies before the newer one's enrolment: a re-enrolment,
       after which agents often show the model differently;
-    - the maker is the same and one shows a code where the other shows a name ("MacBookPro18,3", "MacBook Pro");
-    - one of them shows no maker or no model, which is evidence of nothing.
+    - the makers do not differ, and one shows a code where the other shows a name ("MacBookPro18,3", "MacBook Pro").
     """
     if older.is_leaving:
         return False
@@ -217,10 +215,8 @@ def _contest(older: _Machine, newer: _Machine) -> bool:
         return True
     if not older.model or not newer.model or _bare(older.model) == _bare(newer.model):
         return False
-    if older.maker == newer.maker:
-        re_enrolled = older.last_contact_at <= newer.first_enrolled_at
-        return not re_enrolled and _is_code(older.model) == _is_code(newer.model)
-    return True
+    re_enrolled = older.last_contact_at <= newer.first_enrolled_at
+    return not re_enrolled and _is_code(older.model) == _is_code(newer.model)
 
 
 def _maker(device: ManagedDevice) -> str:
