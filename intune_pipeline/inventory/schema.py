@@ -182,6 +182,13 @@ sync_runs = Table(
     Index(None, "connection_id", "started_at"),
     comment="every sync of a connection, its counts and its end",
 )  # fmt: skip
+Index(
+    "sync_runs_last_good_idx",
+    sync_runs.c.connection_id,
+    sync_runs.c.finished_at,
+    postgresql_where=sync_runs.c.status == "succeeded",
+)
+Index("sync_runs_running_idx", sync_runs.c.connection_id, postgresql_where=sync_runs.c.status == "running")
 
 assets = Table(
     "assets",
@@ -235,6 +242,7 @@ asset_changes = Table(
     Column("reason", Text, comment="a sentence where the change needs one: assignee changes, lifecycle ends"),
     _now("changed_at", "when"),
     Index(None, "asset_id", "changed_at"),
+    Index(None, "sync_run_id"),
     comment="every field of an existing asset that a sync changed",
 )
 
@@ -423,6 +431,26 @@ connect_attempts = Table(
     comment="consents under way; each state works once, for 15 minutes",
 )
 
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("connection_id", ForeignKey("connections.id"), comment="null for what concerns every tenant"),
+    Column("cause", Text, nullable=False, comment="a cause of microsoft.causes, or late, failed, lifecycle_hold …"),
+    Column("message", Text, nullable=False, comment="one sentence: what happened and what to do"),
+    _now("raised_at", "when it was first seen"),
+    Column("told_at", DateTime(timezone=True), comment="when people were told; null: not yet"),
+    Column("cleared_at", DateTime(timezone=True), comment="when it was over; the same cause then is a new alert"),
+    comment="what operators are told, one message per cause and tenant until it clears",
+)
+Index(
+    "alerts_open_key",
+    alerts.c.cause,
+    func.coalesce(alerts.c.connection_id, 0),
+    unique=True,
+    postgresql_where=alerts.c.cleared_at.is_(None),
+)
+
 # -- frames between Dagster assets, in schema pipeline --------------------------------------------------------------
 
 PIPELINE = "pipeline"
@@ -460,9 +488,12 @@ snapshots = Table(
     Column("complete", Boolean, nullable=False, comment="false for a capped list, which proves no absence"),
     Column("devices_listed", Integer, nullable=False),
     Column("personal", Integer, nullable=False, comment="personal devices, counted and dropped"),
+    Column("rows", Integer, nullable=False, comment="rows of the frame; another number means that it was lost"),
     _now("written_at", "when the frame was stored"),
     schema=PIPELINE,
     comment="what a stored frame stems from",
+    # Like the frames: after a crash of the server both are empty, never one without the other.
+    prefixes=["UNLOGGED"],
 )
 
 _DEVICE = (
