@@ -186,11 +186,12 @@ class Classifier:
             if begins_so.match(operating_system):
                 return answer
         if _MACOS.match(operating_system):
-            manufacturer = _APPLE
-        elif not _WINDOWS.match(operating_system):
+            candidates = tuple(catalogue for catalogue in catalogues() if catalogue.name == _APPLE)
+        elif _WINDOWS.match(operating_system):
+            candidates = _catalogues_for(_without_underscores(manufacturer))
+        else:
             return _OTHER_PLATFORM
-        # Some makers write spaces as underscores ("ESPRIMO_D556"); only account patterns see them as shown.
-        return _by_catalogue(manufacturer.replace("_", " "), model.replace("_", " "))
+        return _first_answer(candidates, _without_underscores(model))
 
 
 def check_pattern(pattern: str) -> None:
@@ -230,13 +231,14 @@ def _load(entry: Traversable) -> Catalogue:
 def _machine_types(name: str, table: str) -> dict[str, Classification]:
     """Read a table of machine types; a row may hold a range of numbers ("2300-2399"), which single types overrule."""
     types: dict[str, Classification] = {}
-    with (files(_CATALOGUE) / table).open(encoding="utf-8", newline="") as lines:
-        for row in sorted(csv.DictReader(lines), key=lambda row: "-" in row["machine_type"]):
-            first, _, last = row["machine_type"].partition("-")
-            for machine_type in [f"{number:04}" for number in range(int(first), int(last) + 1)] if last else [first]:
-                family = row["family"] or f"a {row['device_type']}"
-                answer = Classification(row["device_type"], f"{name}:machine-type", f"machine type {first}: {family}")
-                types.setdefault(machine_type.lower(), answer)
+    rows = csv.DictReader((files(_CATALOGUE) / table).read_text(encoding="utf-8").splitlines())
+    for row in sorted(rows, key=lambda row: "-" in row["machine_type"]):
+        first, _, last = row["machine_type"].partition("-")
+        family = row["family"] or f"a {row['device_type']}"
+        reason = f"machine type {row['machine_type']}: {family}"
+        answer = Classification(row["device_type"], f"{name}:machine-type", reason)
+        for machine_type in [f"{number:04}" for number in range(int(first), int(last) + 1)] if last else [first]:
+            types.setdefault(machine_type.lower(), answer)
     return types
 
 
@@ -245,10 +247,15 @@ def _catalogues_for(manufacturer: str) -> tuple[Catalogue, ...]:
     return tuple(catalogue for catalogue in catalogues() if catalogue.speaks_for(manufacturer))
 
 
-def _by_catalogue(manufacturer: str, model: str) -> Classification:
-    found = [match for catalogue in _catalogues_for(manufacturer) if (match := catalogue.first_match(model))]
+def _first_answer(candidates: Iterable[Catalogue], model: str) -> Classification:
+    found = [match for catalogue in candidates if (match := catalogue.first_match(model))]
     # min keeps the first of equals: in one stage the maker's own file decides before the files for every maker.
     return min(found, key=lambda match: match[0], default=(0, _NO_RULE))[1]
+
+
+def _without_underscores(text: str) -> str:
+    """Some makers write spaces as underscores ("ESPRIMO_D556"); an account's patterns see them as shown."""
+    return text.replace("_", " ")
 
 
 def _tidy(text: str) -> str:
