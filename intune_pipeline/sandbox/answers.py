@@ -27,11 +27,19 @@ _INTUNE_URL = "https://fef.sandbox.manage.example/DeviceFE/StatelessDeviceFEServ
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer: status, headers and a body, either still an object or already encoded."""
+    """An HTTP answer.
+
+    Attributes:
+        status: HTTP status, 0 for a connection cut before any answer.
+        body: An object, or JSON already encoded.
+        headers: Beyond those every answer has.
+        broken_off: Whether the body ends in the middle, and the connection with it.
+    """
 
     status: int
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
+    broken_off: bool = False
 
     def encoded(self) -> bytes:
         """The body as JSON."""

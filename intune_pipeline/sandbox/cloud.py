@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Self
 
 from starlette.applications import Starlette
+from starlette.routing import Route
 
-from intune_pipeline.sandbox import server
+from intune_pipeline.sandbox import server, sign_in
 from intune_pipeline.sandbox.app_registration import AppRegistration
 from intune_pipeline.sandbox.authorization_codes import AuthorizationCodes
+from intune_pipeline.sandbox.control import Control
 from intune_pipeline.sandbox.entra import Account, EntraService
+from intune_pipeline.sandbox.entra_pages import EntraPages
 from intune_pipeline.sandbox.faults import Faults
 from intune_pipeline.sandbox.graph import GraphService
 from intune_pipeline.sandbox.request_log import RequestLog
+from intune_pipeline.sandbox.sign_in import SignInProvider
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline.sandbox.tokens import TokenSigner
 from intune_pipeline.sandbox.trust import TrustStore
@@ -61,6 +65,10 @@ class SandboxCloud:
             f"https://127.0.0.1:{listening.getsockname()[1]}" for listening in self._sockets
         )
         self.sign_in_url = f"{sign_in_origin}/"
+        self._entra_signer = TokenSigner(self._trust.signing_key("entra"))
+        self._sign_in = SignInProvider(
+            [tenant.name for tenant in self.tenants], TokenSigner(self._trust.signing_key("sign-in")), self.sign_in_url
+        )
 
     @property
     def ca_bundle(self) -> Path:
@@ -108,21 +116,51 @@ class SandboxCloud:
             "MICROSOFT_LOGIN_URL": self.login_url,
             "MICROSOFT_GRAPH_URL": self.graph_url,
             "MICROSOFT_CA_BUNDLE": str(self.ca_bundle),
+            "AUTH0_DOMAIN": self.sign_in_url.removeprefix("https://").rstrip("/"),
+            "AUTH0_ISSUER": self.sign_in_url,
+            "AUTH0_CLIENT_ID": sign_in.CLIENT_ID,
+            "AUTH0_CLIENT_SECRET": sign_in.CLIENT_SECRET,
+            "AUTH0_AUDIENCE": sign_in.AUDIENCE,
         }
+
+    def sign_in_token(self, user: str, seconds: int = sign_in.TOKEN_SECONDS) -> str:
+        """An access token for the portal's API, as signing in would give it.
+
+        Args:
+            user: Such as ``acme-primary``, ``acme-secondary`` or ``acme-no-beta``.
+            seconds: How long it is good for; negative for one that has expired.
+
+        Raises:
+            KeyError: No such user.
+        """
+        return self._sign_in.access_token(user, seconds=seconds)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Self]:
         """Serve until the block ends; an object runs once."""
-        with server.serving(
-            list(zip(self._sockets, self._applications(), strict=True)), self._trust.server_certificate
-        ):
+        for tenant in self.tenants:
+            tenant.listing()  # sorted before anybody measures the first page
+        applications = (
+            Starlette(routes=[*self._control().routes(), *self._entra_routes()]),
+            GraphService(self._tenants, self.faults, self.requests, self._entra_signer, self.graph_url).app(),
+            Starlette(routes=self._sign_in.routes()),
+        )
+        with server.serving(list(zip(self._sockets, applications, strict=True)), self._trust.server_certificate):
             yield self
 
-    def _applications(self) -> tuple[Starlette, Starlette, Starlette]:
-        signer = TokenSigner(self._trust.signing_key("entra"))
+    def _control(self) -> Control:
+        return Control(self._tenants, self.faults, self.requests, self._sign_in, self.environment())
+
+    def _entra_routes(self) -> list[Route]:
         codes: AuthorizationCodes[Account] = AuthorizationCodes()
-        entra = EntraService(
-            self._tenants, self._registration, codes, signer, self.faults, self.requests, self.login_url, self.graph_url
+        service = EntraService(
+            self._tenants,
+            self._registration,
+            codes,
+            self._entra_signer,
+            self.faults,
+            self.requests,
+            self.login_url,
+            self.graph_url,
         )
-        graph = GraphService(self._tenants, self.faults, self.requests, signer, self.graph_url)
-        return Starlette(routes=entra.routes()), graph.app(), Starlette()
+        return [*service.routes(), *EntraPages(self._tenants, self._registration, codes).routes()]

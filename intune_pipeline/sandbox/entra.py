@@ -23,8 +23,8 @@ from intune_pipeline.sandbox.tenants import DirectoryUser, SandboxTenant
 from intune_pipeline.sandbox.tokens import Claims, TokenSigner
 
 TOKEN_SECONDS = 3599
-ORGANIZATIONS = "organizations"
-"""The authority that stands for every tenant."""
+ANY_TENANT = ("organizations", "common")
+"""The authorities that stand for every tenant."""
 
 Account = tuple[SandboxTenant, DirectoryUser]
 
@@ -74,9 +74,9 @@ class EntraService:
     async def _discovery(self, request: Request) -> Response:
         name = request.path_params["tenant"]
         tenant = self._tenants.get(name)
-        if name != ORGANIZATIONS and (tenant is None or not tenant.exists):
+        if name not in ANY_TENANT and (tenant is None or not tenant.exists):
             return _response(self._unknown_tenant(name))
-        base, issuer = f"{self._login_url}/{name}", "{tenantid}" if name == ORGANIZATIONS else name
+        base, issuer = f"{self._login_url}/{name}", "{tenantid}" if name in ANY_TENANT else name
         return _response(
             Answer(
                 200,

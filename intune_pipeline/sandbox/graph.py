@@ -1,15 +1,15 @@
 """Microsoft Graph v1.0 as far as managed devices go: list, single GET, primary users, ``$batch``.
 
-Tokens come from ``entra``, devices from ``tenants``, shapes from ``managed_devices`` and ``answers``, faults from
-``faults``. ``$filter`` is ignored without a word, as Graph ignores filters Intune does not support.
+Tokens come from ``entra``, devices from ``tenants``, pages from ``device_lists``, wording from ``answers`` and
+``odata``, faults from ``faults``.
 """
 
 import asyncio
-import base64
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import parse_qs, quote, urlsplit
+from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import orjson
 from starlette.applications import Starlette
@@ -20,18 +20,20 @@ from starlette.types import Receive, Scope, Send
 
 from intune_pipeline.sandbox import answers, managed_devices, request_log, server
 from intune_pipeline.sandbox.answers import Answer, RequestIds
+from intune_pipeline.sandbox.device_lists import DeviceLists
 from intune_pipeline.sandbox.faults import Faults
 from intune_pipeline.sandbox.managed_devices import Record
+from intune_pipeline.sandbox.odata import BadQueryError, Query
 from intune_pipeline.sandbox.request_log import RequestLog
-from intune_pipeline.sandbox.tenants import DirectoryUser, Position, SandboxTenant
+from intune_pipeline.sandbox.tenants import DirectoryUser, SandboxTenant
 from intune_pipeline.sandbox.tokens import InvalidTokenError, TokenSigner
 
 ROLE = "DeviceManagementManagedDevices.Read.All"
 """The one application permission that opens managed devices for reading."""
 
 MAX_BATCH = 20
-MAX_PAGE = 1000
 _VERSION = "/v1.0"
+_Endpoint = Callable[[Request], Awaitable[Response]]
 _DEVICES = re.compile(r"/deviceManagement/managedDevices(?:/(?P<id>[^/]+)(?P<users>/users)?)?/?")
 _USER_PROPERTIES = ("id", "displayName", "userPrincipalName", "mail")
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
@@ -54,7 +56,7 @@ class GraphService:
         self._requests = requests
         self._signer = signer
         self._origin = origin
-        self._pages: dict[str, tuple[object, str, Answer]] = {}
+        self._lists = DeviceLists(faults, origin)
 
     def app(self) -> Starlette:
         """The service as an ASGI application."""
@@ -67,7 +69,7 @@ class GraphService:
 
     def _serve(
         self, answer: Callable[[SandboxTenant, Request, RequestIds], Awaitable[tuple[Answer, int]]]
-    ) -> "_Endpoint":
+    ) -> _Endpoint:
         """An endpoint with what is common to every request: faults, token, ids, log."""
 
         async def respond(request: Request) -> Response:
@@ -75,20 +77,17 @@ class GraphService:
             tenant = self._tenant(request.headers.get("authorization", ""))
             if self._faults.slow_seconds:
                 await asyncio.sleep(self._faults.slow_seconds)
-            response: Response
             if self._faults.drops_connection():
-                result, items, response = Answer(0, b""), 1, _Abort()
+                result, items = Answer(0, b""), 1
             elif isinstance(tenant, str):
                 result, items = answers.graph_error(ids, 401, "InvalidAuthenticationToken", tenant, _UNAUTHORIZED), 1
-                response = _response(result, ids)
             else:
                 result, items = await answer(tenant, request, ids)
-                response = _response(result, ids)
             tenant_id = tenant.tenant_id if isinstance(tenant, SandboxTenant) else ""
             self._requests.add(
                 request_log.Request(at, tenant_id, request.method, request.url.path, result.status, items)
             )
-            return response
+            return _response(result, ids)
 
         return respond
 
@@ -144,9 +143,13 @@ class GraphService:
         refusal = self._refusal(tenant, ids)
         if refusal is not None:
             return refusal
+        try:
+            parsed = Query.parse(query)
+        except BadQueryError as error:
+            return answers.graph_error(ids, 400, "BadRequest", str(error))
         if match["id"] is None:
-            return self._list(tenant, query, ids)
-        return self._device(tenant, match["id"], query, ids, users=bool(match["users"]))
+            return self._lists.answer(tenant, parsed)
+        return self._device(tenant, match["id"], parsed, ids, users=bool(match["users"]))
 
     def _refusal(self, tenant: SandboxTenant, ids: RequestIds) -> Answer | None:
         """Why the app gets nothing from this tenant at all, if so."""
@@ -163,47 +166,8 @@ class GraphService:
             return answers.graph_error(ids, 400, "BadRequest", "Request not applicable to target tenant.")
         return None
 
-    def _list(self, tenant: SandboxTenant, query: str, ids: RequestIds) -> Answer:
-        listing, end = tenant.listing(), self._faults.truncate_list_at
-        key = f"{tenant.tenant_id} {end} {query}"
-        cached = self._pages.get(key)
-        if cached is None or cached[0] is not listing:
-            answer = self._page(tenant, query, ids)
-            if answer.status != 200:
-                return answer
-            cached = self._pages[key] = (listing, key, Answer(200, answer.encoded()))
-        return cached[2]
-
-    def _page(self, tenant: SandboxTenant, query: str, ids: RequestIds) -> Answer:
-        options = _options(query)
-        select, top, after = _select(options), options.get("$top", str(MAX_PAGE)), options.get("$skiptoken")
-        if unknown := managed_devices.unknown_property(select or ()):
-            return _unknown_property(ids, unknown)
-        if not top.isdigit():
-            return answers.graph_error(ids, 400, "BadRequest", f"Invalid value '{top}' for $top query option found.")
-        size = min(int(top), MAX_PAGE) or MAX_PAGE
-        try:
-            position = _position(after) if after else None
-        except ValueError:
-            return answers.graph_error(ids, 400, "BadRequest", "Invalid skip token.")
-        views, following = tenant.listing().page(position, size, self._faults.truncate_list_at)
-        body: Record = {
-            "@odata.context": f"{self._origin}{_VERSION}/$metadata#deviceManagement/managedDevices",
-            "@odata.count": len(views),
-        }
-        if following is not None:
-            kept = "&".join(
-                part for part in query.split("&") if part and not part.startswith(("$skiptoken", "%24skiptoken"))
-            )
-            token = f"{kept}{'&' if kept else ''}$skiptoken={_skip_token(following)}"
-            body["@odata.nextLink"] = f"{self._origin}{_VERSION}/deviceManagement/managedDevices?{token}"
-        names = None if select is None else ("id", *(name for name in select if name != "id"))
-        body["value"] = views if names is None else [managed_devices.project(view, names) for view in views]
-        return Answer(200, body)
-
-    def _device(self, tenant: SandboxTenant, device_id: str, query: str, ids: RequestIds, *, users: bool) -> Answer:
-        record, select = tenant.devices.get(device_id), _select(_options(query))
-        path = f"managedDevices('{device_id}')"
+    def _device(self, tenant: SandboxTenant, device_id: str, query: Query, ids: RequestIds, *, users: bool) -> Answer:
+        record, path = tenant.devices.get(device_id), f"managedDevices('{device_id}')"
         if record is None:
             return answers.intune_error(ids, 404, "ResourceNotFound", path)
         if device_id in self._faults.failing_devices:
@@ -213,55 +177,41 @@ class GraphService:
             user = tenant.primary_user(device_id)
             shown = [] if user is None else [_user(user, bare=tenant.bare_users)]
             return Answer(200, {"@odata.context": f"{context}users", "value": shown})
-        if unknown := managed_devices.unknown_property(select or ()):
-            return _unknown_property(ids, unknown)
         entity = f"{context}deviceManagement/managedDevices/$entity"
-        return Answer(200, {"@odata.context": entity, **managed_devices.single(record, select)})
+        return Answer(200, {"@odata.context": entity, **managed_devices.single(record, query.select)})
 
 
-_Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class _Abort(Response):
-    """Cuts the connection instead of answering."""
+class _Cut(Response):
+    """Cuts the connection before any answer."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del send
-        scope["extensions"][server.ABORT]["call"]()
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        scope["extensions"][server.CONNECTION]["abort"]()
+        await _disconnected(receive)
+
+
+class _BrokenOff(Response):
+    """Cuts the connection in the middle of the body."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        half = bytes(self.body)[: len(self.body) // 2]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        scope["extensions"][server.CONNECTION]["close"]()
+        await _disconnected(receive)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _response(answer: Answer, ids: RequestIds) -> Response:
-    headers = {**ids.headers(), **answer.headers}
-    media_type = _JSON if answer.status == 200 else "application/json"
-    return Response(answer.encoded(), answer.status, headers, media_type)
-
-
-def _options(query: str) -> dict[str, str]:
-    return {name: values[-1] for name, values in parse_qs(query).items()}
-
-
-def _select(options: dict[str, str]) -> tuple[str, ...] | None:
-    names = options.get("$select")
-    return tuple(name.strip() for name in names.split(",")) if names else None
-
-
-def _unknown_property(ids: RequestIds, name: str) -> Answer:
-    message = (
-        "Parsing OData Select and Expand failed: Could not find a property named "
-        f"'{name}' on type 'microsoft.management.services.api.managedDevice'."
-    )
-    return answers.graph_error(ids, 400, "BadRequest", message)
-
-
-def _skip_token(position: Position) -> str:
-    return quote(base64.urlsafe_b64encode(orjson.dumps(position)).decode())
-
-
-def _position(token: str) -> Position:
-    name, device_id, number = orjson.loads(base64.urlsafe_b64decode(token))
-    return str(name), str(device_id), int(number)
+    if answer.status == 0:
+        return _Cut()
+    shape = _BrokenOff if answer.broken_off else Response
+    media_type = _JSON if answer.status == HTTPStatus.OK else "application/json"
+    return shape(answer.encoded(), answer.status, {**ids.headers(), **answer.headers}, media_type)
 
 
 def _user(user: DirectoryUser, *, bare: bool) -> Record:

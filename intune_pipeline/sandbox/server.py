@@ -12,8 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-ABORT = "intune_pipeline.abort"
-"""Extension of a request's scope whose ``call`` cuts the connection."""
+CONNECTION = "intune_pipeline.connection"
+"""Extension of a request's scope: ``abort`` and ``close`` end its connection, now or once everything is sent."""
 
 _KEEP_ALIVE_SECONDS = 75
 _START_SECONDS = 20.0
@@ -24,7 +24,7 @@ class _AbruptProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {ABORT: {"call": self.transport.abort}}
+        self.scope["extensions"] = {CONNECTION: {"abort": self.transport.abort, "close": self.transport.close}}
 
     def shutdown(self) -> None:
         self.transport.abort()

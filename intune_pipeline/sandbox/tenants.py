@@ -38,18 +38,9 @@ class Listing:
     positions: Sequence[Position]
     views: Sequence[Record]
 
-    def page(self, after: Position | None, size: int, end: int | None) -> tuple[Sequence[Record], Position | None]:
-        """Up to ``size`` views behind ``after``, and the position to go on from, or None on the last page.
-
-        Args:
-            after: Position of the last device of the page before.
-            size: Largest number of devices.
-            end: Where the list silently ends, None for its true end.
-        """
-        total = len(self.positions) if end is None else min(end, len(self.positions))
-        start = 0 if after is None else bisect_right(self.positions, after)
-        stop = min(start + size, total)
-        return self.views[start:stop], self.positions[stop - 1] if start < stop < total else None
+    def start(self, after: Position | None) -> int:
+        """The number of the first device behind a position."""
+        return 0 if after is None else bisect_right(self.positions, after)
 
 
 class SandboxTenant:
@@ -98,6 +89,9 @@ class SandboxTenant:
         self._listing: Listing | None = None
         self._by_id: dict[str, Record] | None = None
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def __repr__(self) -> str:
         return f"SandboxTenant({self.name!r}, {self.tenant_id!r})"
 
@@ -123,7 +117,6 @@ class SandboxTenant:
     def consent(self) -> None:
         """An administrator accepts the app: the service principal is there at once, the role after propagation."""
         self.consented = self.role_granted = True
-        self.app_disabled = False
         self._role_effective_at = time.monotonic() + self.propagation_seconds
 
     @property
