@@ -5,6 +5,8 @@ Operators import accounts, employees and assets with plain SQL: ids are generate
 a default, and compared forms are generated columns.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -55,7 +57,7 @@ def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
     return CheckConstraint(f"{column} in ({', '.join(repr(value) for value in values)})", name=name)
 
 
-def _now(name: str, comment: str) -> Column[object]:
+def _now(name: str, comment: str) -> Column[Any]:
     return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now(), comment=comment)
 
 
@@ -456,7 +458,7 @@ Index(
 PIPELINE = "pipeline"
 
 
-def _frame(name: str, comment: str, *columns: Column[object]) -> Table:
+def _frame(name: str, comment: str, *columns: Column[Any]) -> Table:
     return Table(
         name,
         metadata,
@@ -468,11 +470,11 @@ def _frame(name: str, comment: str, *columns: Column[object]) -> Table:
     )
 
 
-def _text(name: str, comment: str) -> Column[object]:
+def _text(name: str, comment: str) -> Column[Any]:
     return Column(name, Text, comment=comment)
 
 
-def _time(name: str, comment: str) -> Column[object]:
+def _time(name: str, comment: str) -> Column[Any]:
     return Column(name, DateTime(timezone=True), comment=comment)
 
 
@@ -516,7 +518,7 @@ _DEVICE = (
 )
 
 
-def _device_columns() -> list[Column[object]]:
+def _device_columns() -> list[Column[Any]]:
     return [
         *(_text(name, comment) for name, comment in _DEVICE),
         Column("storage_bytes", BigInteger, comment="totalStorageSpaceInBytes"),

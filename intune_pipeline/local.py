@@ -1,0 +1,92 @@
+"""Where the product's databases and files are on this machine when the settings do not say otherwise.
+
+Belongs here: starting the embedded PostgreSQL, creating the two databases, Dagster's home, and telling child processes
+about them. Does not belong here: migrations (``inventory.database``) and what runs on top (``cli``).
+"""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from intune_pipeline.settings import Settings, SettingsError, local_directory, project_directory
+
+ALLWHERE = "allwhere"
+DAGSTER = "dagster"
+
+
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """SQLAlchemy addresses, the driver psycopg2 named; hidden in the repr because they may hold passwords."""
+
+    allwhere: str = field(repr=False)
+    dagster: str = field(repr=False)
+
+
+def database_urls(settings: Settings) -> DatabaseUrls:
+    """The addresses of allwhere's and of Dagster's database; starts and creates what the settings leave to us.
+
+    The embedded server runs as long as this process or another user of it lives; child processes must be told with
+    :func:`export`, so that they use it without starting their own.
+
+    Raises:
+        EmbeddedPostgresError: the embedded server cannot be used.
+        DatabaseUnreachable: the given server cannot be reached.
+        SettingsError: Dagster's database is neither given nor can it be created.
+    """
+    from intune_pipeline.inventory import database
+
+    given_allwhere, given_dagster = (
+        url.get_secret_value() if url else None
+        for url in (settings.allwhere_database_url, settings.dagster_postgres_url)
+    )
+    if given_allwhere is None:
+        from intune_pipeline.inventory import embedded_postgres
+
+        server = embedded_postgres.start(local_directory() / "postgres")
+        database.create_if_missing(server.url("postgres"), ALLWHERE)
+        given_allwhere = server.url(ALLWHERE)
+    if given_dagster is None:
+        try:
+            given_dagster = database.create_if_missing(given_allwhere, DAGSTER)
+        except database.NotPermittedError:
+            raise SettingsError(
+                f"DAGSTER_POSTGRES_URL is not set and the user of ALLWHERE_DATABASE_URL may not create the database "
+                f"{DAGSTER}; create it, or set DAGSTER_POSTGRES_URL."
+            ) from None
+    return DatabaseUrls(given_allwhere, given_dagster)
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Create Dagster's home and put ``dagster.yaml`` there; returns the directory.
+
+    A ``dagster.yaml`` that somebody keeps in a home of his own (``DAGSTER_HOME``) stays as it is.
+
+    Raises:
+        SettingsError: the directory cannot be written, or the file to install is missing.
+    """
+    home = settings.dagster_directory.expanduser().absolute()
+    installed = home / "dagster.yaml"
+    if settings.dagster_home is not None and installed.exists():
+        return home
+    original = project_directory() / "dagster.yaml"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(original, installed)
+    except FileNotFoundError:
+        raise SettingsError(
+            f"DAGSTER_HOME has no dagster.yaml and {project_directory()} has none to put there; run from the "
+            "repository, or write one as docs/operations.md shows."
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"DAGSTER_HOME {home} cannot be written ({error.strerror}); choose another directory."
+        ) from None
+    return home
+
+
+def export(urls: DatabaseUrls, dagster_home: Path) -> None:
+    """Tell this process's children where the databases and Dagster's home are."""
+    os.environ["ALLWHERE_DATABASE_URL"] = urls.allwhere
+    os.environ["DAGSTER_POSTGRES_URL"] = urls.dagster
+    os.environ["DAGSTER_HOME"] = str(dagster_home)

@@ -1,0 +1,131 @@
+"""What tests of every room share: one PostgreSQL for the session, a fresh migrated database for each test.
+
+The server is the product's own embedded one, without fsync; pytest-xdist's workers share it.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from intune_pipeline.inventory import database as databases
+from intune_pipeline.inventory import embedded_postgres, schema
+from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
+
+SERVER_DIRECTORY = "INTUNE_PIPELINE_TEST_POSTGRES"
+TEMPLATE = "migrated"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[SERVER_DIRECTORY] = tempfile.mkdtemp(prefix="intune-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(SERVER_DIRECTORY), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A running server, shared by the whole test session."""
+    server = embedded_postgres.start(
+        Path(os.environ[SERVER_DIRECTORY]), {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+    )
+    yield server
+    server.release()
+
+
+@pytest.fixture(scope="session")
+def maintenance(postgres: EmbeddedPostgres) -> Iterator[sa.Engine]:
+    """An engine that creates and drops databases."""
+    engine = sa.create_engine(postgres.url("postgres"), isolation_level="AUTOCOMMIT")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: EmbeddedPostgres, maintenance: sa.Engine) -> str:
+    """Name of a migrated database to copy; the first worker makes it."""
+    with maintenance.connect() as connection:
+        connection.execute(sa.text("select pg_advisory_lock(1)"))
+        found = connection.execute(sa.text("select 1 from pg_database where datname = :name"), {"name": TEMPLATE})
+        if found.first() is None:
+            engine = databases.create_engine(databases.create_if_missing(postgres.url("postgres"), f"{TEMPLATE}_new"))
+            databases.upgrade(engine)
+            engine.dispose()
+            connection.execute(sa.text(f"alter database {TEMPLATE}_new rename to {TEMPLATE}"))
+        connection.execute(sa.text("select pg_advisory_unlock(1)"))
+    return TEMPLATE
+
+
+@pytest.fixture
+def new_database(postgres: EmbeddedPostgres, maintenance: sa.Engine) -> Iterator[Callable[..., str]]:
+    """``new_database(template="template0")`` creates a database and returns its address; all are dropped afterwards."""
+    created: list[str] = []
+
+    def create(template: str = "template0") -> str:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        with maintenance.connect() as connection:
+            connection.execute(sa.text(f"create database {name} template {template} strategy file_copy"))
+        created.append(name)
+        return postgres.url(name)
+
+    yield create
+    with maintenance.connect() as connection:
+        for name in created:
+            connection.execute(sa.text(f"drop database if exists {name} with (force)"))
+
+
+@pytest.fixture
+def database(new_database: Callable[..., str], migrated_template: str) -> str:
+    """Address of a fresh, migrated database of allwhere."""
+    return new_database(migrated_template)
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[sa.Engine]:
+    """The product's engine on a fresh, migrated database."""
+    engine = databases.create_engine(database)
+    yield engine
+    engine.dispose()
+
+
+@dataclass(frozen=True)
+class ConnectedAccount:
+    """An account and its connection, as a test made them."""
+
+    account_id: int
+    connection_id: int
+    slug: str
+    tenant_id: str
+
+
+@pytest.fixture
+def connect_account(engine: sa.Engine) -> Callable[..., ConnectedAccount]:
+    """``connect_account("acme", mdm_assignee_updates=True)`` writes an account with a connected tenant."""
+
+    def connect(slug: str = "acme", tenant_id: str | None = None, **columns: object) -> ConnectedAccount:
+        tenant_id = tenant_id or str(uuid.uuid4())
+        with engine.begin() as connection:
+            account_id = connection.execute(
+                sa.insert(schema.accounts).values(slug=slug, name=slug.title()).returning(schema.accounts.c.id)
+            ).scalar_one()
+            connection_id = connection.execute(
+                sa.insert(schema.connections)
+                .values(
+                    **{"status": "connected", "connected_at": sa.func.now(), **columns},
+                    account_id=account_id,
+                    tenant_id=tenant_id,
+                )
+                .returning(schema.connections.c.id)
+            ).scalar_one()
+        return ConnectedAccount(account_id, connection_id, slug, tenant_id)
+
+    return connect
