@@ -19,6 +19,7 @@ from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.control import TenantChanges
 from intune_pipeline.sandbox.faults import Faults
 from intune_pipeline.sandbox.tenants import SandboxTenant
+from intune_pipeline.sandbox.trust import write_secret
 
 ENVIRONMENT_FILE = "environment.json"
 TENANTS_FILE = "tenants.json"
@@ -105,10 +106,7 @@ def _setting(text: str) -> tuple[str, Any]:
 def _describe(cloud: SandboxCloud, directory: Path) -> None:
     tenants = [{"name": one.name, "tenant_id": one.tenant_id, "devices": len(one)} for one in cloud.tenants]
     for name, content in ((TENANTS_FILE, tenants), (ENVIRONMENT_FILE, cloud.environment())):
-        partial = directory / f"{name}.partial"
-        partial.touch(mode=0o600)
-        partial.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
-        partial.replace(directory / name)
+        write_secret(directory / name, orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from starlette.datastructures import FormData
 
 from intune_pipeline.sandbox.tokens import InvalidTokenError, TokenSigner
-from intune_pipeline.sandbox.trust import TrustStore
+from intune_pipeline.sandbox.trust import TrustStore, write_secret
 
 CLIENT_ID = "5a6e7b1c-0f1e-4c55-9d6a-2f0c1b7a9e11"
 CLIENT_SECRET = "sandbox~secret.of-no-use-anywhere-else"  # noqa: S105
@@ -48,7 +48,7 @@ class AppRegistration:
         federated = TokenSigner(trust.signing_key("workload-identity"))
         token_file = trust.directory / "federated-token"
         claims = {"iss": "https://kubernetes.example", "sub": _FEDERATED_SUBJECT, "aud": _FEDERATED_AUDIENCE}
-        token_file.write_text(federated.sign(claims, seconds=_FEDERATED_SECONDS))
+        write_secret(token_file, federated.sign(claims, seconds=_FEDERATED_SECONDS).encode())
         return cls(
             client_id=CLIENT_ID,
             client_secret=CLIENT_SECRET,

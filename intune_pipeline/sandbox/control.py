@@ -153,4 +153,5 @@ class Control:
 
 
 def _refused(error: ValidationError) -> Response:
-    return JSONResponse({"error": str(error)}, 400)
+    first = error.errors()[0]
+    return JSONResponse({"error": f"{'.'.join(map(str, first['loc']))}: {first['msg']}."}, 400)

@@ -27,7 +27,7 @@ class TrustStore:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        self.directory = directory = directory.resolve()
         directory.mkdir(parents=True, exist_ok=True)
         self.ca_bundle = directory / "ca.pem"
         self.server_certificate = directory / "server.pem"
@@ -45,20 +45,20 @@ class TrustStore:
         path = self.directory / f"{name}-certificate.pem"
         if not path.exists():
             key_pem = self._private_key(name)
-            _write_secret(path, key_pem + _self_signed(key_pem, name))
+            write_secret(path, key_pem + _self_signed(key_pem, name))
         return path
 
     def _issue_server_certificate(self) -> None:
         authority = trustme.CA(organization_name="intune_pipeline sandbox")
         certificate = authority.issue_cert("127.0.0.1", "localhost")
         self.ca_bundle.write_bytes(authority.cert_pem.bytes())
-        _write_secret(self.server_certificate, certificate.private_key_and_cert_chain_pem.bytes())
+        write_secret(self.server_certificate, certificate.private_key_and_cert_chain_pem.bytes())
 
     def _private_key(self, name: str) -> bytes:
         path = self.directory / f"{name}-key.pem"
         if not path.exists():
             key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
-            _write_secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+            write_secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return path.read_bytes()
 
 
@@ -80,9 +80,9 @@ def _self_signed(key_pem: bytes, name: str) -> bytes:
     return certificate.public_bytes(Encoding.PEM)
 
 
-def _write_secret(path: Path, content: bytes) -> None:
-    """Write a private file in one step, so that two starting sandboxes never read half a key."""
-    partial = path.with_suffix(".partial")
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file only its owner may read, in one step, so that nobody ever reads half of it."""
+    partial = path.with_name(f"{path.name}.partial")
     partial.touch(mode=0o600)
     partial.write_bytes(content)
     partial.replace(path)
