@@ -6,7 +6,6 @@ it answers, and stays until it is told to stop. Another process changes it under
 
 import signal
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +76,7 @@ def main(
 def _tenants(devices: int | None, seed: int, replay: Path | None, *, consented: bool) -> list[SandboxTenant]:
     if devices is None:
         devices = 0 if replay else 2000
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    tenants = demonstration.tenants(devices, seed=seed, as_of=today, consented=consented) if devices else []
+    tenants = demonstration.tenants(devices, seed=seed, consented=consented) if devices else []
     return tenants if replay is None else [*tenants, demonstration.replayed(replay, consented=consented)]
 
 

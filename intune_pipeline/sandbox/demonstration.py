@@ -1,7 +1,6 @@
 """The tenants of the demonstration: three companies, one of them large, or a fleet recorded elsewhere."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import orjson
@@ -17,16 +16,12 @@ REPLAY = "replay"
 """Slug of the tenant whose fleet was recorded elsewhere."""
 
 
-def tenants(
-    devices: int, *, seed: int = 1, as_of: datetime = fleets.AS_OF, consented: bool = True
-) -> list[SandboxTenant]:
+def tenants(devices: int, *, seed: int = 1, consented: bool = True) -> list[SandboxTenant]:
     """The three companies with ``devices`` devices together."""
     sizes = {name: round(devices * share) for name, share in SHARES.items()}
     sizes["acme"] += devices - sum(sizes.values())
     return [
-        SandboxTenant(
-            name, fleets.generate_fleet(seed + number, size, domain=f"{name}.example", as_of=as_of), consented=consented
-        )
+        SandboxTenant(name, fleets.generate_fleet(seed + number, size, domain=f"{name}.example"), consented=consented)
         for number, (name, size) in enumerate(sizes.items())
     ]
 

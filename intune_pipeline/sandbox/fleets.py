@@ -1,6 +1,6 @@
 """Fleets of managed devices, invented from a seed, with every oddity of real ones in realistic shares.
 
-The same seed and size give the same fleet, byte for byte. Each device comes with the truth about it, so that a test can
+The same seed and size give the same fleet, byte for byte on the same day. Each device comes with the truth about it, so that a test can
 tell how many of which kind a sync must find. What devices and people are called is in ``catalog``; nothing here answers
 requests.
 """
@@ -17,9 +17,6 @@ from uuid import NAMESPACE_DNS, uuid5
 from intune_pipeline.sandbox import catalog
 from intune_pipeline.sandbox.catalog import Model
 from intune_pipeline.sandbox.managed_devices import Record
-
-AS_OF = datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
-"""The moment a fleet is described at unless the caller names another."""
 
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 NEVER = "0001-01-01T00:00:00Z"
@@ -174,13 +171,15 @@ class FleetDevice:
     kind: str
 
 
-def generate_fleet(seed: int, size: int, *, domain: str = "acme.example", as_of: datetime = AS_OF) -> list[Record]:
+def generate_fleet(
+    seed: int, size: int, *, domain: str = "acme.example", as_of: datetime | None = None
+) -> list[Record]:
     """``size`` managedDevice records; see :func:`generate_labelled_fleet`."""
     return [device.record for device in generate_labelled_fleet(seed, size, domain=domain, as_of=as_of)]
 
 
 def generate_labelled_fleet(
-    seed: int, size: int, *, domain: str = "acme.example", as_of: datetime = AS_OF
+    seed: int, size: int, *, domain: str = "acme.example", as_of: datetime | None = None
 ) -> list[FleetDevice]:
     """A fleet with the truth about every device.
 
@@ -188,12 +187,13 @@ def generate_labelled_fleet(
         seed: Chooses the fleet.
         size: Number of devices.
         domain: Mail domain of its people, an example domain.
-        as_of: The moment the fleet is looked at; dates of enrolment and synchronisation lie before it.
+        as_of: The moment the fleet is looked at, the start of this day unless named: what is recent moves with the days.
 
     Returns:
         Devices in no meaningful order; ids and serials are unique except for the twins and collisions meant to be.
     """
-    return _Fleet(random.Random(seed), size, domain, as_of).devices()  # noqa: S311
+    moment = as_of or datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return _Fleet(random.Random(seed), size, domain, moment).devices()  # noqa: S311
 
 
 class _Fleet:
@@ -243,7 +243,7 @@ class _Fleet:
         record = self._record(self._rng.choice([one for one in other_makers if one.platform == "windows"]))
         record["serialNumber"] = original.record["serialNumber"]
         for one in (record, original.record):
-            one["lastSyncDateTime"] = self._date(hours=20)
+            one["lastSyncDateTime"] = self._date(hours=self._rng.randrange(20))
         original.kind = kind
         return FleetDevice(record, kind)
 
@@ -273,16 +273,17 @@ class _Fleet:
     def _record(self, model: Model) -> Record:
         rng, platform = self._rng, _PLATFORMS[model.platform]
         serial = self._serial(model.serial)
-        enrolled = rng.randrange(20, 1500 * 24)
+        last_sync = rng.randrange(48 if rng.random() < 0.85 else 120 * 24)
+        enrolled = last_sync + rng.randrange(24, 1500 * 24)
         record = {
             **_BASE,
             "id": self._guid(),
             "azureADDeviceId": self._guid() if rng.random() < 0.93 else ZERO_GUID,
             "complianceState": rng.choices(("compliant", "noncompliant", "unknown"), (90, 7, 3))[0],
             "deviceEnrollmentType": rng.choice(platform.enrollment_types),
-            "enrolledDateTime": self._date(hours=enrolled, least=enrolled - 1),
+            "enrolledDateTime": self._date(hours=enrolled),
             "isEncrypted": rng.choices((True, False, "True"), (930, 65, 5))[0],
-            "lastSyncDateTime": self._last_sync(),
+            "lastSyncDateTime": self._date(hours=last_sync) if rng.random() < 0.997 else NEVER,
             "managementAgent": rng.choice(platform.agents),
             "managementCertificateExpirationDate": self._stamp(self._as_of + timedelta(days=rng.randrange(1, 365))),
             "managementState": self._management_state(),
@@ -372,15 +373,9 @@ class _Fleet:
             return "managed"
         return self._rng.choice(_LEAVING_STATES if draw < 0.99 else _STAYING_STATES)
 
-    def _last_sync(self) -> str:
-        draw = self._rng.random()
-        if draw < 0.003:
-            return NEVER
-        return self._date(hours=48 if draw < 0.85 else 120 * 24)
-
-    def _date(self, *, hours: int, least: int = 0) -> str:
-        """A moment between ``least`` and ``hours`` hours ago."""
-        return self._stamp(self._as_of - timedelta(seconds=self._rng.randrange(least * 3600, hours * 3600)))
+    def _date(self, *, hours: int) -> str:
+        """A moment in the hour that began so many hours and one ago."""
+        return self._stamp(self._as_of - timedelta(seconds=hours * 3600 + self._rng.randrange(3600)))
 
     def _stamp(self, moment: datetime) -> str:
         """A date as a single GET shows it, with seven fraction digits."""
