@@ -1,0 +1,414 @@
+"""People behind devices: which e-mail identifies a user, what his first and last name are, which employee he is.
+
+Belongs here: reading a person from devices, splitting display names, finding employees and their look-alikes. Does not
+belong here: whether an employee is created or an assignee changes (``reconciliation``).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+from nameparser import AmbiguityKind, Lexicon, ParsedName, Parser
+
+from intune_pipeline.domain.devices import ManagedDevice
+
+LONGEST_EMAIL: Final = 254
+"""Characters of an address, RFC 5321."""
+
+LONGEST_NAME: Final = 100
+"""Characters of a display name that can still be a person's."""
+
+MOST_WORDS: Final = 7
+"""Words of a display name that can still be a person's."""
+
+REMEMBERED_NAMES: Final = 16_384
+"""Distinct split names kept in memory: people have several devices, and a run reads each more than once."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Person:
+    """A user of devices.
+
+    Attributes:
+        email: The address that identifies the user, as Intune shows it.
+        email_key: Its compared form.
+        other_keys: Compared forms of the user's further addresses, such as the user principal name; sorted.
+        user_id: Entra's id of the user.
+        first_name: None, like the last name, where the display name cannot be split safely.
+        last_name: See there.
+    """
+
+    email: str
+    email_key: str
+    other_keys: tuple[str, ...]
+    user_id: str | None
+    first_name: str | None
+    last_name: str | None
+
+    def __repr__(self) -> str:
+        return f"Person(user_id={self.user_id!r})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Employee:
+    """An employee of allwhere.
+
+    Attributes:
+        id: allwhere's id.
+        first_name: As entered.
+        last_name: As entered.
+        emails: The compared form of each address with its kind, ``work`` or ``personal``.
+    """
+
+    id: int
+    first_name: str
+    last_name: str
+    emails: tuple[tuple[str, str], ...]
+
+    def __repr__(self) -> str:
+        return f"Employee(id={self.id!r})"
+
+
+class EmployeeDirectory:
+    """An account's employees, found by address and by name.
+
+    Args:
+        employees: All employees of the account, in any order; of several that fit, the lowest id is found.
+    """
+
+    def __init__(self, employees: Iterable[Employee]) -> None:
+        self._by_email: dict[str, Employee] = {}
+        self._without_work_email: dict[tuple[str, str], Employee] = {}
+        for employee in sorted(employees, key=lambda employee: employee.id):
+            for key, _ in employee.emails:
+                self._by_email.setdefault(key, employee)
+            if all(kind != "work" for _, kind in employee.emails):
+                self._without_work_email.setdefault(_full_name_key(employee.first_name, employee.last_name), employee)
+
+    def match(self, person: Person) -> Employee | None:
+        """The employee with the person's e-mail, work or personal, else with one of the person's other addresses."""
+        for key in (person.email_key, *person.other_keys):
+            if employee := self._by_email.get(key):
+                return employee
+        return None
+
+    def look_alike(self, first_name: str, last_name: str) -> Employee | None:
+        """The employee of the same name who has no work e-mail, so that no e-mail of Intune can match.
+
+        Case, accents, spaces and punctuation do not matter.
+        """
+        key = _full_name_key(first_name, last_name)
+        return self._without_work_email.get(key) if any(key) else None
+
+
+def email_key(email: str) -> str:
+    """The compared form of an address: trimmed, lower case; the same law as SQL ``lower(btrim(email))``.
+
+    PostgreSQL lowers letter by letter, Python by context ("Σ") and to several characters ("İ").
+    """
+    trimmed = email.strip(" ")
+    return trimmed.lower() if trimmed.isascii() else "".join(letter.lower()[0] for letter in trimmed)
+
+
+def person_of(device: ManagedDevice) -> Person | None:
+    """The user one device record shows; None where it shows no address.
+
+    The e-mail identifies the user; where it is empty, the user principal name does if it is an address.
+    """
+    addresses = [address for address in (_address(device.user_email), _address(device.user_principal_name)) if address]
+    if not addresses:
+        return None
+    keys = [email_key(address) for address in addresses]
+    first_name, last_name = split_name(device.user_display_name, addresses[0]) or (None, None)
+    other_keys = tuple(key for key in keys[1:] if key != keys[0])
+    return Person(addresses[0], keys[0], other_keys, device.user_id, first_name, last_name)
+
+
+def people_of(devices: Iterable[ManagedDevice]) -> dict[str, Person]:
+    """Everybody the devices show, by the compared form of every address they are known by.
+
+    Records that share an address or a user id show the same person, who is the same object under each of his keys. His
+    e-mail and name come from the record with a name that can be split, a real e-mail and the newest contact, in this
+    order; the order of the devices never matters.
+    """
+    seen = [(person, device) for device in devices if (person := person_of(device))]
+    people: dict[str, Person] = {}
+    for group in _same_people([person for person, _ in seen]):
+        best, _ = max((seen[index] for index in group), key=_tells_more)
+        members = [seen[index][0] for index in group]
+        keys = {key for member in members for key in (member.email_key, *member.other_keys)}
+        user_id = best.user_id or max((member.user_id for member in members if member.user_id), default=None)
+        person = replace(best, other_keys=tuple(sorted(keys - {best.email_key})), user_id=user_id)
+        people.update(dict.fromkeys(keys, person))
+    return people
+
+
+def split_name(display_name: str | None, email: str) -> tuple[str, str] | None:
+    """A display name as first and last name; None unless that is safe.
+
+    The e-mail's local part decides where it can: "Saquet Pipin" with pipin.saquet@… is Pipin Saquet, "García" belongs
+    to the last name of "María García López" with maria.garcia@…. Rooms, service accounts, single words, initials,
+    digits and symbols give None. What stands in brackets or behind a bar or dash is left out. Names all in capitals or
+    all in lower case are written as names are.
+
+    Args:
+        display_name: Graph: userDisplayName, "First Last", "Last, First", or no person's name at all.
+        email: The user's address.
+    """
+    return _split_name(display_name, email.partition("@")[0]) if display_name else None
+
+
+@lru_cache(REMEMBERED_NAMES)
+def _split_name(display_name: str, local_part: str) -> tuple[str, str] | None:
+    display_name = unicodedata.normalize("NFC", " ".join(display_name.split()))
+    if len(display_name) > LONGEST_NAME or _says_no_person(display_name) or _says_no_person(local_part):
+        return None
+    if local_part.casefold() in _ORGANISATION:
+        return None
+    core = " ".join(_BRACKETS.sub(" ", display_name).split())
+    local_key = _local_key(local_part)
+    parts = _SEPARATORS.split(core)
+    names = [name for part in parts if (name := _read_name(part, local_key))]
+    if len(parts) > 1:
+        # Behind a bar or dash stands a company as often as before it; the e-mail knows which part is the person.
+        names = [name for name in names if _fits(local_key, *(part.split() for part in name))]
+    return names[0] if names else None
+
+
+def _address(text: str | None) -> str | None:
+    """The address in an e-mail or user principal name, None where there is none."""
+    if text is None:
+        return None
+    guest = _GUEST.match(text)
+    address = _HEX_PREFIX.sub("", f"{guest['name']}@{guest['domain']}" if guest else text)
+    return address if len(address) <= LONGEST_EMAIL and _ADDRESS.fullmatch(address) else None
+
+
+def _tells_more(seen: tuple[Person, ManagedDevice]) -> tuple[bool, bool, datetime, str, str, str, str]:
+    person, device = seen
+    return (
+        person.first_name is not None,
+        _address(device.user_email) is not None,
+        device.last_contact_at or _NEVER,
+        device.intune_device_id,
+        person.email,
+        f"{person.first_name}\n{person.last_name}",
+        person.user_id or "",
+    )
+
+
+def _same_people(seen: Sequence[Person]) -> Iterable[list[int]]:
+    """Groups of positions that share an address or a user id, directly or through others."""
+    leader = list(range(len(seen)))
+
+    def find(index: int) -> int:
+        while leader[index] != index:
+            leader[index] = index = leader[leader[index]]
+        return index
+
+    first_with: dict[tuple[str, str], int] = {}
+    for index, person in enumerate(seen):
+        marks = [("address", key) for key in (person.email_key, *person.other_keys)]
+        if person.user_id:
+            marks.append(("user", person.user_id.lower()))
+        for mark in marks:
+            leader[find(index)] = find(first_with.setdefault(mark, index))
+    groups: dict[int, list[int]] = {}
+    for index in range(len(seen)):
+        groups.setdefault(find(index), []).append(index)
+    return groups.values()
+
+
+def _says_no_person(text: str) -> bool:
+    words = _WORD.findall(text.casefold())
+    return any(word in _NO_PERSON or word.startswith(_NO_PERSON_STEMS) for word in words)
+
+
+def _read_name(text: str, local_key: str) -> tuple[str, str] | None:
+    """First and last name of a display name without its annotations."""
+    if not _is_name_like(text):
+        return None
+    parsed = _PARSER.parse(text)
+    if text.isupper() or text.islower():
+        parsed = _PARSER.parse(text.title()).capitalized(force=True)
+    name = _stated(text, parsed, local_key) or _decided(parsed, local_key)
+    return _as_written(*name) if name else None
+
+
+def _is_name_like(text: str) -> bool:
+    others = _NAME_CHARACTERS.sub("", text)
+    return (
+        len(text.split()) <= MOST_WORDS
+        and all(character in _JOINERS or unicodedata.category(character)[0] == "M" for character in others)
+        and not any(word in _ORGANISATION for word in _WORD.findall(text.casefold()))
+    )
+
+
+def _stated(text: str, parsed: ParsedName, local_key: str) -> tuple[str, str] | None:
+    """The name where its own writing says which part is the last name: "Doe, Jane", "DOE Jane"."""
+    before, comma, _ = text.partition(",")
+    if comma and before.strip().casefold() == parsed.family.casefold():
+        # "Jane Doe, Acme" is written like "García López, María"; only the e-mail tells them apart.
+        if " " in before.strip() and not _fits(local_key, parsed.given_names.split(), parsed.family.split()):
+            given_first = _PARSER.parse(before)
+            if _fits(local_key, given_first.given_names.split(), given_first.family.split()):
+                return given_first.given_names, given_first.family
+        return parsed.given_names, parsed.family
+    words = _words(parsed)
+    capitals = [word.isupper() and len(word) > 1 and "." not in word for word in words]
+    if any(loud and len(word) > _INITIALS for loud, word in zip(capitals, words, strict=True)) and not all(capitals):
+        count = sum(capitals)
+        if all(capitals[:count]):
+            return " ".join(words[count:]), " ".join(words[:count])
+        if all(capitals[-count:]):
+            return " ".join(words[:-count]), " ".join(words[-count:])
+    return None
+
+
+def _decided(parsed: ParsedName, local_key: str) -> tuple[str, str] | None:
+    """The reading that the e-mail's local part confirms, else the parser's."""
+    for given, family in _readings(parsed):
+        if _fits(local_key, given, family):
+            return " ".join(given), " ".join(family)
+    if any(ambiguity.kind in _UNSAFE for ambiguity in parsed.ambiguities):
+        return None
+    return parsed.given_names, parsed.family
+
+
+def _readings(parsed: ParsedName) -> Iterator[tuple[list[str], list[str]]]:
+    """The parser's reading, then every other split with the first name first, then with the last name first."""
+    yield parsed.given_names.split(), parsed.family.split()
+    words = _words(parsed)
+    for count in range(1, len(words)):
+        yield words[:count], words[count:]
+    for count in range(1, len(words)):
+        yield words[count:], words[:count]
+
+
+def _words(parsed: ParsedName) -> list[str]:
+    return [*parsed.given_names.split(), *parsed.family.split()]
+
+
+def _fits(local_key: str, given: Sequence[str], family: Sequence[str]) -> bool:
+    """Whether a local part is made of a first name or its initials, then a last name: jane.doe, jdoe, jmdoe."""
+    givens = [letters for word in given for part in word.split("-") if (letters := _letters(part))]
+    families = [letters for word in family for part in word.split("-") if (letters := _letters(part))]
+    if not givens or not families:
+        return False
+    initials = "".join(letters[0] for letters in givens)
+    before = {"".join(givens), givens[0], givens[-1], initials, initials[0]}
+    after = {"".join(families), families[0], families[-1]}
+    return any(local_key == _alike(first + last) for first in before for last in after)
+
+
+def _as_written(given: str, family: str) -> tuple[str, str] | None:
+    """The name as people write it: initials left out, a part all in capitals or in lower case capitalised."""
+    given = " ".join(word for word in given.split() if not _is_initial(word))
+    if not given or not family or _is_initial(family):
+        return None
+    if not _is_in_one_case(given) and not _is_in_one_case(family):
+        return given, family
+    proper = _PARSER.parse(f"{family.title()}, {given.title()}").capitalized(force=True)
+    if _is_in_one_case(family):
+        family = proper.family or family.title()
+    if _is_in_one_case(given) and len(given) > _INITIALS:
+        given = proper.given_names or given.title()
+    return given, family
+
+
+def _is_initial(word: str) -> bool:
+    return word.upper() != word.lower() and all(len(letter) <= 1 for letter in word.split("."))
+
+
+def _is_in_one_case(part: str) -> bool:
+    return part.islower() or part.isupper()
+
+
+def _full_name_key(first_name: str, last_name: str) -> tuple[str, str]:
+    return _name_key(first_name), _name_key(last_name)
+
+
+def _name_key(name: str) -> str:
+    """A name without case, accents, spaces and punctuation; letters of every script stay apart."""
+    if not name.isascii():
+        name = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name).translate(_LETTERS))
+        name = unicodedata.normalize("NFC", _ACCENTS.sub("", name))
+    return _PUNCTUATION.sub("", name.casefold())
+
+
+def _local_key(local_part: str) -> str:
+    """The letters of a local part, without tags ("+news") and marks of outside staff ("ext.")."""
+    pieces = _WORD.findall(local_part.partition("+")[0])
+    return _alike("".join(_letters(piece) for piece in pieces if piece.casefold() not in _OUTSIDE_STAFF))
+
+
+def _letters(word: str) -> str:
+    return "".join(letter for letter in _name_key(word) if letter.isalpha())
+
+
+def _alike(letters: str) -> str:
+    """Umlauts are written as one letter or two: Müller is muller@ here and mueller@ there, Åse is ase@ or aase@."""
+    for two, one in _UMLAUTS:
+        letters = letters.replace(two, one)
+    return letters
+
+
+# Titles in a guest list, names in a list of employees.
+_NAMES_NOT_TITLES: Final = (
+    "baron", "bishop", "chef", "coach", "deacon", "judge", "king", "lady", "lord", "marquis", "pastor", "prince",
+    "princess", "queen", "sultan",
+)  # fmt: skip
+_PARSER: Final = Parser(lexicon=Lexicon.default().remove(titles=_NAMES_NOT_TITLES))
+_UNSAFE: Final = frozenset({AmbiguityKind.PARTICLE_OR_GIVEN})
+_INITIALS: Final = 2
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+_ADDRESS: Final = re.compile(r"[^@\s,;:<>()\[\]\"\\]+@[^@\s,;:<>()\[\]\"\\_.]+(\.[^@\s,;:<>()\[\]\"\\_.]+)+")
+# Entra: the user principal name of a guest is the own address with "_" for "@", then "#EXT#@" and the host's domain.
+_GUEST: Final = re.compile(r"(?P<name>[^@]+)_(?P<domain>[^@_]+)#EXT#@", re.IGNORECASE)
+# Graph: Android Enterprise and deleted users carry an id without dashes before the address.
+_HEX_PREFIX: Final = re.compile(r"^[0-9a-f]{32}(?=[^@])", re.IGNORECASE)
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_NAME_CHARACTERS: Final = re.compile(r"[^\W\d_]|[-‐‑– '’‘`´ʼ.,·・\"“”]")
+_JOINERS: Final = "\u200c\u200d"
+_BRACKETS: Final = re.compile(r"[(\[{<（【][^)\]}>）】]*[)\]}>）】]?")
+_SEPARATORS: Final = re.compile(r" ?[|/;•] ?| [-–—:] ?|[-–—:] ")
+_ACCENTS: Final = re.compile(r"[\u0300-\u036f]")
+_PUNCTUATION: Final = re.compile(r"[\s!-/:-@\[-`{-~·ʼ‐-‟・]+")
+_LETTERS: Final = str.maketrans(
+    {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ø": "o", "Ø": "O", "ı": "i", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE"}
+)
+_UMLAUTS: Final = (("ae", "a"), ("oe", "o"), ("ue", "u"), ("aa", "a"))
+_OUTSIDE_STAFF: Final = frozenset({"consultant", "contractor", "ext", "extern", "external", "partner"})
+
+# Words of rooms, shared devices, functions and technical accounts, in the languages fleets are named in. What is also a
+# common first or last name (Bot, Hall, Pool, Root, Sala, Sales, Stock) is left out.
+_NO_PERSON: Final = frozenset({
+    "account", "accounts", "adm", "all", "android", "anonymous", "app", "automation", "autopilot", "backup", "billing",
+    "breakglass", "byod", "compte", "computer", "conta", "cuenta", "daemon", "default", "dem", "demo", "desk", "desktop",
+    "device", "devices", "display", "donotreply", "dummy", "emergency", "everyone", "example", "frontdesk", "generic",
+    "geraet", "gerät", "group", "helpdesk", "hotdesk", "huddle", "info", "inventory", "ios", "ipad", "ipads", "iphone",
+    "iphones", "konto", "laptop", "laptops", "loaner", "locker", "lokale", "lounge", "macbook", "mail", "mailbox", "mdm",
+    "mtr", "noreply", "oncall", "phone", "pos", "postmaster", "powerapps", "prod", "raum", "reserve", "robot", "room",
+    "rooms", "saal", "salle", "salón", "scan", "server", "servicedesk", "shared", "shopfloor", "signage", "spare", "sql",
+    "srv", "svc", "sysadmin", "system", "tablet", "tablets", "temp", "temporary", "terminal", "test", "tester",
+    "testing", "ufficio", "unknown", "user", "users", "virtual", "visitor", "webmaster", "windows",
+})  # fmt: skip
+_NO_PERSON_STEMS: Final = (
+    "admin", "besprechung", "boardroom", "conference", "empfang", "enrol", "intune", "kiosk", "konferen", "meeting",
+    "mødelokale", "printer", "recepci", "reception", "reunion", "réunion", "scanner", "schulung", "sitzung", "testacc",
+    "testuser", "training", "vergader", "workstation",
+)  # fmt: skip
+# Words of companies, departments and places; behind a bar or in brackets they only annotate a person's name.
+_ORGANISATION: Final = frozenset({
+    "accounting", "ag", "bv", "clinic", "communications", "company", "corp", "corporate", "corporation", "customer",
+    "department", "dept", "engineering", "facilities", "finance", "gmbh", "hr", "human", "inc", "it", "kg", "lab",
+    "limited", "llc", "lobby", "logistics", "ltd", "maintenance", "management", "manufacturing", "marketing", "office",
+    "operations", "payable", "payroll", "plc", "production", "purchasing", "receivable", "resources", "sarl", "security",
+    "service", "services", "shipping", "shop", "spa", "store", "support", "team", "teams", "warehouse", "workshop",
+})  # fmt: skip
