@@ -68,7 +68,6 @@ DETAIL_PROPERTIES = ("id", "physicalMemoryInBytes", "activationLockBypassCode")
 """What Graph tells of one device only, never in a list. Graph v1.0: managedDevice."""
 
 _DEVICES = "/deviceManagement/managedDevices"
-_USER_PROPERTIES = ("id", "displayName", "userPrincipalName", "mail")
 
 
 class DeviceDetail(Mapping[str, Any]):
@@ -258,6 +257,14 @@ class GraphClient:
                 pending = self._threads.submit(self._ask, "GET", link, what="list")
             yield records
 
+    def probe(self) -> None:
+        """Read as little as possible, to see whether devices may be read at all.
+
+        Raises:
+            MicrosoftError: they may not.
+        """
+        self._ask("GET", self._url(f"{_DEVICES}?$select=id&$top=1"), what="probe")
+
     def device(self, device_id: str, *, select: Sequence[str]) -> DeviceDetail | None:
         """One device, or None when Intune says that it has no such device.
 
@@ -292,10 +299,7 @@ class GraphClient:
         everything else. Of a user, Graph may show nothing but the id.
         """
         users: dict[str, PrimaryUser | Unanswered | None] = {}
-        select = ",".join(_USER_PROPERTIES)
-        for device_id, answer in self._each(
-            device_ids, lambda device_id: f"{_DEVICES}/{quote(device_id, safe='')}/users?$select={select}"
-        ):
+        for device_id, answer in self._each(device_ids, lambda device_id: f"{_device(device_id)}/users"):
             if not isinstance(answer, MicrosoftError):
                 users[device_id] = _primary_user(answer)
             elif answer.cause in {Cause.NOT_FOUND, Cause.PERMISSION_REMOVED}:
@@ -374,8 +378,8 @@ class GraphClient:
         if response.status_code != HTTPStatus.OK:
             raise self._refusal(response, body)
         if not isinstance(body, dict):
-            raise self._outage("a body that breaks off", graph_request_id(response.headers, body))
-        return _Reply(body, graph_request_id(response.headers, body))
+            raise self._outage("a body that breaks off", _request_id(response, body))
+        return _Reply(body, _request_id(response, body))
 
     def _send(self, method: str, url: str, payload: bytes | None, weight: int, token: str) -> requests.Response:
         started = time.monotonic()
@@ -409,7 +413,7 @@ class GraphClient:
             tenant_id=self._tenant_id,
             status=response.status_code,
             code=graph_code(body),
-            request_id=graph_request_id(response.headers, body),
+            request_id=_request_id(response, body),
             retry_after=retry_after_seconds(response.headers.get("Retry-After")),
         )
 
@@ -426,6 +430,11 @@ class GraphClient:
 
     def _incomplete(self, note: str, request_id: str) -> MicrosoftError:
         return MicrosoftError(Cause.LIST_INCOMPLETE, tenant_id=self._tenant_id, request_id=request_id, note=note)
+
+
+def _request_id(response: requests.Response, body: Any) -> str:
+    """Microsoft's id of a request, or the one it was sent with: Microsoft's support can find both."""
+    return graph_request_id(response.headers, body) or response.request.headers["client-request-id"]
 
 
 class _SessionPerThread:
@@ -475,8 +484,9 @@ def _synced_at(record: dict[str, Any]) -> str:
     return str(record.get("lastSyncDateTime") or "").rstrip("Z")
 
 
-def _device(device_id: str, select: Sequence[str]) -> str:
-    return f"{_DEVICES}/{quote(device_id, safe='')}?$select={','.join(select)}"
+def _device(device_id: str, select: Sequence[str] = ()) -> str:
+    query = f"?$select={','.join(select)}" if select else ""
+    return f"{_DEVICES}/{quote(device_id, safe='')}{query}"
 
 
 def _primary_user(answer: dict[str, Any]) -> PrimaryUser | None:

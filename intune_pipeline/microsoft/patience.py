@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 
-_FIRST_PAUSE = 1.0
+_FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
 
 

@@ -30,6 +30,7 @@ class RequestLimiter:
     """Hands out permits for requests, never more than the quota in any window. Safe to share between threads."""
 
     def __init__(self, quota: Quota) -> None:
+        self._quota = quota
         self._bucket = InMemoryBucket([Rate(quota.requests, round(quota.window.total_seconds() * 1000))])
         self._limiter = Limiter(SingleBucketFactory(self._bucket, schedule_leak=False))
 
@@ -40,9 +41,11 @@ class RequestLimiter:
             TimeoutError: the timeout, in seconds, passed first.
             ValueError: the quota is smaller than that.
         """
+        if requests > self._quota.requests:
+            raise ValueError(f"The quota does not allow {requests} requests at once.")
         self._bucket.leak(self._bucket.now())  # type: ignore[no-untyped-call]
         if not self._limiter.try_acquire("graph", weight=requests, timeout=max(timeout, 0.0)):
-            raise ValueError(f"The quota does not allow {requests} requests at once.")
+            raise TimeoutError
 
 
 @lru_cache(maxsize=4096)

@@ -100,7 +100,7 @@ class GraphService:
             claims = self._signer.verify(token, audience=self._origin)
         except InvalidTokenError:
             return "Access token has expired or is not yet valid."
-        return self._tenants.get(str(claims.get("tid"))) or "Invalid tenant."
+        return self._tenants.get(str(claims.get("tid")), "Invalid tenant.")
 
     async def _single(self, tenant: SandboxTenant, request: Request, ids: RequestIds) -> tuple[Answer, int]:
         return self._answer(tenant, request.url.path.removeprefix(_VERSION), request.url.query, ids), 1

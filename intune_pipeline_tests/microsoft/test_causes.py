@@ -1,0 +1,186 @@
+"""Every answer of Microsoft that is known by its code finds its cause, and every other one finds none."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intune_pipeline.microsoft.causes import (
+    Audience,
+    Cause,
+    MicrosoftError,
+    Severity,
+    cause_of_graph_answer,
+    cause_of_token_answer,
+    entra_code,
+    graph_code,
+    graph_request_id,
+)
+
+RECORDED = Path(__file__).parents[2].parent / "shared" / "data" / "graph" / "errors"
+
+
+def entra(code: int, error: str = "invalid_request") -> dict[str, Any]:
+    return {"error": error, "error_description": f"AADSTS{code}: Words.\r\nTrace ID: t", "error_codes": [code]}
+
+
+def graph(code: str, message: str = "Words.", request_id: str = "r-1") -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "innerError": {"request-id": request_id}}}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "cause"),
+    [
+        (400, 65001, Cause.CONSENT_MISSING),
+        (400, 700016, Cause.CONSENT_MISSING),
+        (401, 7000229, Cause.CONSENT_MISSING),
+        (400, 7000112, Cause.APP_DISABLED),
+        (400, 90002, Cause.TENANT_UNKNOWN),
+        (400, 53003, Cause.CONDITIONAL_ACCESS),
+        (400, 50079, Cause.CONDITIONAL_ACCESS),
+        (401, 7000215, Cause.OUR_CREDENTIAL),
+        (401, 7000222, Cause.OUR_CREDENTIAL),
+        (401, 700027, Cause.OUR_CREDENTIAL),
+        (401, 700213, Cause.OUR_CREDENTIAL),
+        (401, 5002727, Cause.OUR_CREDENTIAL),
+        (400, 50196, Cause.THROTTLED),
+        (400, 90055, Cause.THROTTLED),
+        (400, 70011, Cause.UNEXPECTED),
+        (400, 50034, Cause.UNEXPECTED),
+    ],
+)
+def test_entra_is_recognised_by_its_number_in_the_list_or_in_the_text(status: int, code: int, cause: Cause) -> None:
+    body = entra(code)
+    assert cause_of_token_answer(status, body) is cause
+    assert cause_of_token_answer(status, {"error_description": body["error_description"]}) is cause
+    assert entra_code(body) == f"AADSTS{code}"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause"),
+    [
+        (429, None, Cause.THROTTLED),
+        (503, b"<html>", Cause.OUTAGE),
+        (500, {"error": "server_error"}, Cause.OUTAGE),
+        (None, {"error": "temporarily_unavailable"}, Cause.OUTAGE),
+        (200, None, Cause.UNEXPECTED),
+    ],
+)
+def test_entra_without_a_number_is_recognised_by_its_status(status: int | None, body: object, cause: Cause) -> None:
+    assert cause_of_token_answer(status, body) is cause
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause"),
+    [
+        (400, graph("BadRequest", "Request not applicable to target tenant."), Cause.NO_INTUNE_LICENCE),
+        (400, graph("BadRequest", "Resource not found for the segment 'devices'."), Cause.UNEXPECTED),
+        (401, graph("Authorization_IdentityNotFound"), Cause.CONSENT_MISSING),
+        (401, graph("InvalidAuthenticationToken"), Cause.UNEXPECTED),
+        (401, graph("UnknownError", '{"ErrorCode":"Forbidden","Message":"{}"}'), Cause.UNEXPECTED),
+        (403, graph("Forbidden"), Cause.PERMISSION_REMOVED),
+        (404, graph("ResourceNotFound"), Cause.NOT_FOUND),
+        (429, graph("UnknownError", ""), Cause.THROTTLED),
+        (500, graph("InternalError"), Cause.OUTAGE),
+        (502, "<html>Bad gateway</html>", Cause.OUTAGE),
+        (503, graph("CancelledOnServiceTimeout"), Cause.OUTAGE),
+        (504, {}, Cause.OUTAGE),
+        (302, None, Cause.UNEXPECTED),
+        (418, {"error": "teapot"}, Cause.UNEXPECTED),
+    ],
+)
+def test_graph_is_recognised_by_status_and_code(status: int, body: object, cause: Cause) -> None:
+    assert cause_of_graph_answer(status, body) is cause
+
+
+def test_the_request_id_comes_from_the_header_else_the_body_else_intunes_activity_id() -> None:
+    activity = "An error has occurred - Activity ID: ce80e7e8-8a96-4c03-898c-d85f9cdf805a - Url: https://x"
+    assert graph_request_id({"request-id": "h-1"}, graph("Any")) == "h-1"
+    assert graph_request_id({}, graph("Any")) == "r-1"
+    assert graph_request_id({}, {"error": {"message": activity}}) == "ce80e7e8-8a96-4c03-898c-d85f9cdf805a"
+    assert graph_request_id({}, None) == ""
+
+
+def test_a_code_that_is_free_text_is_not_repeated() -> None:
+    assert graph_code(graph("No method matches ada@acme.example")) == ""
+
+
+def test_an_error_shows_ids_and_a_sentence_but_nothing_that_microsoft_wrote() -> None:
+    error = MicrosoftError(
+        Cause.UNEXPECTED, tenant_id="t-1", status=400, code="BadRequest", request_id="r-1", note="what we noticed"
+    )
+    assert str(error) == (
+        "Microsoft gave an answer that allwhere does not know: the operator looks it up by its request id "
+        "(tenant t-1, status 400, code BadRequest, request id r-1, what we noticed)."
+    )
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_is_one_sentence_for_somebody_and_blames_customers_for_nothing_of_ours(cause: Cause) -> None:
+    assert cause.sentence.endswith(".")
+    assert ". " not in cause.sentence
+    assert cause.connection_status in {None, "needs_consent", "error"}
+    if cause.audience is Audience.OPERATOR:
+        assert cause.connection_status is None
+    if cause.retry:
+        assert cause.severity is Severity.WARNING
+
+
+_names = st.sampled_from(["error", "code", "message", "innerError", "error_codes", "error_description"])
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(_names, inner),
+    max_leaves=8,
+)
+
+
+@given(status=st.integers(100, 599), body=_json)
+def test_no_body_however_odd_breaks_the_recognition(status: int, body: object) -> None:
+    assert isinstance(cause_of_graph_answer(status, body), Cause)
+    assert isinstance(cause_of_token_answer(status, body), Cause)
+    assert isinstance(graph_request_id({}, body), str)
+
+
+# What each recorded answer means; one that is not named here must come out as unexpected.
+RECORDED_CAUSES = {
+    "400_no_intune_licence": Cause.NO_INTUNE_LICENCE,
+    "401_Authorization_IdentityNotFound": Cause.CONSENT_MISSING,
+    "403": Cause.PERMISSION_REMOVED,
+    "404": Cause.NOT_FOUND,
+    "429": Cause.THROTTLED,
+    "500": Cause.OUTAGE,
+    "503": Cause.OUTAGE,
+    "504": Cause.OUTAGE,
+    "AADSTS65001": Cause.CONSENT_MISSING,
+    "AADSTS700016": Cause.CONSENT_MISSING,
+    "AADSTS7000112": Cause.APP_DISABLED,
+    "AADSTS90002": Cause.TENANT_UNKNOWN,
+    "AADSTS50079": Cause.CONDITIONAL_ACCESS,
+    "AADSTS5002727": Cause.OUR_CREDENTIAL,
+    "AADSTS7000215": Cause.OUR_CREDENTIAL,
+    "AADSTS7000222": Cause.OUR_CREDENTIAL,
+    "AADSTS700213": Cause.OUR_CREDENTIAL,
+}
+
+
+def recorded() -> Iterator[Any]:
+    for path in sorted(RECORDED.glob("*/*.json")):
+        cause = next((c for name, c in RECORDED_CAUSES.items() if path.stem.startswith(name)), Cause.UNEXPECTED)
+        yield pytest.param(path, cause, id=path.stem)
+
+
+@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded answers are not on this machine")
+@pytest.mark.parametrize(("path", "cause"), list(recorded()))
+def test_recorded_answers_find_their_cause_and_keep_their_request_id(path: Path, cause: Cause) -> None:
+    answer = json.loads(path.read_text())
+    status, body, headers = answer["http_status"], answer["body"], answer["headers"] or {}
+    if path.parent.name == "token":
+        assert cause_of_token_answer(status, body) is cause
+        assert entra_code(body) == path.stem.split("_")[0]
+        return
+    assert cause_of_graph_answer(status, body) is cause
+    assert graph_request_id(headers, body)

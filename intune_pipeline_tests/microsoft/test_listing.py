@@ -1,0 +1,260 @@
+"""A list of devices is whole, or it is an error."""
+
+import gzip
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from intune_pipeline.microsoft.causes import Cause, MicrosoftError
+from intune_pipeline.microsoft.graph import LIST_PROPERTIES, GraphClient, newest_by_id
+from intune_pipeline.sandbox.cloud import SandboxCloud
+from intune_pipeline.sandbox.tenants import SandboxTenant
+from intune_pipeline_tests.microsoft.conftest import CANARY, Connect
+from intune_pipeline_tests.microsoft.scripted_graph import Asked, Said, ScriptedGraph
+
+Scripted = tuple[ScriptedGraph, Connect]
+
+
+def throttled(retry_after: str) -> Said:
+    body = {"error": {"code": "TooManyRequests", "message": "Slow down."}}
+    return Said(429, body, {"Retry-After": retry_after, "request-id": "t-1"})
+
+
+def page(*ids: str, link: str | None = None) -> dict[str, Any]:
+    body: dict[str, Any] = {"value": [{"id": one, "lastSyncDateTime": "2026-10-01T08:00:00Z"} for one in ids]}
+    return body | ({"@odata.nextLink": link} if link else {})
+
+
+def test_every_device_arrives_page_by_page(connect: Connect, sandbox: SandboxCloud, tenant: SandboxTenant) -> None:
+    pages = list(connect().list_devices(page_size=100))
+    assert [len(one) for one in pages] == [100, 100, 50]
+    assert {record["id"] for one in pages for record in one} == set(tenant.devices)
+    assert set(pages[0][0]) <= set(LIST_PROPERTIES)
+    assert CANARY not in str(pages)
+    assert sandbox.requests.count("/managedDevices") == 3
+
+
+def test_a_tenant_without_devices_is_an_empty_list_and_one_without_intune_an_error(
+    connect: Connect, tenant: SandboxTenant
+) -> None:
+    for device_id in list(tenant.devices):
+        tenant.remove(device_id)
+    assert list(connect().list_devices()) == [[]]
+    tenant.intune_licensed = False
+    with pytest.raises(MicrosoftError) as failure:
+        list(connect().list_devices())
+    assert failure.value.cause is Cause.NO_INTUNE_LICENCE
+    assert failure.value.request_id
+
+
+def test_a_next_link_is_followed_byte_for_byte(scripted: Scripted) -> None:
+    graph, connect = scripted
+    target = "/v1.0/deviceManagement/managedDevices?$skiptoken=LastDeviceName%3d%27PC%2d1%7e%27%2cId%3d%27a b'"
+    graph.says(Said(body=page("a", link=graph.url + target.replace("a b'", "a'"))), Said(body=page("b")))
+    list(connect().list_devices())
+    assert graph.asked[1].target.lower() == target.replace("a b'", "a'").lower()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        page("b", link="http://graph/v1.0/deviceManagement/managedDevices"),
+        page("b", link="https://elsewhere.example/v1.0/deviceManagement/managedDevices"),
+        {"@odata.nextLink": "https://graph/next"},
+        {"value": None},
+        {"value": ["not a device"]},
+        {},
+    ],
+    ids=["http", "another host", "no value", "null value", "no objects", "nothing"],
+)
+def test_a_page_that_is_not_right_fails_the_whole_list_and_says_which_request(
+    scripted: Scripted, broken: dict[str, Any]
+) -> None:
+    graph, connect = scripted
+    first = Said(body=page("a", link=f"{graph.url}/next"))
+    graph.says(first, Said(body=broken, headers={"request-id": "r-7"}))
+    with pytest.raises(MicrosoftError) as failure:
+        list(connect().list_devices())
+    assert failure.value.cause is Cause.LIST_INCOMPLETE
+    assert failure.value.request_id == "r-7"
+    assert len(graph.asked) == 2
+
+
+def test_a_page_that_leads_back_fails_the_whole_list(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.script = lambda _: Said(body=page("a", link=f"{graph.url}/again"))
+    with pytest.raises(MicrosoftError, match="leads back"):
+        list(connect().list_devices())
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        Said(body=page("a"), cut=True),
+        Said(body=b'{"value": [{"id": "a"'),
+        Said(502, b"<html>Bad gateway</html>"),
+        Said(429, {}, {"Retry-After": "0"}),
+    ],
+    ids=["connection lost", "body breaks off", "gateway", "throttled"],
+)
+def test_what_passes_is_asked_again(scripted: Scripted, passing: Said) -> None:
+    graph, connect = scripted
+    graph.says(passing, Said(body=page("a")))
+    client = connect()
+    with capture_logs() as logged:
+        assert [len(one) for one in client.list_devices()] == [1]
+    assert client.stats.retried == 1
+    assert logged[0]["event"] == "graph_request_retried"
+    assert logged[0]["request_id"]
+
+
+def test_what_does_not_pass_fails_the_whole_list_even_on_a_late_page(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.script = lambda asked: (
+        Said(504) if asked.target.startswith("/next") else Said(body=page("a", link=f"{graph.url}/next"))
+    )
+    pages = connect(give_up_after=timedelta(seconds=0.2)).list_devices()
+    assert len(next(pages)) == 1
+    with pytest.raises(MicrosoftError) as failure:
+        next(pages)
+    assert failure.value.cause is Cause.OUTAGE
+    assert failure.value.status == 504
+
+
+def test_microsofts_pause_that_outlasts_the_run_ends_it_at_once(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.says(throttled("3600"))
+    with pytest.raises(MicrosoftError) as failure:
+        list(connect(within=60).list_devices())
+    assert failure.value.cause is Cause.THROTTLED
+    assert failure.value.request_id == "t-1"
+
+
+def test_a_server_error_is_asked_again_on_a_new_connection(scripted: Scripted) -> None:
+    graph, connect = scripted
+    link = f"{graph.url}/next"
+    graph.says(Said(body=page("a", link=link)), throttled("0.01"), Said(503), Said(body=page("b")))
+    list(connect().list_devices())
+    _, throttled_at, failed_at, asked_again_at = (asked.connection for asked in graph.asked)
+    assert throttled_at == failed_at != asked_again_at
+
+
+def test_a_refused_token_is_replaced_once(scripted: Scripted) -> None:
+    graph, connect = scripted
+    refused = Said(401, {"error": {"code": "InvalidAuthenticationToken", "message": "Expired."}})
+    graph.says(refused, Said(body=page("a")))
+    assert [len(one) for one in connect().list_devices()] == [1]
+    tokens = [asked.headers["authorization"] for asked in graph.asked]
+    assert len(set(tokens)) == 2
+    graph.says(refused, refused)
+    with pytest.raises(MicrosoftError) as failure:
+        list(connect().list_devices())
+    assert failure.value.cause is Cause.UNEXPECTED
+    assert failure.value.code == "InvalidAuthenticationToken"
+
+
+def test_answers_may_be_compressed(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.says(Said(body=gzip.compress(orjson.dumps(page("a", "b"))), headers={"Content-Encoding": "gzip"}))
+    assert [len(one) for one in connect().list_devices()] == [2]
+
+
+def test_every_request_carries_an_id_of_its_own(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.says(Said(body=page("a", link=f"{graph.url}/next")), Said(body=page("b")))
+    list(connect().list_devices())
+    assert len({asked.headers["client-request-id"] for asked in graph.asked}) == 2
+
+
+def test_a_redirect_is_not_followed(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.says(Said(302, headers={"Location": "https://elsewhere.example/"}))
+    with pytest.raises(MicrosoftError) as failure:
+        list(connect().list_devices())
+    assert failure.value.cause is Cause.UNEXPECTED
+
+
+def test_what_is_logged_names_no_device(scripted: Scripted) -> None:
+    graph, connect = scripted
+    link = f"{graph.url}/v1.0/deviceManagement/managedDevices?$skiptoken=LastDeviceName%3d%27ADAS-LAPTOP%27"
+    graph.says(Said(body=page("a", link=link)), throttled("0.01"), Said(400, {"error": {"message": "ADAS-LAPTOP"}}))
+    with capture_logs() as logged, pytest.raises(MicrosoftError) as failure:
+        list(connect().list_devices())
+    assert logged
+    assert "ADAS" not in f"{logged} {failure.value} {failure.value!r} {failure.value.args}"
+
+
+@cache
+def lasting(connect: Connect) -> GraphClient:
+    """One client for all the examples."""
+    return connect()
+
+
+_record = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from([f"id-{number}" for number in range(12)]),
+        "deviceName": st.sampled_from(["A", "B", "Ç"]),
+        "lastSyncDateTime": st.sampled_from(
+            ["", "0001-01-01T00:00:00Z", "2026-10-01T08:00:00Z", "2026-10-01T08:00:00.1234567Z", "2026-10-02T08:00:00Z"]
+        ),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(split=st.lists(st.lists(_record, max_size=6), min_size=1, max_size=6))
+def test_any_fleet_in_any_pages_with_gaps_repeats_and_renames_gives_each_device_once(
+    scripted: Scripted, split: list[list[dict[str, Any]]]
+) -> None:
+    graph, connect = scripted
+
+    def serve(asked: Asked) -> Said:
+        number = int(asked.target.rpartition("page=")[2]) if "page=" in asked.target else 0
+        more = {"@odata.nextLink": f"{graph.url}/v1.0/x?page={number + 1}"} if number + 1 < len(split) else {}
+        return Said(body={"value": split[number], **more})
+
+    graph.script = serve
+    devices = newest_by_id(lasting(connect).list_devices())
+    assert [record["id"] for record in devices] == list(dict.fromkeys(r["id"] for one in split for r in one))
+    for device in devices:
+        dates = [r["lastSyncDateTime"].rstrip("Z") for one in split for r in one if r["id"] == device["id"]]
+        assert device["lastSyncDateTime"].rstrip("Z") == max(dates)
+
+
+@given(
+    records=st.permutations(
+        [{"id": str(i // 2), "lastSyncDateTime": f"2026-10-{i + 1:02}T00:00:00Z"} for i in range(8)]
+    )
+)
+def test_the_order_of_the_list_does_not_decide_which_record_is_kept(records: list[dict[str, Any]]) -> None:
+    kept = {record["id"]: record["lastSyncDateTime"] for record in newest_by_id([records])}
+    assert kept == {str(n): f"2026-10-{2 * n + 2:02}T00:00:00Z" for n in range(4)}
+
+
+def test_records_without_an_id_are_all_kept_for_somebody_else_to_judge() -> None:
+    assert len(newest_by_id([[{"id": ""}, {}, {"id": None}]])) == 3
+
+
+def test_pages_are_taken_one_at_a_time(scripted: Scripted) -> None:
+    graph, connect = scripted
+
+    def endless() -> Iterator[Said]:
+        number = 0
+        while True:
+            number += 1
+            yield Said(body=page(str(number), link=f"{graph.url}/page-{number}"))
+
+    graph.asked.clear()
+    answers = endless()
+    graph.script = lambda _: next(answers)
+    pages = connect().list_devices()
+    for _ in range(3):
+        next(pages)
+    assert len(graph.asked) <= 4
