@@ -1,0 +1,170 @@
+"""What operators have to know: what is wrong now, what they were told, what is over.
+
+Belongs here: finding troubles in the tables, and the table ``alerts``. Does not belong here: sending messages
+(``orchestration.alerts``).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+#: A cause that stops every tenant is one trouble, not one per tenant. Its name in ``microsoft.causes``.
+OF_EVERY_TENANT = "our_credential"
+LATE = "late"
+
+# A connection that is in trouble for a known cause is not reported as late on top.
+_TROUBLES = sa.text(
+    """
+    with last_run as (
+        select distinct on (connection_id) connection_id, status, cause, error
+        from sync_runs
+        where status <> 'running'
+        order by connection_id, started_at desc, id desc
+    ),
+    last_success as (
+        select connection_id, max(finished_at) as finished_at
+        from sync_runs
+        where status = 'succeeded'
+        group by connection_id
+    ),
+    held_employees as (
+        select connection_id, count(*) as people
+        from employee_holds
+        where decision = 'waiting'
+        group by connection_id
+    ),
+    open_connections as (
+        select c.id, c.status, c.connected_at, a.slug as account
+        from connections c
+        join accounts a on a.id = c.account_id
+        where c.status <> 'disconnected'
+    )
+    select coalesce(r.cause, 'failed') as cause, c.id as connection_id, c.account,
+           coalesce(r.error, 'The last sync failed.') as message
+    from open_connections c
+    join last_run r on r.connection_id = c.id and r.status = 'failed'
+    union all
+    select 'late', c.id, c.account,
+           case when s.finished_at is null then 'No sync has succeeded since the tenant was connected.'
+                else 'The last good sync ended ' || to_char(s.finished_at, 'YYYY-MM-DD HH24:MI') || ' UTC.' end
+           || ' See that schedule and queue are running, then sync the account by hand.'
+    from open_connections c
+    left join last_success s on s.connection_id = c.id
+    where c.status = 'connected'
+      and coalesce(s.finished_at, c.connected_at) < now() - cast(:late_after as interval)
+    union all
+    select 'lifecycle_hold', c.id, c.account,
+           h.reason || ' Release or drop the hold after a look at the devices.'
+    from open_connections c
+    join lifecycle_holds h on h.connection_id = c.id and h.decision = 'waiting'
+    union all
+    select 'employee_hold', c.id, c.account,
+           e.people || ' employees would be created beside one of the same name; somebody decides for each.'
+    from open_connections c
+    join held_employees e on e.connection_id = c.id
+    order by cause, connection_id
+    """
+)
+
+_RAISE = sa.text(
+    """
+    insert into alerts (cause, connection_id, message)
+    select * from unnest(cast(:causes as text[]), cast(:connections as bigint[]), cast(:messages as text[]))
+    on conflict do nothing
+    """
+)
+
+_CLEAR = sa.text(
+    """
+    update alerts set cleared_at = now()
+    where cleared_at is null
+      and not exists (
+        select from unnest(cast(:causes as text[]), cast(:connections as bigint[])) as still(cause, connection_id)
+        where still.cause = alerts.cause and still.connection_id is not distinct from alerts.connection_id
+      )
+    """
+)
+
+_UNTOLD = sa.text(
+    """
+    select id, cause, message from alerts
+    where told_at is null and cleared_at is null
+    order by id
+    limit :limit
+    for update skip locked
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that is wrong now.
+
+    Attributes:
+        cause: a cause of ``microsoft.causes``, ``failed``, ``late``, ``lifecycle_hold`` or ``employee_hold``.
+        connection_id: whose; None for what concerns every tenant.
+        account: the account's slug; None likewise.
+        message: one sentence: what happened and what to do.
+    """
+
+    cause: str
+    connection_id: int | None
+    account: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A stored alert that nobody was told of yet."""
+
+    id: int
+    cause: str
+    message: str
+
+
+def troubles(connection: Connection, *, late_after: timedelta) -> list[Trouble]:
+    """Everything that is wrong now, one trouble per cause and tenant; our own credential's failure once for all.
+
+    Args:
+        connection: allwhere's database.
+        late_after: how old the last good sync of a connected tenant may be.
+    """
+    found = [
+        Trouble(row.cause, row.connection_id, row.account, f"{row.account}: {row.message}")
+        for row in connection.execute(_TROUBLES, {"late_after": late_after})
+    ]
+    ours = [trouble for trouble in found if trouble.cause == OF_EVERY_TENANT]
+    others = [trouble for trouble in found if trouble.cause != OF_EVERY_TENANT]
+    return [Trouble(OF_EVERY_TENANT, None, None, _without_account(ours[0])), *others] if ours else others
+
+
+def _without_account(trouble: Trouble) -> str:
+    return trouble.message.removeprefix(f"{trouble.account}: ")
+
+
+def record(connection: Connection, found: Iterable[Trouble]) -> None:
+    """Store the troubles that are new, and mark those cleared that are over."""
+    listed = list(found)
+    values = {
+        "causes": [trouble.cause for trouble in listed],
+        "connections": [trouble.connection_id for trouble in listed],
+        "messages": [trouble.message for trouble in listed],
+    }
+    if listed:
+        connection.execute(_RAISE, values)
+    connection.execute(_CLEAR, {name: values[name] for name in ("causes", "connections")})
+
+
+def untold(connection: Connection, *, limit: int) -> Sequence[Alert]:
+    """The oldest open alerts nobody was told of, locked until the transaction ends."""
+    return [Alert(row.id, row.cause, row.message) for row in connection.execute(_UNTOLD, {"limit": limit})]
+
+
+def told(connection: Connection, alert_ids: Iterable[int]) -> None:
+    """People were told of these alerts."""
+    connection.execute(
+        sa.text("update alerts set told_at = now() where id = any(:ids)"), {"ids": list(alert_ids)}
+    )

@@ -1,0 +1,57 @@
+"""Runs that ended without a word, and what was left open because of them.
+
+Belongs here: finding runs whose process is gone, and closing what their end left open. Does not belong here: starting
+anything; Dagster retries crashed runs itself (``run_retries``).
+
+A run's process holds the tenant's lock in PostgreSQL from its first step to its last, and the server frees it the
+moment the process is gone, on whatever machine it was. So a run that Dagster believes started, and whose tenant's lock
+nobody holds, is dead; no process ids, no heartbeats, and the same for every run launcher. One look is not enough: a run
+holds no lock yet while its first step begins, and none any more while its last event is written.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+
+from dagster import DagsterRun, DagsterRunStatus
+
+from intune_pipeline.orchestration.partitions import PARTITION_TAG
+
+GRACE = timedelta(seconds=30)
+DEATH_SENTENCE = "The run's process is gone: its machine or container stopped, or it was killed. It is started over."
+
+Sightings = Mapping[str, float]
+"""Runs seen without their lock, and when first, in seconds since the epoch."""
+
+
+def lockless(started: Iterable[DagsterRun], locked_accounts: Collection[str]) -> list[DagsterRun]:
+    """The tenants' runs that nobody works on. Look for locks first and for runs after, never the other way round."""
+    return [
+        run
+        for run in started
+        if run.status is DagsterRunStatus.STARTED
+        and PARTITION_TAG in run.tags
+        and run.tags[PARTITION_TAG] not in locked_accounts
+    ]
+
+
+def judge(suspects: Iterable[DagsterRun], seen: Sightings, now: datetime) -> tuple[list[DagsterRun], dict[str, float]]:
+    """Those suspects that have been without their lock for `GRACE`, and the sightings to remember for the rest."""
+    dead, sightings = [], {}
+    for run in suspects:
+        first_seen = seen.get(run.run_id, now.timestamp())
+        if now.timestamp() - first_seen >= GRACE.total_seconds():
+            dead.append(run)
+        else:
+            sightings[run.run_id] = first_seen
+    return dead, sightings
+
+
+def sightings_from(cursor: str | None) -> dict[str, float]:
+    """The sightings a sensor remembered in its cursor."""
+    return dict(json.loads(cursor)) if cursor else {}
+
+
+def cursor_of(sightings: Sightings) -> str:
+    """The sightings as a sensor's cursor."""
+    return json.dumps(sightings, sort_keys=True)

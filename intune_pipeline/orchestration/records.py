@@ -1,0 +1,78 @@
+"""Frames and the domain's objects, one into the other.
+
+Belongs here: which column holds which attribute. Does not belong here: deciding, and storing frames
+(``inventory.frames``). The columns are those of the tables in schema ``pipeline``; their comments say what they hold.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+import pandas as pd
+
+from intune_pipeline.domain.classification import Classification
+from intune_pipeline.domain.devices import ManagedDevice
+from intune_pipeline.domain.eligibility import JudgedDevice
+from intune_pipeline.inventory.schema import FRAMES
+
+_DEVICE_FIELDS = [field.name for field in fields(ManagedDevice)]
+_device_values = attrgetter(*_DEVICE_FIELDS)
+
+
+def frame_of(asset: str, rows: Iterable[Sequence[Any]], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Rows as the frame of an asset, every column as Python objects, so that None stays None and whole numbers whole.
+
+    Args:
+        asset: whose frame.
+        rows: the values.
+        columns: the columns in the order of the values; without them the asset's own order.
+    """
+    own = columns_of(asset)
+    return pd.DataFrame(list(rows), columns=list(columns or own), dtype=object)[own]
+
+
+def columns_of(asset: str) -> list[str]:
+    """The columns of an asset's frame, in order."""
+    return [column.name for column in FRAMES[asset].columns if column.name != "partition_key"]
+
+
+def rows_of(frame: pd.DataFrame, columns: Sequence[str]) -> Iterable[tuple[Any, ...]]:
+    """The rows of these columns as plain tuples, with None for everything missing."""
+    values = frame.loc[:, list(columns)].astype(object)
+    return values.where(values.notna(), None).itertuples(index=False, name=None)
+
+
+def frame_of_devices(devices: Iterable[ManagedDevice]) -> pd.DataFrame:
+    """The frame of ``raw_intune_devices``."""
+    return frame_of("raw_intune_devices", map(_device_values, devices), _DEVICE_FIELDS)
+
+
+def devices_of(frame: pd.DataFrame) -> list[ManagedDevice]:
+    """The devices of a frame that has a device's columns."""
+    return [ManagedDevice(*row) for row in rows_of(frame, _DEVICE_FIELDS)]
+
+
+def frame_of_judged(judged: Iterable[JudgedDevice]) -> pd.DataFrame:
+    """The frame of ``classified_devices``."""
+    rows = (
+        (
+            *_device_values(one.device),
+            one.classification.device_type,
+            one.classification.rule,
+            one.classification.reason,
+            one.skip_reason,
+        )
+        for one in judged
+    )
+    columns = [*_DEVICE_FIELDS, "device_type", "rule", "rule_reason", "skip_reason"]
+    return frame_of("classified_devices", rows, columns)
+
+
+def judged_of(frame: pd.DataFrame) -> list[JudgedDevice]:
+    """The judged devices of the frame of ``classified_devices``."""
+    verdicts = rows_of(frame, ["device_type", "rule", "rule_reason", "skip_reason"])
+    return [
+        JudgedDevice(device, Classification(device_type, rule, reason), skip_reason)
+        for device, (device_type, rule, reason, skip_reason) in zip(devices_of(frame), verdicts, strict=True)
+    ]

@@ -1,0 +1,112 @@
+"""What operators deploy: every file loads in the program that reads it, as far as that program is here."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dagster import DagsterInstance
+from dagster._core.run_coordinator import QueuedRunCoordinator
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+YAML_FILES = sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.yaml"), *DEPLOY.rglob("*.yaml")])
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+@pytest.mark.parametrize("path", YAML_FILES, ids=str)
+def test_yaml_is_well_formed(path: Path) -> None:
+    assert [document for document in yaml.safe_load_all((ROOT / path).read_text()) if document]
+
+
+@pytest.fixture
+def home(tmp_path: Path, new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Path]:
+    """Makes a Dagster home with this configuration, on a database of its own."""
+
+    def make(configuration: Path) -> Path:
+        monkeypatch.setenv("DAGSTER_POSTGRES_URL", new_database())
+        (tmp_path / "dagster.yaml").write_text((ROOT / configuration).read_text())
+        return tmp_path
+
+    return make
+
+
+def test_dagster_reads_its_configuration(home: Callable[[Path], Path]) -> None:
+    with DagsterInstance.from_config(str(home(Path("dagster.yaml")))) as instance:
+        assert type(instance.event_log_storage).__name__ == "PostgresEventLogStorage"
+        assert instance.run_retries_enabled
+        assert not instance.run_retries_retry_on_asset_or_op_failure
+        assert instance.run_monitoring_enabled
+        assert instance.run_monitoring_max_runtime_seconds > 30 * 60
+        assert not instance.telemetry_enabled
+        assert isinstance(instance.run_coordinator, QueuedRunCoordinator)
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue
+        assert queue.max_concurrent_runs == 10
+        assert queue.tag_concurrency_limits == [
+            {"key": "dagster/partition", "limit": 1, "value": {"applyLimitPerUniqueValue": True}}
+        ]
+
+
+def test_the_celery_instance_differs_in_the_launcher_only(
+    home: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dagster_celery", reason="the extra celery is not installed")
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://localhost:6379/0")
+    monkeypatch.setenv("CELERY_BACKEND_URL", "redis://localhost:6379/1")
+    with DagsterInstance.from_config(str(home(Path("deploy/celery/dagster.yaml")))) as instance:
+        assert type(instance.run_launcher).__name__ == "CeleryRunLauncher"
+        assert instance.run_launcher.supports_check_run_worker_health
+    one, other = load(Path("dagster.yaml")), load(Path("deploy/celery/dagster.yaml"))
+    other.pop("run_launcher")
+    other["concurrency"]["runs"]["max_concurrent_runs"] = one["concurrency"]["runs"]["max_concurrent_runs"]
+    assert one == other
+
+
+def test_kubernetes_queues_and_retries_as_one_machine_does() -> None:
+    here, there = load(Path("dagster.yaml")), load(Path("deploy/kubernetes/values.yaml"))["dagsterDaemon"]
+    queue = there["runCoordinator"]["config"]["queuedRunCoordinator"]
+    assert queue["tagConcurrencyLimits"] == here["concurrency"]["runs"]["tag_concurrency_limits"]
+    assert there["runRetries"] == {"enabled": True, "maxRetries": 2, "retryOnAssetOrOpFailure": False}
+    assert there["runMonitoring"]["maxRuntimeSeconds"] == here["run_monitoring"]["max_runtime_seconds"]
+
+
+def test_every_machine_names_the_code_location_alike() -> None:
+    """The state of schedules and sensors hangs on the location's name."""
+    names = {
+        load(Path("workspace.yaml"))["load_from"][0]["python_module"]["location_name"],
+        load(Path("deploy/compose/workspace.yaml"))["load_from"][0]["grpc_server"]["location_name"],
+        load(Path("deploy/kubernetes/values.yaml"))["dagsterWebserver"]["workspace"]["servers"][0]["name"],
+    }
+    assert names == {"intune_pipeline"}
+
+
+def test_compose_publishes_nothing_but_the_reverse_proxy() -> None:
+    services = load(Path("deploy/compose/compose.yaml"))["services"]
+    assert {name for name, service in services.items() if "ports" in service} == {"caddy"}
+    assert "webserver" not in (DEPLOY / "compose" / "Caddyfile").read_text()
+    assert services["oauth2-proxy"]["environment"]["OAUTH2_PROXY_UPSTREAMS"] == "http://webserver:3000"
+
+
+def test_compose_asks_for_every_secret_it_uses_and_the_example_names_them_all() -> None:
+    text = (DEPLOY / "compose" / "compose.yaml").read_text()
+    used = {part.split("}")[0].split(":")[0] for part in text.split("${")[1:]}
+    lines = (DEPLOY / "compose" / "environment.example").read_text().splitlines()
+    assert used == {line.split("=")[0] for line in lines if line and not line.startswith("#")}
+
+
+def test_files_the_image_copies_are_in_its_context() -> None:
+    allowed = (DEPLOY / "Dockerfile.dockerignore").read_text()
+    copies = [line.split()[1:] for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line.startswith("COPY")]
+    sources = {
+        source for words in copies for source in words[:-1] if not source.startswith("--") and "/opt" not in source
+    }
+    assert sources
+    for source in sources:
+        assert f"!{source}" in allowed, source
+        if source != "README.md":
+            assert (ROOT / source).exists(), source
