@@ -1,8 +1,8 @@
 """Fleets of managed devices, invented from a seed, with every oddity of real ones in realistic shares.
 
-The same seed and size give the same fleet, byte for byte on the same day. Each device comes with the truth about it, so that a test can
-tell how many of which kind a sync must find. What devices and people are called is in ``catalog``; nothing here answers
-requests.
+The same seed and size give the same fleet on the same day, byte for byte. Each device comes with the truth about it, so
+that a test can tell how many of which kind a sync must find. What devices and people are called is in ``catalog``;
+nothing here answers requests.
 """
 
 import random
@@ -11,16 +11,12 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
-from typing import NamedTuple
 from uuid import NAMESPACE_DNS, uuid5
 
-from intune_pipeline.sandbox import catalog
+from intune_pipeline.sandbox import catalog, managed_devices
 from intune_pipeline.sandbox.catalog import Model
-from intune_pipeline.sandbox.managed_devices import Record
-
-ZERO_GUID = "00000000-0000-0000-0000-000000000000"
-NEVER = "0001-01-01T00:00:00Z"
-FOREVER = "9999-12-31T23:59:59Z"
+from intune_pipeline.sandbox.managed_devices import NEVER, ZERO_GUID, Record
+from intune_pipeline.sandbox.platforms import PLATFORMS, Platform
 
 KIND_SHARES: dict[str, float] = {
     "laptop": 0.485,
@@ -41,119 +37,6 @@ _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
 _CODE_LETTERS = "ACDEFGHJKLMNPQRTUVWXYZ0123456789"
 _GIGABYTE = 10**9
 _GIBIBYTE = 2**30
-_BASE: Record = {
-    "id": None,
-    "activationLockBypassCode": None,
-    "androidSecurityPatchLevel": None,
-    "azureADDeviceId": ZERO_GUID,
-    "azureADRegistered": True,
-    "complianceGracePeriodExpirationDateTime": FOREVER,
-    "complianceState": "compliant",
-    "configurationManagerClientEnabledFeatures": None,
-    "deviceActionResults": [],
-    "deviceCategoryDisplayName": "",
-    "deviceEnrollmentType": "windowsAzureADJoin",
-    "deviceHealthAttestationState": None,
-    "deviceName": "",
-    "deviceRegistrationState": "registered",
-    "easActivated": False,
-    "easActivationDateTime": NEVER,
-    "easDeviceId": None,
-    "emailAddress": None,
-    "enrolledDateTime": NEVER,
-    "enrollmentProfileName": "",
-    "ethernetMacAddress": None,
-    "exchangeAccessState": "none",
-    "exchangeAccessStateReason": "none",
-    "exchangeLastSuccessfulSyncDateTime": NEVER,
-    "freeStorageSpaceInBytes": 0,
-    "iccid": None,
-    "imei": None,
-    "isEncrypted": True,
-    "isSupervised": False,
-    "jailBroken": "Unknown",
-    "lastSyncDateTime": NEVER,
-    "managedDeviceName": "",
-    "managedDeviceOwnerType": "company",
-    "managementAgent": "mdm",
-    "managementCertificateExpirationDate": NEVER,
-    "managementState": "managed",
-    "manufacturer": "",
-    "meid": None,
-    "model": "",
-    "notes": None,
-    "operatingSystem": "",
-    "osVersion": "",
-    "partnerReportedThreatState": "unknown",
-    "phoneNumber": None,
-    "physicalMemoryInBytes": 0,
-    "remoteAssistanceSessionErrorDetails": None,
-    "remoteAssistanceSessionUrl": None,
-    "requireUserEnrollmentApproval": None,
-    "serialNumber": "",
-    "subscriberCarrier": "",
-    "totalStorageSpaceInBytes": 0,
-    "udid": None,
-    "userDisplayName": None,
-    "userId": None,
-    "userPrincipalName": None,
-    "wiFiMacAddress": None,
-}
-
-
-class _Platform(NamedTuple):
-    """What all devices of one platform have in common."""
-
-    systems: tuple[str, ...]
-    versions: tuple[str, ...]
-    enrollment_types: tuple[str, ...]
-    agents: tuple[str, ...]
-    cellular: bool
-    supervisable: bool
-
-
-_PLATFORMS = {
-    "windows": _Platform(
-        systems=("Windows",),
-        versions=("10.0.26100.6899", "10.0.22631.6060", "10.0.22631.5335", "10.0.19045.6456"),
-        enrollment_types=("windowsAzureADJoin", "windowsAutoEnrollment", "windowsCoManagement", "windowsBulkUserless"),
-        agents=("mdm",) * 18 + ("configurationManagerClient", "configurationManagerClientMdm"),
-        cellular=False,
-        supervisable=False,
-    ),
-    "mac": _Platform(
-        systems=("macOS",),
-        versions=("26.0.1 (25A362)", "15.7.1 (24G231)", "14.8.1 (23J30)"),
-        enrollment_types=("appleBulkWithUser", "userEnrollment"),
-        agents=("mdm",) * 9 + ("jamf",),
-        cellular=False,
-        supervisable=True,
-    ),
-    "ios": _Platform(
-        systems=("iOS",),
-        versions=("26.0.1", "18.7.1", "17.7.2"),
-        enrollment_types=("appleBulkWithUser", "userEnrollment", "appleUserEnrollment"),
-        agents=("mdm",) * 14 + ("eas", "easMdm"),
-        cellular=True,
-        supervisable=True,
-    ),
-    "ipad": _Platform(
-        systems=("iPadOS", "iPadOS", "iOS"),
-        versions=("26.0.1", "18.7.1"),
-        enrollment_types=("appleBulkWithUser", "appleBulkWithoutUser"),
-        agents=("mdm",),
-        cellular=False,
-        supervisable=True,
-    ),
-    "android": _Platform(
-        systems=("Android", "Android", "AndroidEnterprise"),
-        versions=("16", "15", "14.0", "13"),
-        enrollment_types=("userEnrollment", "deviceEnrollmentManager"),
-        agents=("googleCloudDevicePolicyController",) * 9 + ("eas",),
-        cellular=True,
-        supervisable=False,
-    ),
-}
 _LEAVING_STATES = ("retirePending", "retireIssued", "wipePending", "wipeIssued", "deletePending")
 _STAYING_STATES = ("retireFailed", "retireCanceled", "wipeFailed", "wipeCanceled", "unhealthy", "discovered")
 
@@ -244,6 +127,7 @@ class _Fleet:
         record["serialNumber"] = original.record["serialNumber"]
         for one in (record, original.record):
             one["lastSyncDateTime"] = self._date(hours=self._rng.randrange(20))
+            one["managementState"] = "managed"
         original.kind = kind
         return FleetDevice(record, kind)
 
@@ -271,12 +155,12 @@ class _Fleet:
         return self._rng.choices(models, cum_weights=weights)[0]
 
     def _record(self, model: Model) -> Record:
-        rng, platform = self._rng, _PLATFORMS[model.platform]
+        rng, platform = self._rng, PLATFORMS[model.platform]
         serial = self._serial(model.serial)
         last_sync = rng.randrange(48 if rng.random() < 0.85 else 120 * 24)
         enrolled = last_sync + rng.randrange(24, 1500 * 24)
         record = {
-            **_BASE,
+            **managed_devices.UNKNOWN,
             "id": self._guid(),
             "azureADDeviceId": self._guid() if rng.random() < 0.93 else ZERO_GUID,
             "complianceState": rng.choices(("compliant", "noncompliant", "unknown"), (90, 7, 3))[0],
@@ -317,7 +201,7 @@ class _Fleet:
             record["physicalMemoryInBytes"] = int(rng.choice(model.memory_gb) * _GIBIBYTE * rng.uniform(0.985, 1.0))
             record["ethernetMacAddress"] = f"{rng.getrandbits(40):012X}"
 
-    def _add_platform_details(self, record: Record, model: Model, platform: _Platform) -> None:
+    def _add_platform_details(self, record: Record, model: Model, platform: Platform) -> None:
         rng = self._rng
         if platform.cellular:
             record["imei"] = _imei(rng)
