@@ -144,9 +144,9 @@ class Catalogue:
         return (rank, self.rules[index].answer) if found else None
 
     def _machine_type(self, model: str) -> Classification | None:
-        if not self.machine_types or not _MACHINE_TYPE_MODEL.match(model):
-            return None
-        return self.machine_types.get(model) or self.machine_types.get(model[:_MACHINE_TYPE_LENGTH])
+        if exact := self.machine_types.get(model):
+            return exact
+        return self.machine_types.get(model[:_MACHINE_TYPE_LENGTH]) if _MACHINE_TYPE_MODEL.match(model) else None
 
 
 class Classifier:
@@ -292,7 +292,8 @@ def _account_answer(rule: AccountRule) -> Classification:
 
 _RANKS: Final = {stage: rank for rank, stage in enumerate(STAGES)}
 _MACHINE_TYPE_LENGTH: Final = 4
-_MACHINE_TYPE_MODEL: Final = re2.compile(r"^[0-9a-z]{4,12}$")
+# A machine type and what follows it: nothing, or the model ("20XW" + "S00A00"). Five digits are a type of their own.
+_MACHINE_TYPE_MODEL: Final = re2.compile(r"^[0-9a-z]{4}([0-9a-z]{3,8})?$")
 
 # Graph: operatingSystem is free text that begins with the platform's name: "Windows", "AndroidEnterprise", "Mac OS X".
 _PLATFORMS: Final = (
