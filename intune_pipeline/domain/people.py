@@ -7,12 +7,12 @@ belong here: whether an employee is created or an assignee changes (``reconcilia
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-from nameparser import AmbiguityKind, Lexicon, ParsedName, Parser
+from nameparser import AmbiguityKind, Lexicon, Parser
 
 from intune_pipeline.domain.devices import ManagedDevice
 
@@ -159,7 +159,7 @@ def split_name(display_name: str | None, email: str) -> tuple[str, str] | None:
         display_name: Graph: userDisplayName, "First Last", "Last, First", or no person's name at all.
         email: The user's address.
     """
-    return _split_name(display_name, email.partition("@")[0]) if display_name else None
+    return _split_name(display_name, _TAG.sub("", email.partition("@")[0])) if display_name else None
 
 
 @lru_cache(REMEMBERED_NAMES)
@@ -228,15 +228,38 @@ def _says_no_person(text: str) -> bool:
     return any(word in _NO_PERSON or word.startswith(_NO_PERSON_STEMS) for word in words)
 
 
+class _Reading(NamedTuple):
+    """A name as the name parser reads it; either part may be empty."""
+
+    given: str
+    family: str
+    is_doubtful: bool = False
+
+
+def _parsed(text: str) -> _Reading:
+    # Half of all names are two plain words, which the parser reads just so, but slower than all of the rest together.
+    plain = _PLAIN_NAME.fullmatch(text)
+    if plain and _VOCABULARY.isdisjoint(text.lower().replace(",", "").split()):
+        return (
+            _Reading(plain["given"], plain["family"]) if plain["given"] else _Reading(plain["second"], plain["first"])
+        )
+    parsed = _PARSER.parse(text)
+    is_doubtful = any(ambiguity.kind is AmbiguityKind.PARTICLE_OR_GIVEN for ambiguity in parsed.ambiguities)
+    return _Reading(parsed.given_names, parsed.family, is_doubtful)
+
+
 def _read_name(text: str, local_key: str) -> tuple[str, str] | None:
     """First and last name of a display name without its annotations."""
     if not _is_name_like(text):
         return None
-    parsed = _PARSER.parse(text)
-    if text.isupper() or text.islower():
-        parsed = _PARSER.parse(text.title()).capitalized(force=True)
-    name = _stated(text, parsed, local_key) or _decided(parsed, local_key)
-    return _as_written(*name) if name else None
+    # In capitals every short last name looks like a degree, so the parser is shown none.
+    in_one_case = _is_in_one_case(text)
+    reading = _parsed(text.title() if in_one_case else text)
+    given, family = _stated(text, reading, local_key) or _decided(reading, local_key) or ("", "")
+    given = " ".join(word for word in given.split() if not _is_initial(word))
+    if not given or not family or _is_initial(family):
+        return None
+    return _capitalised(given, family, both=in_one_case)
 
 
 def _is_name_like(text: str) -> bool:
@@ -248,49 +271,50 @@ def _is_name_like(text: str) -> bool:
     )
 
 
-def _stated(text: str, parsed: ParsedName, local_key: str) -> tuple[str, str] | None:
+def _stated(text: str, reading: _Reading, local_key: str) -> tuple[str, str] | None:
     """The name where its own writing says which part is the last name: "Doe, Jane", "DOE Jane"."""
     before, comma, _ = text.partition(",")
-    if comma and before.strip().casefold() == parsed.family.casefold():
+    if comma and before.strip().casefold() == reading.family.casefold():
         # "Jane Doe, Acme" is written like "García López, María"; only the e-mail tells them apart.
-        if " " in before.strip() and not _fits(local_key, parsed.given_names.split(), parsed.family.split()):
-            given_first = _PARSER.parse(before)
-            if _fits(local_key, given_first.given_names.split(), given_first.family.split()):
-                return given_first.given_names, given_first.family
-        return parsed.given_names, parsed.family
-    words = _words(parsed)
-    capitals = [word.isupper() and len(word) > 1 and "." not in word for word in words]
-    if any(loud and len(word) > _INITIALS for loud, word in zip(capitals, words, strict=True)) and not all(capitals):
-        count = sum(capitals)
-        if all(capitals[:count]):
+        if " " in before.strip() and not _fits(local_key, reading.given.split(), reading.family.split()):
+            given_first = _parsed(before.strip())
+            if _fits(local_key, given_first.given.split(), given_first.family.split()):
+                return given_first.given, given_first.family
+        return reading.given, reading.family
+    words = _words(reading)
+    in_capitals = [word.isupper() and len(word) > 1 and "." not in word for word in words]
+    count = sum(in_capitals)
+    if count < len(words) and any(
+        capitals and len(word) > _INITIALS for word, capitals in zip(words, in_capitals, strict=True)
+    ):
+        if all(in_capitals[:count]):
             return " ".join(words[count:]), " ".join(words[:count])
-        if all(capitals[-count:]):
+        if all(in_capitals[-count:]):
             return " ".join(words[:-count]), " ".join(words[-count:])
     return None
 
 
-def _decided(parsed: ParsedName, local_key: str) -> tuple[str, str] | None:
+def _decided(reading: _Reading, local_key: str) -> tuple[str, str] | None:
     """The reading that the e-mail's local part confirms, else the parser's."""
-    for given, family in _readings(parsed):
+    for given, family in _readings(reading):
         if _fits(local_key, given, family):
             return " ".join(given), " ".join(family)
-    if any(ambiguity.kind in _UNSAFE for ambiguity in parsed.ambiguities):
-        return None
-    return parsed.given_names, parsed.family
+    return None if reading.is_doubtful else (reading.given, reading.family)
 
 
-def _readings(parsed: ParsedName) -> Iterator[tuple[list[str], list[str]]]:
+def _readings(reading: _Reading) -> Iterator[tuple[list[str], list[str]]]:
     """The parser's reading, then every other split with the first name first, then with the last name first."""
-    yield parsed.given_names.split(), parsed.family.split()
-    words = _words(parsed)
-    for count in range(1, len(words)):
-        yield words[:count], words[count:]
+    yield reading.given.split(), reading.family.split()
+    words = _words(reading)
+    if len(words) > 2:
+        for count in range(1, len(words)):
+            yield words[:count], words[count:]
     for count in range(1, len(words)):
         yield words[count:], words[:count]
 
 
-def _words(parsed: ParsedName) -> list[str]:
-    return [*parsed.given_names.split(), *parsed.family.split()]
+def _words(reading: _Reading) -> list[str]:
+    return [*reading.given.split(), *reading.family.split()]
 
 
 def _fits(local_key: str, given: Sequence[str], family: Sequence[str]) -> bool:
@@ -305,19 +329,17 @@ def _fits(local_key: str, given: Sequence[str], family: Sequence[str]) -> bool:
     return any(local_key == _alike(first + last) for first in before for last in after)
 
 
-def _as_written(given: str, family: str) -> tuple[str, str] | None:
-    """The name as people write it: initials left out, a part all in capitals or in lower case capitalised."""
-    given = " ".join(word for word in given.split() if not _is_initial(word))
-    if not given or not family or _is_initial(family):
-        return None
-    if not _is_in_one_case(given) and not _is_in_one_case(family):
+def _capitalised(given: str, family: str, *, both: bool) -> tuple[str, str]:
+    """The name with each part, or both, written in proper case where it is all in capitals or in lower case."""
+    family_too = both or _is_in_one_case(family)
+    given_too = both or (_is_in_one_case(given) and len(given) > _INITIALS)
+    if not family_too and not given_too:
         return given, family
     proper = _PARSER.parse(f"{family.title()}, {given.title()}").capitalized(force=True)
-    if _is_in_one_case(family):
-        family = proper.family or family.title()
-    if _is_in_one_case(given) and len(given) > _INITIALS:
-        given = proper.given_names or given.title()
-    return given, family
+    return (
+        proper.given_names or given.title() if given_too else given,
+        proper.family or family.title() if family_too else family,
+    )
 
 
 def _is_initial(word: str) -> bool:
@@ -341,8 +363,8 @@ def _name_key(name: str) -> str:
 
 
 def _local_key(local_part: str) -> str:
-    """The letters of a local part, without tags ("+news") and marks of outside staff ("ext.")."""
-    pieces = _WORD.findall(local_part.partition("+")[0])
+    """The letters of a local part, without marks of outside staff ("ext.")."""
+    pieces = _WORD.findall(local_part)
     return _alike("".join(_letters(piece) for piece in pieces if piece.casefold() not in _OUTSIDE_STAFF))
 
 
@@ -363,7 +385,13 @@ _NAMES_NOT_TITLES: Final = (
     "princess", "queen", "sultan",
 )  # fmt: skip
 _PARSER: Final = Parser(lexicon=Lexicon.default().remove(titles=_NAMES_NOT_TITLES))
-_UNSAFE: Final = frozenset({AmbiguityKind.PARTICLE_OR_GIVEN})
+_VOCABULARY: Final = frozenset().union(
+    *(value for field in fields(Lexicon) if isinstance(value := getattr(_PARSER.lexicon, field.name), frozenset))
+)
+_PLAIN_WORD: Final = "[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]+"
+_PLAIN_NAME: Final = re.compile(
+    f"(?P<given>{_PLAIN_WORD}) (?P<family>{_PLAIN_WORD})|(?P<first>{_PLAIN_WORD}), ?(?P<second>{_PLAIN_WORD})"
+)
 _INITIALS: Final = 2
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -373,6 +401,7 @@ _GUEST: Final = re.compile(r"(?P<name>[^@]+)_(?P<domain>[^@_]+)#EXT#@", re.IGNOR
 # Graph: Android Enterprise and deleted users carry an id without dashes before the address.
 _HEX_PREFIX: Final = re.compile(r"^[0-9a-f]{32}(?=[^@])", re.IGNORECASE)
 
+_TAG: Final = re.compile(r"\+.*", re.DOTALL)
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _NAME_CHARACTERS: Final = re.compile(r"[^\W\d_]|[-‐‑– '’‘`´ʼ.,·・\"“”]")
 _JOINERS: Final = "\u200c\u200d"
