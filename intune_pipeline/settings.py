@@ -7,7 +7,7 @@ here: what a connection decides for itself (table ``connections``), or anything 
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,9 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from intune_pipeline.errors import WrongUseError
+
+if TYPE_CHECKING:
+    from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -166,6 +169,26 @@ class MicrosoftSettings(_Environment):
                 "MICROSOFT_FEDERATED_TOKEN_FILE must be set"
             )
         return self
+
+    @property
+    def cloud(self) -> "MicrosoftCloud":
+        """Where Microsoft is."""
+        from intune_pipeline.microsoft.cloud import MicrosoftCloud
+
+        return MicrosoftCloud(self.microsoft_login_url, self.microsoft_graph_url, self.microsoft_ca_bundle)
+
+    @property
+    def credential(self) -> "Credential":
+        """Who we are there."""
+        from intune_pipeline.microsoft.cloud import Credential
+
+        secret = self.microsoft_client_secret
+        return Credential(
+            self.microsoft_client_id,
+            secret.get_secret_value() if secret else None,
+            self.microsoft_client_certificate,
+            self.microsoft_federated_token_file,
+        )
 
 
 class PortalSettings(_Environment):
