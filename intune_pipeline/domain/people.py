@@ -239,7 +239,7 @@ class _Reading(NamedTuple):
 def _parsed(text: str) -> _Reading:
     # Half of all names are two plain words, which the parser reads just so, but slower than all of the rest together.
     plain = _PLAIN_NAME.fullmatch(text)
-    if plain and _VOCABULARY.isdisjoint(text.lower().replace(",", "").split()):
+    if plain and _VOCABULARY.isdisjoint(text.lower().replace(",", " ").split()):
         return (
             _Reading(plain["given"], plain["family"]) if plain["given"] else _Reading(plain["second"], plain["first"])
         )
