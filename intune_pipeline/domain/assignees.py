@@ -1,0 +1,306 @@
+"""Who becomes the assignee of an asset, and when an employee is created or held back for it.
+
+Belongs here: the assignee of a new asset, the guarded and confirmed change of an existing one, the duplicate shield.
+Does not belong here: reading people and finding employees (``people``), all other fields (``reconciliation``).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Final
+
+from intune_pipeline.domain.devices import ManagedDevice
+from intune_pipeline.domain.eligibility import SUPERSEDED, JudgedDevice
+from intune_pipeline.domain.lifecycle import DeviceMemory
+from intune_pipeline.domain.people import EmployeeDirectory, Person, people_of, person_of
+from intune_pipeline.domain.policy import Policy
+
+MOVABLE_STATUSES: Final = ("allocated", "transferred")
+"""Only assets in one of these get another assignee by a sync."""
+
+ALLOCATED: Final = "allocated"
+"""What a new asset is, and what a transferred one becomes when it gets an assignee."""
+
+CREATED: Final = "created"
+WAITING: Final = "waiting"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PrimaryUser:
+    """A device's primary user, as a single request shows it.
+
+    Attributes:
+        user_id: Entra's id.
+        email: None, like the next two, where the application may not read it.
+        user_principal_name: See there.
+        display_name: See there.
+    """
+
+    user_id: str
+    email: str | None = None
+    user_principal_name: str | None = None
+    display_name: str | None = None
+
+    def __repr__(self) -> str:
+        return f"PrimaryUser(user_id={self.user_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What Graph answered to the questions of ``needed_evidence``.
+
+    Attributes:
+        primary_users: By device id: the primary user; None: definitely nobody (empty, 403, 404). A device that is not
+            in it was not asked about, or the question was not answered.
+        gone: Ids of devices that Graph says do not exist (404).
+    """
+
+    primary_users: Mapping[str, PrimaryUser | None] = field(default_factory=dict)
+    gone: Collection[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class EmployeeHold:
+    """An employee held back, or decided about, by the duplicate shield.
+
+    Attributes:
+        id: allwhere's id.
+        decision: ``waiting``, ``created``, ``linked`` or ``skipped``.
+        lookalike_id: The employee of the same name.
+    """
+
+    id: int
+    decision: str
+    lookalike_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldEmployee:
+    """A person who is not created as an employee before somebody decides.
+
+    Attributes:
+        person: Whom a sync would create.
+        lookalike_id: The employee of the same name.
+    """
+
+    person: Person
+    lookalike_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A user seen instead of the assignee.
+
+    Attributes:
+        user: Compared e-mail.
+        syncs: Consecutive syncs that showed it.
+    """
+
+    user: str
+    syncs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What is decided about one asset's assignee.
+
+    Attributes:
+        employee: The new assignee: an employee's id, or a person who becomes an employee; None: it stays as it is.
+        reason: Why the assignee becomes this one, or why not, a phrase for people.
+        held: The employee held back.
+        candidate: The user remembered until the next sync; None: nobody.
+        settles: Whether an assignment that waited for a decision is done with.
+    """
+
+    employee: int | Person | None = None
+    reason: str | None = None
+    held: HeldEmployee | None = None
+    candidate: Candidate | None = None
+    settles: bool = False
+
+
+_STAYS: Final = Assignment()
+
+
+class Assignees:
+    """Decides assignees for the devices of one sync.
+
+    Args:
+        judged: All devices of the list.
+        directory: The account's employees.
+        holds: By compared e-mail, the duplicate shield's holds.
+        pending: Ids of assets whose assignment waits for a hold's decision.
+        policy: The connection's settings.
+        evidence: What Graph answered.
+    """
+
+    def __init__(
+        self,
+        judged: Sequence[JudgedDevice],
+        directory: EmployeeDirectory,
+        holds: Mapping[str, EmployeeHold],
+        pending: Collection[int],
+        policy: Policy,
+        evidence: Evidence,
+    ) -> None:
+        self._judged = judged
+        self._directory = directory
+        self._holds = holds
+        self._pending = pending
+        self._policy = policy
+        self._evidence = evidence
+
+    @cached_property
+    def people(self) -> dict[str, Person]:
+        """Everybody the list shows, by each compared e-mail."""
+        return people_of(one.device for one in self._judged)
+
+    @cached_property
+    def devices_of(self) -> Counter[str]:
+        """How many devices each person has, by the person's own compared e-mail; superseded records do not count."""
+        users = (self.user_of(one.device) for one in self._judged if one.skip_reason != SUPERSEDED)
+        return Counter(user.email_key for user in users if user)
+
+    @cached_property
+    def _people_by_id(self) -> dict[str, Person]:
+        return {person.user_id.lower(): person for person in self.people.values() if person.user_id}
+
+    def user_of(self, device: ManagedDevice) -> Person | None:
+        """The person the list shows as the device's user; None where it shows nobody who is known by an e-mail."""
+        if device.user_email is None and device.user_principal_name is None:
+            return None
+        person = person_of(device)
+        return self.people.get(person.email_key, person) if person else None
+
+    def for_new_asset(self, device: ManagedDevice) -> Assignment:
+        """The assignee of an asset that is created: the list's user."""
+        person = self.user_of(device)
+        return self.employ(person) if person else _STAYS
+
+    def employ(self, person: Person) -> Assignment:
+        """The employee a person is or becomes; the duplicate shield may hold the creation back."""
+        if employee := self._directory.match(person):
+            return Assignment(employee.id)
+        if not person.first_name or not person.last_name:
+            return Assignment(reason="no employee has the user's e-mail, and Intune shows no first and last name")
+        lookalike = self._directory.look_alike(person.first_name, person.last_name)
+        hold = self._hold_of(person)
+        if hold and hold.decision not in {CREATED, WAITING}:
+            return Assignment(reason=f"the user's employee was {hold.decision} by a person")
+        is_held = hold.decision == WAITING if hold else self._policy.hold_lookalike_employees and lookalike is not None
+        if is_held:
+            lookalike_id = lookalike.id if lookalike else hold.lookalike_id if hold else None
+            return Assignment(
+                reason="the user's employee waits for a decision: an employee has the same name",
+                held=HeldEmployee(person, lookalike_id),
+            )
+        return Assignment(person)
+
+    def lookalike_of(self, person: Person) -> int | None:
+        """The employee beside whom a person would be created: of the same name, without a work e-mail."""
+        if not person.first_name or not person.last_name:
+            return None
+        employee = self._directory.look_alike(person.first_name, person.last_name)
+        return employee.id if employee else None
+
+    def for_existing_asset(
+        self, device: ManagedDevice, asset_id: int, status: str, assignee_id: int | None, memory: DeviceMemory | None
+    ) -> Assignment:
+        """The change of an existing asset's assignee.
+
+        Args:
+            device: The asset's device.
+            asset_id: allwhere's id.
+            status: The asset's status.
+            assignee_id: Its assignee.
+            memory: What earlier syncs remember of the device.
+        """
+        if asset_id in self._pending:
+            settled = self._settled(device, status, assignee_id)
+            if settled.settles:
+                return settled
+        if not self._may_change(status):
+            return _STAYS
+        listed = self._other_user(device, assignee_id)
+        if listed is None:
+            return _STAYS
+        if device.intune_device_id not in self._evidence.primary_users:
+            kept = (
+                Candidate(memory.candidate_user, memory.candidate_syncs) if memory and memory.candidate_user else None
+            )
+            return Assignment(reason="Microsoft did not say who uses the device", candidate=kept)
+        user = self._confirmed(device, listed, self._evidence.primary_users[device.intune_device_id])
+        if user is None:
+            return Assignment(reason="the device's primary user is somebody else, not known by e-mail")
+        return self._become(user, assignee_id, memory)
+
+    def needs_primary_user(self, device: ManagedDevice, status: str, assignee_id: int | None) -> bool:
+        """Whether the change of an existing asset's assignee depends on the device's primary user."""
+        return self._may_change(status) and self._other_user(device, assignee_id) is not None
+
+    def _may_change(self, status: str) -> bool:
+        return self._policy.mdm_assignee_updates and status in MOVABLE_STATUSES
+
+    def _other_user(self, device: ManagedDevice, assignee_id: int | None) -> Person | None:
+        """The list's user unless he is the assignee already; an empty user never unassigns."""
+        person = self.user_of(device)
+        return None if person is None or self._is(person, assignee_id) else person
+
+    def _is(self, person: Person, assignee_id: int | None) -> bool:
+        employee = self._directory.match(person)
+        return employee is not None and employee.id == assignee_id
+
+    def _confirmed(self, device: ManagedDevice, listed: Person, primary: PrimaryUser | None) -> Person | None:
+        """Who uses the device: the list's user unless the primary user is another; None when that one is unknown."""
+        if primary is None:
+            return listed
+        same_id = bool(device.user_id) and primary.user_id.lower() == str(device.user_id).lower()
+        shown = person_of(
+            replace(
+                device,
+                user_id=primary.user_id,
+                user_email=primary.email,
+                user_principal_name=primary.user_principal_name,
+                user_display_name=primary.display_name,
+            )
+        )
+        if same_id or (shown and {shown.email_key, *shown.other_keys} & {listed.email_key, *listed.other_keys}):
+            return listed
+        if shown:
+            return self.people.get(shown.email_key, shown)
+        return self._people_by_id.get(primary.user_id.lower())
+
+    def _become(self, user: Person, assignee_id: int | None, memory: DeviceMemory | None) -> Assignment:
+        if self._is(user, assignee_id):
+            return Assignment(reason="the device's primary user is the assignee already")
+        devices = self.devices_of[user.email_key]
+        if devices > self._policy.enrolment_manager_devices:
+            return Assignment(reason=f"the user has {devices} devices: an enrolment manager")
+        assignment = self.employ(user)
+        if assignment.employee is None:
+            return assignment
+        is_same = memory is not None and memory.candidate_user == user.email_key
+        syncs = 1 + (memory.candidate_syncs if memory and is_same else 0)
+        if syncs < self._policy.assignee_confirmations:
+            reason = f"seen in {syncs} of {self._policy.assignee_confirmations} consecutive syncs"
+            return Assignment(reason=reason, candidate=Candidate(user.email_key, syncs))
+        return replace(assignment, reason="Intune shows this user, and the device's primary user confirms it")
+
+    def _settled(self, device: ManagedDevice, status: str, assignee_id: int | None) -> Assignment:
+        """An assignment that waited for the decision about its employee: done, or superfluous."""
+        if assignee_id is not None or status not in MOVABLE_STATUSES:
+            return Assignment(reason="a person took care of the asset meanwhile", settles=True)
+        person = self.user_of(device)
+        assignment = self.employ(person) if person else _STAYS
+        if assignment.employee is not None:
+            return replace(assignment, reason="the user's employee had to be decided about first", settles=True)
+        hold = self._hold_of(person) if person else None
+        return replace(assignment, settles=hold is not None and hold.decision != WAITING)
+
+    def _hold_of(self, person: Person) -> EmployeeHold | None:
+        return next((self._holds[key] for key in _keys(person) if key in self._holds), None)
+
+
+def _keys(person: Person) -> Iterable[str]:
+    return (person.email_key, *person.other_keys)

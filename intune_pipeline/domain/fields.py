@@ -1,0 +1,126 @@
+"""Who owns which field of an asset, and what Intune's record says about it.
+
+Belongs here: the field policy table and nothing else. Does not belong here: reading a record (``devices``), what a model
+string says (``model_facts``), when an asset is created or changed (``reconciliation``).
+
+Null protection follows from the table: a reading that is empty is left out of what Intune says, so it can overwrite
+nothing. Empty is None, and for sizes 0; ``devices`` has already made None of blank text, "Unknown", the all-zero GUID
+and year 1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from intune_pipeline.domain.eligibility import JudgedDevice
+from intune_pipeline.domain.model_facts import ModelFacts, facts_from_model, storage_gb
+
+
+class Owner(Enum):
+    """Whose word counts for a field of an existing asset."""
+
+    INTUNE = "Intune: every value that is not empty overwrites allwhere's"
+    ALLWHERE = "allwhere: set when the sync creates the asset, filled when empty"
+    GUARDED = "allwhere: set when the sync creates the asset, changed only where the connection allows it"
+    PERSON = "a person: a sync never touches it"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Sealed:
+    """A secret as the vault sealed it: comparable, and never shown.
+
+    Attributes:
+        token: Ciphertext; equal for equal secrets of one device.
+    """
+
+    token: str
+
+    def __repr__(self) -> str:
+        return "(sealed)"
+
+
+Value = str | int | Sealed | None
+"""What a field of an asset can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDetails:
+    """What only a single request tells of a device; both None until it was asked for.
+
+    Attributes:
+        memory_gb: GiB.
+        bypass_code: The activation-lock bypass code, sealed.
+    """
+
+    memory_gb: int | None = None
+    bypass_code: Sealed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    judged: JudgedDevice
+    facts: ModelFacts
+    details: DeviceDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of ``assets``.
+
+    Attributes:
+        name: The column.
+        owner: Whose word counts.
+        reading: What Intune says, cleaned; None for fields Intune says nothing about.
+    """
+
+    name: str
+    owner: Owner
+    reading: Callable[[_Reading], Value] | None = None
+
+
+FIELDS: Final = (
+    # Graph has no colour and no storage type: the columns are Intune's by the specification, and stay as they are.
+    Field("color", Owner.INTUNE),
+    Field("display_size", Owner.INTUNE, lambda reading: reading.facts.display_size),
+    Field("imei", Owner.INTUNE, lambda reading: reading.judged.device.imei),
+    Field("make", Owner.INTUNE, lambda reading: reading.judged.device.manufacturer),
+    Field("model", Owner.INTUNE, lambda reading: reading.facts.model),
+    Field("memory_gb", Owner.INTUNE, lambda reading: reading.details.memory_gb),
+    Field("storage_gb", Owner.INTUNE, lambda reading: storage_gb(reading.judged.device.storage_bytes)),
+    Field("storage_type", Owner.INTUNE),
+    Field("operating_system", Owner.INTUNE, lambda reading: reading.judged.device.operating_system),
+    Field("os_version", Owner.INTUNE, lambda reading: reading.judged.device.os_version),
+    Field("release_date", Owner.INTUNE, lambda reading: str(reading.facts.release_year or "")),
+    Field("intune_device_id", Owner.INTUNE, lambda reading: reading.judged.device.intune_device_id),
+    Field("azure_ad_device_id", Owner.INTUNE, lambda reading: reading.judged.device.azure_ad_device_id),
+    Field("activation_lock_bypass_code", Owner.INTUNE, lambda reading: reading.details.bypass_code),
+    Field("asset_type", Owner.ALLWHERE, lambda reading: reading.judged.classification.device_type),
+    Field("status", Owner.GUARDED),
+    Field("assignee_id", Owner.GUARDED),
+    Field("serial_number", Owner.PERSON),
+    Field("name", Owner.PERSON),
+    Field("condition", Owner.PERSON),
+    Field("location", Owner.PERSON),
+    Field("notes", Owner.PERSON),
+)
+"""Every field of an asset. ``serial_number`` is what is matched: as Intune shows it in a new asset, then left alone."""
+
+INTUNE_FIELDS: Final = tuple(field.name for field in FIELDS if field.owner is Owner.INTUNE)
+"""Names of the fields whose source of truth is Intune."""
+
+FILLED_FIELDS: Final = tuple(field.name for field in FIELDS if field.owner is Owner.ALLWHERE)
+"""Names of the fields that Intune only fills."""
+
+_READINGS: Final = tuple((field.name, field.reading) for field in FIELDS if field.reading)
+
+
+def intune_values(judged: JudgedDevice, details: DeviceDetails) -> dict[str, Value]:
+    """What Intune says about a device, by field; fields it says nothing about are not there.
+
+    Args:
+        judged: The device.
+        details: What single requests told about it.
+    """
+    reading = _Reading(judged, facts_from_model(judged.device.model or ""), details)
+    return {name: value for name, read in _READINGS if (value := read(reading))}

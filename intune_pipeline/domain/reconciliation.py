@@ -1,0 +1,565 @@
+"""The plan of a sync: devices, assets and people as they are, and the connection's policy, become what will be done.
+
+Belongs here: the plan as a value, how it is decided and counted. Does not belong here: who is eligible (``eligibility``),
+who owns a field (``fields``), who becomes an assignee (``assignees``), when a device is gone (``lifecycle``), and writing
+anything (``inventory.reconciliation`` applies a plan).
+
+In two steps, because a few decisions need more than the database knows::
+
+    needed = needed_evidence(judged, state, policy, listing)   # which devices Graph is asked about
+    made = plan(judged, state, policy, listing, evidence)      # decides; prints as it is, is applied as it is
+
+The order of devices, assets and employees never matters.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+from intune_pipeline.domain import lifecycle
+from intune_pipeline.domain.assignees import (
+    ALLOCATED,
+    Assignees,
+    Candidate,
+    EmployeeHold,
+    Evidence,
+    HeldEmployee,
+    PrimaryUser,
+)
+from intune_pipeline.domain.eligibility import PERSONAL, JudgedDevice
+from intune_pipeline.domain.fields import (
+    FILLED_FIELDS,
+    INTUNE_FIELDS,
+    DeviceDetails,
+    Sealed,
+    Value,
+    intune_values,
+)
+from intune_pipeline.domain.lifecycle import Absence, DeviceMemory, GoneDevice, LifecycleHold
+from intune_pipeline.domain.people import EmployeeDirectory, Person
+from intune_pipeline.domain.policy import Policy
+
+__all__ = [
+    "Asset", "Change", "Counts", "DeviceDetails", "DeviceMemory", "DeviceStep", "EmployeeHold", "Ending", "Evidence",
+    "LifecycleHold", "Listing", "NeededEvidence", "PersonStep", "Plan", "Policy", "PrimaryUser", "Sealed", "State",
+    "needed_evidence", "plan",
+]  # fmt: skip
+
+CREATE: Final = "create"
+UPDATE: Final = "update"
+UNCHANGED: Final = "unchanged"
+HELD: Final = "held"
+
+SYNCED: Final = "synced"
+SKIPPED: Final = "skipped"
+FAILED: Final = "failed"
+
+_NO_DETAILS: Final = DeviceDetails()
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """An asset of allwhere as it is.
+
+    Attributes:
+        id: allwhere's id.
+        serial_number: As stored.
+        serial_key: In compared form.
+        status: One of allwhere's statuses.
+        assignee_id: The employee who has it.
+        values: Every field of `INTUNE_FIELDS` and `FILLED_FIELDS`.
+    """
+
+    id: int
+    serial_number: str
+    serial_key: str
+    status: str
+    assignee_id: int | None
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What allwhere knows before a sync.
+
+    Attributes:
+        connection_id: The connection that is synced.
+        account_id: Its account.
+        assets: The account's assets by compared serial.
+        directory: The account's employees.
+        memory: What earlier syncs remember, by device id.
+        details: What single requests told, by device id; a plan may add what it fetched with `with_details`.
+        employee_holds: The duplicate shield's holds by compared e-mail.
+        pending_assets: Ids of assets whose assignee waits for the decision of such a hold.
+        lifecycle_holds: Endings held back, waiting or decided.
+    """
+
+    connection_id: int
+    account_id: int
+    assets: Mapping[str, Asset] = field(default_factory=dict)
+    directory: EmployeeDirectory = field(default_factory=lambda: EmployeeDirectory(()))
+    memory: Mapping[str, DeviceMemory] = field(default_factory=dict)
+    details: Mapping[str, DeviceDetails] = field(default_factory=dict)
+    employee_holds: Mapping[str, EmployeeHold] = field(default_factory=dict)
+    pending_assets: frozenset[int] = frozenset()
+    lifecycle_holds: tuple[LifecycleHold, ...] = ()
+
+    def with_details(self, fetched: Mapping[str, DeviceDetails]) -> "State":
+        """The same state with newer details, which need not be stored."""
+        return replace(self, details={**self.details, **fetched})
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The list of devices a plan is made from.
+
+    Attributes:
+        listed_at: When it was read; aware.
+        complete: Whether it is the whole list; a capped or failed one proves no absence.
+        personal: Personal devices that were counted and dropped before.
+    """
+
+    listed_at: datetime
+    complete: bool = True
+    personal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NeededEvidence:
+    """What Graph is asked before a plan is made.
+
+    Attributes:
+        primary_users: Devices whose primary user confirms or prevents a change of assignee; sorted ids.
+        existence: Devices that are asked for by id, because a 404 proves them gone; sorted ids.
+    """
+
+    primary_users: tuple[str, ...]
+    existence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of an asset that becomes another.
+
+    Attributes:
+        field: The column.
+        old: What it holds; None in a new asset.
+        new: What it will hold; in ``assignee_id`` a `Person` stands for an employee who is still to be created.
+        reason: A phrase where the change needs one.
+    """
+
+    field: str
+    old: Value
+    new: Value | Person
+    reason: str | None = None
+
+    def shown(self) -> list[str | int | None]:
+        """Old and new as they are printed: secrets hidden, a future employee as the e-mail."""
+        return [_shown(self.old), _shown(self.new)]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStep:
+    """What happens with one listed device.
+
+    Attributes:
+        judged: The device.
+        outcome: ``synced``, ``skipped`` or ``failed``.
+        reason: The skip reason, or the sentence of a failure.
+        action: ``create``, ``update`` or ``unchanged``; None for devices that are not synced.
+        asset: The asset as it was when this was decided; None where there is none.
+        changes: What becomes of its fields; for ``create`` every field that is not empty.
+        note: Why the assignee changes or does not, where there is something to say.
+        held: The employee held back, who would be the assignee.
+        candidate: The user remembered as a possible assignee until the next sync.
+        settles: Whether an assignment that waited for a decision is done with.
+    """
+
+    judged: JudgedDevice
+    outcome: str
+    reason: str | None = None
+    action: str | None = None
+    asset: Asset | None = None
+    changes: tuple[Change, ...] = ()
+    note: str | None = None
+    held: HeldEmployee | None = None
+    candidate: Candidate | None = None
+    settles: bool = False
+
+    @property
+    def new_employee(self) -> Person | None:
+        """The person who becomes an employee by this step."""
+        return next((change.new for change in self.changes if isinstance(change.new, Person)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What happens with the asset of a device that is gone from Intune.
+
+    Attributes:
+        device: The serial and its records.
+        asset: The asset as it was when this was decided.
+        changes: What becomes of it; empty where a person already took care of it.
+    """
+
+    device: GoneDevice
+    asset: Asset | None
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonStep:
+    """A user of eligible devices and the employee he stands for.
+
+    Attributes:
+        person: The user.
+        devices: How many eligible devices show him.
+        employee_id: The employee, None when there is none yet.
+        action: ``matched``, ``create``, ``held`` or ``none``: nobody is created for him.
+        lookalike_id: The employee of the same name without a work e-mail, beside whom he is created or held.
+    """
+
+    person: Person
+    devices: int
+    employee_id: int | None
+    action: str
+    lookalike_id: int | None
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a plan foresees, or a sync did; a plan's counts equal those of the sync that applies it."""
+
+    devices_listed: int = 0
+    devices_synced: int = 0
+    devices_skipped: Counter[str] = field(default_factory=Counter)
+    devices_failed: int = 0
+    assets_created: int = 0
+    assets_updated: int = 0
+    assets_unchanged: int = 0
+    employees_created: int = 0
+    assignees_changed: int = 0
+    lifecycle_transitions: int = 0
+    lifecycle_held: int = 0
+    lookalikes_held: int = 0
+
+    def add(self, step: DeviceStep) -> None:
+        """Count one device; employees and what is held are counted per person, not here."""
+        if step.outcome == SKIPPED:
+            self.devices_skipped[step.reason or ""] += 1
+        elif step.outcome == FAILED:
+            self.devices_failed += 1
+        else:
+            self.devices_synced += 1
+            self.assets_created += step.action == CREATE
+            self.assets_updated += step.action == UPDATE
+            self.assets_unchanged += step.action == UNCHANGED
+            self.assignees_changed += step.action == UPDATE and any(c.field == "assignee_id" for c in step.changes)
+
+    def add_ending(self, ending: Ending) -> None:
+        """Count one device that is gone."""
+        self.assets_updated += bool(ending.changes)
+        self.lifecycle_transitions += bool(ending.changes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The counts under their names, ``devices_skipped`` as reason → count."""
+        return {name: dict(value) if isinstance(value := getattr(self, name), Counter) else value for name in _COUNTS}
+
+
+_COUNTS: Final = tuple(Counts.__slots__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sync will do: printed by ``plan``, applied by ``inventory.reconciliation``.
+
+    Attributes:
+        connection_id: The connection.
+        account_id: Its account.
+        listing: The list it was made from.
+        steps: One per listed device but personal ones, by serial.
+        endings: Devices gone from Intune that end now, by serial.
+        held_endings: Devices that wait for an operator.
+        hold_reason: Why they do, one sentence.
+        absences: What is remembered of absent devices after this sync, where that changes.
+        memory: What was remembered of every device before.
+        counts: What it amounts to.
+        decider: Decides again about a device whose asset has changed meanwhile.
+    """
+
+    connection_id: int
+    account_id: int
+    listing: Listing
+    steps: tuple[DeviceStep, ...]
+    endings: tuple[Ending, ...]
+    held_endings: tuple[Ending, ...]
+    hold_reason: str | None
+    absences: tuple[Absence, ...]
+    memory: Mapping[str, DeviceMemory] = field(repr=False)
+    counts: Counts
+    decider: "Decider" = field(repr=False, compare=False)
+
+    def changes(self) -> list[dict[str, Any]]:
+        """Every asset that would be created or updated: ``{"serial_number", "action", "fields": {name: [old, new]}}``."""
+        return list(self._changes())
+
+    def _changes(self) -> Iterator[dict[str, Any]]:
+        for step in self.steps:
+            if step.changes:
+                yield _change(step.asset, step.judged.device.serial_number, str(step.action), step.changes)
+        for ending in self.endings:
+            if ending.changes:
+                yield _change(ending.asset, ending.device.serial_key, UPDATE, ending.changes)
+
+    @cached_property
+    def people(self) -> tuple[PersonStep, ...]:
+        """The users of eligible devices, by e-mail."""
+        return tuple(self._people())
+
+    def _people(self) -> Iterator[PersonStep]:
+        assignees = self.decider.assignees
+        users = [
+            user for step in self.steps if step.outcome == SYNCED and (user := assignees.user_of(step.judged.device))
+        ]
+        devices = Counter(user.email_key for user in users)
+        created = {step.new_employee.email_key for step in self.steps if step.new_employee}
+        held = {step.held.person.email_key for step in self.steps if step.held}
+        for key, person in sorted({user.email_key: user for user in users}.items()):
+            employee = self.decider.directory.match(person)
+            action = "matched" if employee else "create" if key in created else "held" if key in held else "none"
+            lookalike_id = assignees.lookalike_of(person) if action in {"create", "held"} else None
+            yield PersonStep(person, devices[key], employee.id if employee else None, action, lookalike_id)
+
+    @property
+    def lookalikes(self) -> tuple[PersonStep, ...]:
+        """The people who would be created, or are held, beside an employee of the same name without a work e-mail."""
+        return tuple(step for step in self.people if step.lookalike_id is not None)
+
+
+class Decider:
+    """Decides about one device or ending at a time; the same for a plan and for the sync that applies it."""
+
+    def __init__(self, judged: Sequence[JudgedDevice], state: State, policy: Policy, evidence: Evidence) -> None:
+        self._details = state.details
+        self._memory = state.memory
+        self.directory = state.directory
+        self.assignees = Assignees(
+            judged, state.directory, state.employee_holds, state.pending_assets, policy, evidence
+        )
+
+    def decide(self, judged: JudgedDevice, asset: Asset | None) -> DeviceStep:
+        """What happens with a device.
+
+        Args:
+            judged: The device.
+            asset: The asset with its serial; ignored for skipped devices.
+        """
+        if judged.skip_reason is not None:
+            return DeviceStep(judged, SKIPPED, judged.skip_reason)
+        values = intune_values(judged, self._details.get(judged.device.intune_device_id, _NO_DETAILS))
+        return self._creation(judged, values) if asset is None else self._update(judged, values, asset)
+
+    def _creation(self, judged: JudgedDevice, values: Mapping[str, Value]) -> DeviceStep:
+        assignment = self.assignees.for_new_asset(judged.device)
+        fields: dict[str, Value | Person] = {
+            "serial_number": judged.device.serial_number,
+            "status": ALLOCATED,
+            **values,
+        }
+        if assignment.employee is not None:
+            fields["assignee_id"] = assignment.employee
+        changes = tuple(Change(name, None, value) for name, value in fields.items())
+        return DeviceStep(
+            judged, SYNCED, None, CREATE, None, changes, note=assignment.reason, held=assignment.held
+        )  # fmt: skip
+
+    def _update(self, judged: JudgedDevice, values: Mapping[str, Value], asset: Asset) -> DeviceStep:
+        changes = [
+            Change(name, asset.values[name], values[name])
+            for name in INTUNE_FIELDS
+            if name in values and values[name] != asset.values[name]
+        ]
+        changes += [
+            Change(name, None, values[name]) for name in FILLED_FIELDS if name in values and not asset.values[name]
+        ]
+        memory = self._memory.get(judged.device.intune_device_id)
+        assignment = self.assignees.for_existing_asset(
+            judged.device, asset.id, asset.status, asset.assignee_id, memory
+        )  # fmt: skip
+        if assignment.employee is not None:
+            changes.append(Change("assignee_id", asset.assignee_id, assignment.employee, assignment.reason))
+            if asset.status != ALLOCATED:
+                changes.append(Change("status", asset.status, ALLOCATED, "a transferred asset got an assignee"))
+        return DeviceStep(
+            judged,
+            SYNCED,
+            None,
+            UPDATE if changes else UNCHANGED,
+            asset,
+            tuple(changes),
+            note=assignment.reason,
+            held=assignment.held,
+            candidate=assignment.candidate,
+            settles=assignment.settles,
+        )
+
+    def end(self, device: GoneDevice, asset: Asset | None) -> Ending:
+        """What becomes of the asset of a device that is gone."""
+        if asset is None or asset.status != lifecycle.ENDING_STATUS:
+            return Ending(device, asset, ())
+        reason = "the device is gone from Intune: absent from the list for long, and unknown when asked for"
+        changes = [Change("status", asset.status, lifecycle.ENDED_STATUS, reason)]
+        if asset.assignee_id is not None:
+            changes.append(Change("assignee_id", asset.assignee_id, None, reason))
+        return Ending(device, asset, tuple(changes))
+
+
+def needed_evidence(judged: Sequence[JudgedDevice], state: State, policy: Policy, listing: Listing) -> NeededEvidence:
+    """Which few devices Graph is asked about before a plan is made; nothing while the connection's switch is off.
+
+    Args:
+        judged: Every listed device, at most one record per id; personal devices may be left out.
+        state: What allwhere knows.
+        policy: The connection's settings.
+        listing: The list.
+    """
+    if not policy.mdm_assignee_updates:
+        return NeededEvidence((), ())
+    assignees = Decider(judged, state, policy, Evidence()).assignees
+    asked = (
+        one.device.intune_device_id
+        for one in judged
+        if one.skip_reason is None
+        and (asset := state.assets.get(one.device.serial_key or ""))
+        and assignees.needs_primary_user(one.device, asset.status, asset.assignee_id)
+    )
+    found = _absences(judged, state, policy, listing)
+    return NeededEvidence(tuple(sorted(asked)), tuple(lifecycle.suspects(found, state.lifecycle_holds, policy)))
+
+
+def plan(
+    judged: Sequence[JudgedDevice],
+    state: State,
+    policy: Policy,
+    listing: Listing,
+    evidence: Evidence | None = None,
+) -> Plan:
+    """Everything a sync will do.
+
+    Args:
+        judged: Every listed device, at most one record per id; personal devices may be left out.
+        state: What allwhere knows.
+        policy: The connection's settings.
+        listing: The list.
+        evidence: Graph's answers to `needed_evidence`; what is missing counts as not answered.
+
+    Raises:
+        ValueError: Two eligible devices have the same serial, which ``eligibility`` rules out.
+    """
+    evidence = evidence or Evidence()
+    _check_serials(judged)
+    decider = Decider(judged, state, policy, evidence)
+    kept = sorted((one for one in judged if one.skip_reason != PERSONAL), key=_by_serial)
+    steps = tuple(_safely(decider, one, state.assets.get(one.device.serial_key or "")) for one in kept)
+
+    found = _absences(judged, state, policy, listing)
+    verdict = _judge_endings(judged, state, policy, found, evidence, decider)
+    endings, held = (
+        tuple(decider.end(device, state.assets.get(device.serial_key)) for device in devices)
+        for devices in (verdict.ending, verdict.held)
+    )
+    return Plan(
+        state.connection_id,
+        state.account_id,
+        listing,
+        steps,
+        endings,
+        held,
+        verdict.reason,
+        tuple(one for one in found if (one.lists, one.since) != (one.memory.absent_lists, one.memory.absent_since)),
+        state.memory,
+        _count(listing, len(judged) - len(kept), steps, endings, held),
+        decider,
+    )
+
+
+def _check_serials(judged: Iterable[JudgedDevice]) -> None:
+    serials = Counter(one.device.serial_key for one in judged if one.skip_reason is None)
+    if any(count > 1 for count in serials.values()):
+        raise ValueError("Two eligible devices have the same serial number.")
+
+
+def _safely(decider: Decider, judged: JudgedDevice, asset: Asset | None) -> DeviceStep:
+    try:
+        return decider.decide(judged, asset)
+    except Exception as error:  # noqa: BLE001 - one device's failure, of whatever kind, never fails the run
+        return DeviceStep(judged, FAILED, f"The device could not be read ({type(error).__name__}); please report this.")
+
+
+def _by_serial(judged: JudgedDevice) -> tuple[str, str]:
+    return judged.device.serial_key or "", judged.device.intune_device_id
+
+
+def _absences(judged: Sequence[JudgedDevice], state: State, policy: Policy, listing: Listing) -> list[Absence]:
+    listed = {one.device.intune_device_id for one in judged}
+    return lifecycle.absences(
+        state.memory.values(), listed, listed_at=listing.listed_at, complete=listing.complete, policy=policy
+    )
+
+
+def _judge_endings(
+    judged: Sequence[JudgedDevice],
+    state: State,
+    policy: Policy,
+    found: Sequence[Absence],
+    evidence: Evidence,
+    decider: Decider,
+) -> lifecycle.Verdict:
+    gone = lifecycle.gone_devices(
+        found,
+        proven_gone=evidence.gone,
+        suspected=frozenset(lifecycle.suspects(found, state.lifecycle_holds, policy)),
+        listed_serials={one.device.serial_key for one in judged if one.device.serial_key},
+    )
+    return lifecycle.judge_endings(
+        gone,
+        changes_asset={
+            device.serial_key: bool(decider.end(device, state.assets.get(device.serial_key)).changes) for device in gone
+        },
+        synced_devices=sum(memory.was_synced and not memory.ended for memory in state.memory.values()),
+        found=found,
+        holds=state.lifecycle_holds,
+        policy=policy,
+    )
+
+
+def _count(
+    listing: Listing, personal: int, steps: Sequence[DeviceStep], endings: Sequence[Ending], held: Sequence[Ending]
+) -> Counts:
+    counts = Counts(devices_listed=len(steps) + personal + listing.personal, lifecycle_held=len(held))
+    if personal + listing.personal:
+        counts.devices_skipped[PERSONAL] = personal + listing.personal
+    for step in steps:
+        counts.add(step)
+    for ending in endings:
+        counts.add_ending(ending)
+    counts.employees_created = len({step.new_employee.email_key for step in steps if step.new_employee})
+    counts.lookalikes_held = len({step.held.person.email_key for step in steps if step.held})
+    return counts
+
+
+def _change(asset: Asset | None, serial_number: str | None, action: str, changes: Iterable[Change]) -> dict[str, Any]:
+    return {
+        "serial_number": asset.serial_number if asset else serial_number,
+        "action": action,
+        "fields": {change.field: change.shown() for change in changes},
+    }
+
+
+def _shown(value: Value | Person) -> str | int | None:
+    if isinstance(value, Person):
+        return value.email
+    return repr(value) if isinstance(value, Sealed) else value
