@@ -7,7 +7,6 @@ import csv
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
 
 import click
 
@@ -21,10 +20,12 @@ class UnusableFileError(WrongUseError):
     """A file that cannot be read or written; the message is a sentence for people."""
 
 
-@click.command()
+@click.command("classify")
 @click.argument("source", metavar="FILE.csv", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), help="Write here instead of to standard output.")
-def command(source: Path, output: Path | None) -> None:
+@click.option(
+    "--output", default="-", metavar="OUT.csv", type=click.Path(), help="Write here instead of to standard output."
+)
+def command(source: Path, output: str) -> None:
     """Say what kind of device every row of FILE.csv is.
 
     FILE.csv needs the columns operating_system, manufacturer and model, in any order. The same rows come out in the
@@ -33,52 +34,51 @@ def command(source: Path, output: Path | None) -> None:
     csv.field_size_limit(sys.maxsize)
     try:
         with source.open(encoding="utf-8-sig", newline="") as lines:
-            # Opening the target is the first step that touches it, so the source is checked before.
-            header, rows = _read(source, lines)
-            with _target(output) as target:
-                csv.writer(target, lineterminator="\n").writerows(_classified(source, header, rows))
-    except OSError as error:
-        raise UnusableFileError(f"{error.filename or source} cannot be used: {error.strerror}.") from error
+            _classify(source, csv.reader(lines), output)
     except UnicodeDecodeError as error:
         raise UnusableFileError(f"{source} is not UTF-8 text; save it as “CSV UTF-8” and try again.") from error
     except csv.Error as error:
         raise UnusableFileError(f"{source} is not readable as CSV: {error}.") from error
+    except OSError as error:
+        raise UnusableFileError(f"{source} cannot be read: {error.strerror}.") from error
 
 
-def _read(source: Path, lines: Iterable[str]) -> tuple[list[str], Iterator[list[str]]]:
-    rows = csv.reader(lines)
-    header = [name.strip().lower() for name in next(rows, [])]
-    missing = [name for name in INPUTS if name not in header]
+def _classify(source: Path, rows: Iterator[list[str]], output: str) -> None:
+    header = next(rows, [])
+    names = [name.strip().lower() for name in header]
+    missing = [name for name in INPUTS if name not in names]
     if missing:
-        raise UnusableFileError(f"{source} has no column {' and no column '.join(missing)}; its header has to name it.")
-    return header, rows
+        raise UnusableFileError(f"{source} has no column {', '.join(missing)}; name every column in its first row.")
+    # What is there already appears, or is replaced, only when everything was written; a pipe cannot be replaced.
+    replaceable = not Path(output).exists() or Path(output).is_file()
+    try:
+        target = click.open_file(output, "w", encoding="utf-8", atomic=replaceable)
+    except OSError as error:
+        raise UnusableFileError(f"{output} cannot be written: {error.strerror}.") from error
+    with target:
+        csv.writer(target, lineterminator="\n").writerows(_classified(source, header, names, rows))
 
 
-def _classified(source: Path, header: list[str], rows: Iterable[list[str]]) -> Iterator[list[str]]:
+def _classified(source: Path, header: list[str], names: list[str], rows: Iterable[list[str]]) -> Iterator[list[str]]:
     from intune_pipeline.domain.classification import Classifier
 
     classify = Classifier().classify
-    operating_system, manufacturer, model = (header.index(name) for name in INPUTS)
+    operating_system, manufacturer, model = (names.index(name) for name in INPUTS)
     # A file that was classified before gets new answers in place of its old ones.
-    kept = [position for position, name in enumerate(header) if name not in ANSWERS]
-    width = len(header)
+    kept = [position for position, name in enumerate(names) if name not in ANSWERS]
     yield [*(header[position] for position in kept), *ANSWERS]
     for number, row in enumerate(rows, start=1):
         if not row:
             continue
-        if len(row) != width:
-            if any(row[width:]):
-                raise UnusableFileError(
-                    f"Row {number} of {source} has {len(row)} cells under {width} columns; quote cells that hold commas."
-                )
-            row = [*row[:width], *[""] * (width - len(row))]  # noqa: PLW2901
-        answer = classify(row[operating_system], row[manufacturer], row[model])
-        yield [*(row[position] for position in kept), answer.device_type, answer.rule, answer.reason]
+        cells = row if len(row) == len(header) else _fitted(source, number, row, len(header))
+        answer = classify(cells[operating_system], cells[manufacturer], cells[model])
+        yield [*(cells[position] for position in kept), answer.device_type, answer.rule, answer.reason]
 
 
-def _target(output: Path | None) -> TextIO:
-    """The stream to write to; a file appears, or is replaced, only when everything was written."""
-    if output is None:
-        return click.get_text_stream("stdout", encoding="utf-8")
-    special = output.exists() and not output.is_file()
-    return click.open_file(str(output), "w", encoding="utf-8", atomic=not special)  # type: ignore[return-value]
+def _fitted(source: Path, number: int, row: list[str], width: int) -> list[str]:
+    """A row whose cells are as many as its columns: missing ones are empty, surplus ones have to be."""
+    if any(row[width:]):
+        raise UnusableFileError(
+            f"Row {number} of {source} has {len(row)} cells for {width} columns; put cells that hold commas in quotes."
+        )
+    return [*row[:width], *[""] * (width - len(row))]

@@ -1,0 +1,47 @@
+"""``bypass-code``: revealing one code and rotating the keys.
+
+Belongs here: the commands. Does not belong here: ciphers (``inventory.vault``).
+"""
+
+import getpass
+
+import click
+
+
+@click.group("bypass-code")
+def group() -> None:
+    """Activation-lock bypass codes: stored encrypted, revealed one at a time, audited."""
+
+
+@group.command("reveal")
+@click.argument("account")
+@click.argument("serial")
+@click.option("--reason", required=True, help="Why the code is needed; kept in the audit log.")
+def reveal(account: str, serial: str, reason: str) -> None:
+    """Decrypt and print the bypass code of SERIAL in ACCOUNT; who, when and why is recorded."""
+    from intune_pipeline.cli import store
+    from intune_pipeline.inventory.vault import Vault
+    from intune_pipeline.settings import Settings
+
+    vault = Vault(Settings.load().bypass_code_keys)
+    with store.opened() as engine, engine.begin() as connection:
+        code = vault.reveal(connection, account, serial, reason=reason, actor=operator())
+    click.echo(code)
+
+
+@group.command("rotate")
+def rotate() -> None:
+    """Encrypt all stored codes with the first key of BYPASS_CODE_KEYS."""
+    from intune_pipeline.cli import store
+    from intune_pipeline.inventory.vault import Vault
+    from intune_pipeline.settings import Settings
+
+    vault = Vault(Settings.load().bypass_code_keys)
+    with store.opened() as engine:
+        rotated = vault.rotate(engine)
+    click.echo(f"{rotated} bypass codes are encrypted with the first key; the others can be removed now.")
+
+
+def operator() -> str:
+    """Who runs the command, as the audit log names them."""
+    return f"operator:{getpass.getuser()}"

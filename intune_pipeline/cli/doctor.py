@@ -1,0 +1,123 @@
+"""``doctor``: what works and what does not, a line each.
+
+Belongs here: the checks' order and how they are printed. Does not belong here: what a check knows (the rooms).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from intune_pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from intune_pipeline.settings import MicrosoftSettings, Settings
+
+MAX_CLOCK_SKEW_SECONDS = 120
+Found = TypeVar("Found")
+
+
+class _FindingError(PipelineError):
+    """Something is not as it should be; the message says what to do."""
+
+
+@click.command("doctor")
+@click.argument("account", required=False)
+def command(account: str | None) -> int:
+    """Check settings, databases, keys and clock; with ACCOUNT also its tenant's token, role and one Graph call."""
+    from intune_pipeline.settings import MicrosoftSettings, Settings
+
+    checkup = _Checkup()
+    settings = checkup.step("settings", Settings.load, lambda _: "read and well formed")
+    microsoft = checkup.step("Microsoft settings", MicrosoftSettings.load, _app)
+    if settings is not None:
+        checkup.step("bypass code keys", partial(_keys, settings), str)
+        checkup.step("stores", partial(_check_stores, checkup, account, microsoft), str)
+    if microsoft is not None:
+        checkup.step("clock", partial(_clock, microsoft), str)
+    return checkup.status
+
+
+class _Checkup:
+    """Prints a line per check and remembers whether all passed."""
+
+    def __init__(self) -> None:
+        self.status = 0
+
+    def step(self, name: str, check: Callable[[], Found], sentence: Callable[[Found], str]) -> Found | None:
+        """Run one check; what it finds, or None after it failed."""
+        try:
+            found = check()
+        except PipelineError as error:
+            self.say(name, str(error), passed=False)
+            return None
+        self.say(name, sentence(found), passed=True)
+        return found
+
+    def say(self, name: str, sentence: str, *, passed: bool) -> None:
+        """Print one line."""
+        self.status = self.status if passed else 1
+        click.secho("✓" if passed else "✗", fg="green" if passed else "red", nl=False)
+        click.echo(f" {name}: {sentence}")
+
+
+def _app(microsoft: "MicrosoftSettings") -> str:
+    return f"app {microsoft.microsoft_client_id} at {microsoft.microsoft_login_url} and {microsoft.microsoft_graph_url}"
+
+
+def _keys(settings: "Settings") -> str:
+    if not settings.bypass_code_keys:
+        return "BYPASS_CODE_KEYS is not set, so bypass codes are not collected"
+    return f"{len(settings.bypass_code_keys)} keys, the first encrypts"
+
+
+def _check_stores(checkup: _Checkup, account: str | None, microsoft: "MicrosoftSettings | None") -> str:
+    from intune_pipeline.cli import store
+    from intune_pipeline.inventory import connections
+    from intune_pipeline.microsoft.health import check_tenant
+
+    with store.opened(migrated=False) as engine:
+        checkup.step("database", partial(_database, engine), str)
+        if checkup.step("migrations", partial(_migrations, engine), str) and account and microsoft:
+            with engine.connect() as connection:
+                tenant_id = connections.syncable(connection, account).tenant_id or ""
+            for step in check_tenant(microsoft.cloud, microsoft.credential, tenant_id):
+                checkup.say(f"{account} {step.name}", step.sentence, passed=step.passed)
+        checkup.step("Dagster's storage", _dagster_storage, str)
+    return "reached"
+
+
+def _database(engine: "Engine") -> str:
+    with engine.connect() as connection:
+        version = connection.exec_driver_sql("show server_version").scalar_one()
+    return f"PostgreSQL {version}, database {engine.url.database}"
+
+
+def _migrations(engine: "Engine") -> str:
+    from intune_pipeline.inventory.database import pending
+
+    waiting = pending(engine)
+    if waiting:
+        raise _FindingError(f"{len(waiting)} are pending; run: intune-pipeline db upgrade")
+    return "up to date"
+
+
+def _dagster_storage() -> str:
+    from dagster import DagsterInstance
+
+    with DagsterInstance.get() as instance:
+        return f"{instance.get_runs_count()} runs"
+
+
+def _clock(microsoft: "MicrosoftSettings") -> str:
+    from intune_pipeline.microsoft.health import clock_skew
+
+    seconds = clock_skew(microsoft.cloud).total_seconds()
+    if abs(seconds) > MAX_CLOCK_SKEW_SECONDS:
+        raise _FindingError(
+            f"this machine's clock is {seconds:+.0f} s off Microsoft's, which spoils signatures; synchronise it"
+        )
+    return f"{seconds:+.0f} s off Microsoft's"

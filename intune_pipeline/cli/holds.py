@@ -1,0 +1,64 @@
+"""``holds``: what a sync held back until a person decides.
+
+Belongs here: the commands. Does not belong here: what is held and why (``domain``).
+"""
+
+import click
+
+from intune_pipeline.cli.bypass_code import operator
+
+
+@click.group("holds")
+def group() -> None:
+    """Look-alike employees and lifecycle ends waiting for a decision."""
+
+
+@group.command("list")
+@click.argument("account")
+def list_(account: str) -> None:
+    """Show what waits in ACCOUNT."""
+    from intune_pipeline.cli import output, store
+    from intune_pipeline.inventory import holds
+
+    with store.opened() as engine, engine.connect() as connection:
+        employees = holds.employees_waiting(connection, account)
+        lifecycle = holds.lifecycle_waiting(connection, account)
+    output.print_table(
+        ("id", "would be created", "e-mail", "looks like employee", "since"),
+        [(h.id, f"{h.first_name} {h.last_name}", h.email, h.lookalike, h.created_at) for h in employees],
+        title="Employees",
+    )
+    output.print_table(
+        ("id", "devices", "reason", "since"),
+        [(h.id, len(h.intune_device_ids), h.reason, h.created_at) for h in lifecycle],
+        title="Lifecycle ends",
+    )
+
+
+@group.command("decide")
+@click.argument("account")
+@click.argument("decision", type=click.Choice(["create", "link", "skip"]))
+@click.argument("hold_ids", type=int, nargs=-1, required=True)
+def decide(account: str, decision: str, hold_ids: tuple[int, ...]) -> None:
+    """Create, link (to the look-alike) or skip the held employees HOLD_IDS of ACCOUNT."""
+    from intune_pipeline.cli import store
+    from intune_pipeline.inventory import holds
+
+    with store.opened() as engine, engine.begin() as connection:
+        decided = holds.decide_employees(connection, account, hold_ids, decision, decided_by=operator())
+    click.echo(f"{decided} held employees decided; the next sync does it.")
+
+
+@group.command("release")
+@click.argument("account")
+@click.option("--drop", is_flag=True, help="Drop the hold: the devices' assets stay as they are.")
+def release(account: str, *, drop: bool) -> None:
+    """Release the held lifecycle ends of ACCOUNT: the next sync applies those still gone."""
+    from intune_pipeline.cli import store
+    from intune_pipeline.inventory import holds
+
+    with store.opened() as engine, engine.begin() as connection:
+        holds.decide_lifecycle(connection, account, "dropped" if drop else "released", decided_by=operator())
+    click.echo(
+        f"The hold of {account} is {'dropped' if drop else 'released; the next sync applies what is still gone'}."
+    )

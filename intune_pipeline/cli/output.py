@@ -1,0 +1,65 @@
+"""What commands print: JSON for machines on stdout, tables for people, progress on stderr.
+
+Belongs here: how values are shown. Does not belong here: which values.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+import orjson
+
+#: The pinned keys of ``sync --json`` and ``plan --json``, in the order they are printed.
+COUNTS = (
+    "devices_listed",
+    "devices_synced",
+    "devices_skipped",
+    "devices_failed",
+    "assets_created",
+    "assets_updated",
+    "assets_unchanged",
+    "employees_created",
+    "assignees_changed",
+    "lifecycle_transitions",
+    "lifecycle_held",
+)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value on stdout."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """Print a table for people; empty cells stay empty, times are shown in the reader's zone."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, title=title, title_justify="left", header_style="bold")
+    for row in rows:
+        table.add_row(*(shown(cell) for cell in row))
+    Console().print(table)
+
+
+def shown(value: object) -> str:
+    """One value for people."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def print_counts(account: str, counts: Mapping[str, Any]) -> None:
+    """Print the counts of a sync or a plan for people, skip reasons below."""
+    skipped: Mapping[str, int] = counts["devices_skipped"]
+    rows = [
+        (name.replace("_", " "), sum(skipped.values()) if name == "devices_skipped" else counts[name])
+        for name in COUNTS
+    ]
+    reasons = [(f"   {reason}", number) for reason, number in sorted(skipped.items(), key=lambda item: -item[1])]
+    at = COUNTS.index("devices_skipped") + 1
+    print_table((account, counts["status"]), [*rows[:at], *reasons, *rows[at:]])

@@ -1,0 +1,31 @@
+"""``plan``: what a sync would do now, writing nothing.
+
+Belongs here: the command. Does not belong here: planning (``domain.reconciliation``) and what it needs to ask.
+"""
+
+import click
+
+
+@click.command("plan")
+@click.argument("account")
+@click.option("--json", "as_json", is_flag=True, help="Print counts and changes as one JSON object.")
+def command(account: str, *, as_json: bool) -> int:
+    """Show what a sync of ACCOUNT would do now; nothing is written."""
+    from intune_pipeline.cli import output, store
+    from intune_pipeline.orchestration.planning import plan_account
+
+    with store.opened() as engine:
+        planned = plan_account(engine, account)
+    if as_json:
+        output.print_json(planned)
+        return 0
+    output.print_counts(account, planned)
+    changes = [
+        (change["serial_number"], change["action"], field, old, new)
+        for change in planned["changes"]
+        for field, (old, new) in change["fields"].items()
+        if change["action"] == "update"
+    ]
+    if changes:
+        output.print_table(("serial number", "action", "field", "old", "new"), changes)
+    return 0

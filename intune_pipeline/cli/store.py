@@ -1,0 +1,38 @@
+"""How commands reach the databases: settings read, embedded server started, migrations checked.
+
+Belongs here: what every command that touches the store does first. Does not belong here: queries.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from intune_pipeline.errors import WrongUseError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+@contextmanager
+def opened(*, migrated: bool = True) -> Iterator["Engine"]:
+    """allwhere's database, with the environment set so that Dagster and child processes find the same databases.
+
+    Raises:
+        SettingsError: a setting is malformed.
+        DatabaseUnreachableError: the server does not answer.
+        WrongUseError: migrations are pending and ``migrated`` asks for none.
+    """
+    from intune_pipeline.inventory.database import create_engine, pending
+    from intune_pipeline.local import database_urls, export, prepare_dagster_home
+    from intune_pipeline.settings import Settings
+
+    settings = Settings.load()
+    urls = database_urls(settings)
+    export(urls, prepare_dagster_home(settings))
+    engine = create_engine(urls.allwhere)
+    try:
+        if migrated and pending(engine):
+            raise WrongUseError("The database is not up to date; run: intune-pipeline db upgrade")
+        yield engine
+    finally:
+        engine.dispose()
