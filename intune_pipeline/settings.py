@@ -20,6 +20,7 @@ from intune_pipeline.errors import WrongUseError
 if TYPE_CHECKING:
     from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 
+SHORTEST_SESSION_SECRET = 32
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -195,7 +196,7 @@ class PortalSettings(_Environment):
     """What only the portal needs: its address, its cookie key, the sign-in."""
 
     portal_url: LoopbackUrl
-    portal_session_secret: SecretStr = Field(min_length=32)
+    portal_session_secret: SecretStr
     auth0_domain: str
     auth0_client_id: str
     auth0_client_secret: SecretStr
@@ -204,6 +205,13 @@ class PortalSettings(_Environment):
     auth0_ca_bundle: Path | None = None
     auth0_organization_claim: str = "org_name"
     auth0_roles_claim: str = "https://allwhere.co/roles"
+
+    @field_validator("portal_session_secret")
+    @classmethod
+    def _long(cls, secret: SecretStr) -> SecretStr:
+        if len(secret) < SHORTEST_SESSION_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_SESSION_SECRET} characters")
+        return secret
 
     @property
     def issuer(self) -> str:
@@ -220,6 +228,4 @@ def _sentence(error: ValidationError) -> str:
     name = str(problem["loc"][0]).upper()
     if problem["type"] == "missing":
         return f"{name} is not set; see docs/operations.md for what it must hold."
-    return (
-        f"{name} {message[:1].lower()}{message[1:]}." if message.startswith(("must", "Must")) else f"{name}: {message}."
-    )
+    return f"{name} {message.replace('Input should be', 'must be').replace('String should', 'must')}."

@@ -35,7 +35,10 @@ def command(account: str | None) -> int:
     microsoft = checkup.step("Microsoft settings", MicrosoftSettings.load, _app)
     if settings is not None:
         checkup.step("bypass code keys", partial(_keys, settings), str)
-        checkup.step("stores", partial(_check_stores, checkup, account, microsoft), str)
+        try:
+            _check_stores(checkup, account, microsoft)
+        except PipelineError as error:
+            checkup.say("database", str(error), passed=False)
     if microsoft is not None:
         checkup.step("clock", partial(_clock, microsoft), str)
     return checkup.status
@@ -74,7 +77,7 @@ def _keys(settings: "Settings") -> str:
     return f"{len(settings.bypass_code_keys)} keys, the first encrypts"
 
 
-def _check_stores(checkup: _Checkup, account: str | None, microsoft: "MicrosoftSettings | None") -> str:
+def _check_stores(checkup: _Checkup, account: str | None, microsoft: "MicrosoftSettings | None") -> None:
     from intune_pipeline.cli import store
     from intune_pipeline.inventory import connections
     from intune_pipeline.microsoft.health import check_tenant
@@ -87,7 +90,6 @@ def _check_stores(checkup: _Checkup, account: str | None, microsoft: "MicrosoftS
             for step in check_tenant(microsoft.cloud, microsoft.credential, tenant_id):
                 checkup.say(f"{account} {step.name}", step.sentence, passed=step.passed)
         checkup.step("Dagster's storage", _dagster_storage, str)
-    return "reached"
 
 
 def _database(engine: "Engine") -> str:
