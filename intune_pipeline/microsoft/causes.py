@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum, StrEnum
 from typing import Any, Self
 
+from intune_pipeline.errors import PipelineError
+
 
 class Severity(StrEnum):
     """How loud to be."""
@@ -193,7 +195,7 @@ class Cause(Enum):
     )
 
 
-class MicrosoftError(Exception):
+class MicrosoftError(PipelineError):
     """Microsoft did not give what was asked for.
 
     ``str()`` is one sentence that is safe to show and to log: it holds no text of Microsoft's answer, which may

@@ -13,8 +13,10 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from intune_pipeline.errors import PipelineError, WrongUseError
 
-class CredentialFileError(Exception):
+
+class CredentialFileError(PipelineError):
     """A credential file cannot be used; the message names the file and the reason."""
 
 
@@ -28,7 +30,7 @@ class MicrosoftCloud:
         ca_bundle: PEM file of the authorities to trust for both; None trusts the system's.
 
     Raises:
-        ValueError: an address is not an https origin.
+        WrongUseError: an address is not an https origin.
     """
 
     login_url: str
@@ -40,7 +42,7 @@ class MicrosoftCloud:
             url = getattr(self, name)
             parts = urlsplit(url)
             if parts.scheme != "https" or not parts.hostname or parts.path.strip("/") or parts.query:
-                raise ValueError(f"{name} must be an https origin such as https://graph.microsoft.com, not {url!r}.")
+                raise WrongUseError(f"{name} must be an https origin such as https://graph.microsoft.com, not {url!r}.")
             object.__setattr__(self, name, f"https://{parts.netloc}")
 
     @property
@@ -65,7 +67,7 @@ class Credential:
         federated_token_file: a file with a signed assertion, read anew for every token (workload identity).
 
     Raises:
-        ValueError: none or several of the three are given.
+        WrongUseError: none or several of the three are given.
     """
 
     client_id: str
@@ -76,7 +78,7 @@ class Credential:
     def __post_init__(self) -> None:
         given = [self.client_secret, self.client_certificate, self.federated_token_file]
         if sum(value is not None for value in given) != 1:
-            raise ValueError("Give exactly one of client secret, client certificate and federated token file.")
+            raise WrongUseError("Give exactly one of client secret, client certificate and federated token file.")
 
     def for_msal(self) -> str | dict[str, Any]:
         """The form MSAL takes as ``client_credential``.

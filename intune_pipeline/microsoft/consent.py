@@ -17,7 +17,6 @@ from uuid import UUID
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError, cause_of_token_answer, entra_code, entra_codes
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 from intune_pipeline.microsoft.graph import GraphClient
-from intune_pipeline.microsoft.tokens import REQUIRED_ROLE
 
 ANY_ORGANISATION = "organizations"
 """Entra's name for "the tenant of whoever signs in"."""
@@ -154,11 +153,7 @@ def verify_grant(
     deadline = time.monotonic() + within.total_seconds()
     try:
         with GraphClient(cloud, credential, tenant_id, deadline=deadline, give_up_after=within / 2) as client:
-            claims = client.tokens.claims()
-            if claims.tenant_id.lower() != tenant_id.lower():
-                return GrantCheck(GrantOutcome.REFUSED, Cause.UNEXPECTED)
-            if REQUIRED_ROLE not in claims.roles:
-                return GrantCheck(GrantOutcome.NOT_YET, Cause.PERMISSION_REMOVED)
+            client.tokens.require_role()
             client.probe()
     except MicrosoftError as error:
         outcome = GrantOutcome.NOT_YET if error.cause in _PASSES else GrantOutcome.REFUSED

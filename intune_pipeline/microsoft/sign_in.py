@@ -4,6 +4,7 @@ Here: OpenID Connect's code flow by MSAL (PKCE, nonce, our credential) and the v
 leaves to its caller. Not here: where the flow is kept between the two steps, and what the proof is used for.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,11 +17,15 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from intune_pipeline.errors import PipelineError
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError, cause_of_token_answer, entra_code, entra_request_id
 from intune_pipeline.microsoft.cloud import Credential, CredentialFileError, MicrosoftCloud
 from intune_pipeline.microsoft.consent import ANY_ORGANISATION
 from intune_pipeline.microsoft.tokens import confidential_client, read_claims
 from intune_pipeline.microsoft.transport import MicrosoftSession, decoded
+
+# MSAL would rather have the answer posted across sites, where a same-site cookie does not go along.
+warnings.filterwarnings("ignore", message="response_mode='form_post' is recommended", category=UserWarning)
 
 _CLOCK_LEEWAY_SECONDS = 120
 _EXPIRED_CODES = frozenset({"AADSTS70008", "AADSTS54005", "AADSTS9002313"})
@@ -37,15 +42,15 @@ class SignInProblem(StrEnum):
     """The id token does not hold what it must."""
 
 
-class SignInError(Exception):
-    """A sign-in proved nothing; nobody's fault but worth another try.
+class SignInError(PipelineError):
+    """A sign-in proved nothing, but is worth another try.
 
     Attributes:
         problem: why.
     """
 
     def __init__(self, problem: SignInProblem) -> None:
-        super().__init__(problem)
+        super().__init__(f"The sign-in at Microsoft proved nothing ({problem}): start again from the Connect page.")
         self.problem = problem
 
 

@@ -92,6 +92,18 @@ class TenantTokens:
         """
         return read_claims(self.token())
 
+    def require_role(self) -> None:
+        """See that the present token is of this tenant and allows reading devices.
+
+        Raises:
+            MicrosoftError: it is not, does not, or there is none.
+        """
+        claims = self.claims()
+        if claims.tenant_id.lower() != self._tenant_id.lower():
+            raise MicrosoftError(Cause.UNEXPECTED, tenant_id=self._tenant_id, note="the token is of another tenant")
+        if REQUIRED_ROLE not in claims.roles:
+            raise MicrosoftError(Cause.PERMISSION_REMOVED, tenant_id=self._tenant_id, note="the token has no such role")
+
     def _ask(self) -> dict[str, Any]:
         """MSAL's answer, with every way MSAL has of failing turned into `MicrosoftError`."""
         try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from intune_pipeline.errors import WrongUseError
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 from intune_pipeline.microsoft.tokens import REQUIRED_ROLE, TenantTokens, read_claims
@@ -137,13 +138,13 @@ def test_secrets_are_in_no_text(sandbox: SandboxCloud, credential: Credential) -
 
 def test_exactly_one_credential_is_given() -> None:
     for options in ({}, {"client_secret": "s", "federated_token_file": Path("t")}):
-        with pytest.raises(ValueError, match="exactly one"):
+        with pytest.raises(WrongUseError, match="exactly one"):
             Credential("app", **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("url", ["http://graph.example", "graph.example", "https://graph.example/v1.0", ""])
 def test_only_https_origins_are_clouds(url: str) -> None:
-    with pytest.raises(ValueError, match="https origin"):
+    with pytest.raises(WrongUseError, match="https origin"):
         MicrosoftCloud("https://login.example", url)
 
 
