@@ -39,8 +39,10 @@ def command(source: Path, output: str) -> None:
         raise UnusableFileError(f"{source} is not UTF-8 text; save it as “CSV UTF-8” and try again.") from error
     except csv.Error as error:
         raise UnusableFileError(f"{source} is not readable as CSV: {error}.") from error
+    except BrokenPipeError:
+        raise  # the reader of our output has seen enough; click ends quietly
     except OSError as error:
-        raise UnusableFileError(f"{source} cannot be read: {error.strerror}.") from error
+        raise UnusableFileError(f"{error.filename or output} cannot be used: {error.strerror}.") from error
 
 
 def _classify(source: Path, rows: Iterator[list[str]], output: str) -> None:
