@@ -31,7 +31,7 @@ def database_urls(settings: Settings) -> DatabaseUrls:
 
     Raises:
         EmbeddedPostgresError: the embedded server cannot be used.
-        DatabaseUnreachable: the given server cannot be reached.
+        DatabaseUnreachableError: the given server cannot be reached.
         SettingsError: Dagster's database is neither given nor can it be created.
     """
     from intune_pipeline.inventory import database

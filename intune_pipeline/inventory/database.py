@@ -24,7 +24,7 @@ STATEMENT_TIMEOUT_SECONDS = 300
 LOCK_TIMEOUT_SECONDS = 60
 
 
-class DatabaseUnreachable(PipelineError):  # noqa: N818 - a state, as people say it
+class DatabaseUnreachableError(PipelineError):
     """The database cannot be reached, or the connection to it was lost."""
 
 
@@ -32,14 +32,14 @@ class NotPermittedError(PipelineError):
     """The database's user may not do this."""
 
 
-class DatabaseTooNew(PipelineError):  # noqa: N818
+class DatabaseTooNewError(PipelineError):
     """The database was migrated by a newer version of this package."""
 
 
 def create_engine(url: str, application_name: str = "intune-pipeline") -> Engine:
     """An engine with a small pool, UTC, timeouts, and errors that never show parameters.
 
-    Connections made with it raise :class:`DatabaseUnreachable` where the server cannot be reached or goes away.
+    Connections made with it raise :class:`DatabaseUnreachableError` where the server cannot be reached or goes away.
 
     Args:
         url: ``postgresql+psycopg2://…``.
@@ -74,7 +74,7 @@ def _explain_unreachable(context: ExceptionContext) -> None:
     where = _address(context.engine.url) if context.engine is not None else "it"
     said = str(context.original_exception).strip().splitlines()
     cause = said[0].rpartition(": ")[2] if said else "no answer"
-    raise DatabaseUnreachable(
+    raise DatabaseUnreachableError(
         f"The database {where} cannot be reached ({cause}); check that it runs and ALLWHERE_DATABASE_URL."
     ) from None
 
@@ -98,7 +98,7 @@ def create_if_missing(url: str, name: str) -> str:
 
     Raises:
         NotPermittedError: the user may not create databases.
-        DatabaseUnreachable: the server cannot be reached.
+        DatabaseUnreachableError: the server cannot be reached.
     """
     engine = create_engine(url)
     try:
@@ -127,8 +127,8 @@ def upgrade(engine: Engine) -> None:
     """Bring the tables up to this version; processes that upgrade at once wait for each other.
 
     Raises:
-        DatabaseTooNew: the database was migrated by a newer version.
-        DatabaseUnreachable: the server cannot be reached.
+        DatabaseTooNewError: the database was migrated by a newer version.
+        DatabaseUnreachableError: the server cannot be reached.
     """
     from alembic import command
 
@@ -146,8 +146,8 @@ def pending(engine: Engine) -> list[str]:
     """The migrations that :func:`upgrade` would apply, oldest first; empty when the tables are up to date.
 
     Raises:
-        DatabaseTooNew: the database was migrated by a newer version.
-        DatabaseUnreachable: the server cannot be reached.
+        DatabaseTooNewError: the database was migrated by a newer version.
+        DatabaseUnreachableError: the server cannot be reached.
     """
     with engine.connect() as connection:
         return _pending(connection)
@@ -162,7 +162,7 @@ def _pending(connection: Connection) -> list[str]:
     ordered = [revision.revision for revision in reversed(list(script.walk_revisions()))]
     current = context.get_current_revision()
     if current is not None and current not in ordered:
-        raise DatabaseTooNew(
+        raise DatabaseTooNewError(
             f"The database is at migration {current}, which this version does not know; install the newer version."
         )
     return ordered[ordered.index(current) + 1 :] if current else ordered

@@ -78,7 +78,7 @@ def test_a_database_of_a_newer_version_is_refused(engine: sa.Engine) -> None:
         connection.execute(
             sa.update(sa.table(database.VERSION_TABLE, sa.column("version_num"))).values(version_num="9999")
         )
-    with pytest.raises(database.DatabaseTooNew, match=r"9999.*newer version"):
+    with pytest.raises(database.DatabaseTooNewError, match=r"9999.*newer version"):
         database.upgrade(engine)
 
 
@@ -91,7 +91,7 @@ def test_a_database_of_a_newer_version_is_refused(engine: sa.Engine) -> None:
 )
 def test_an_unreachable_database_is_one_sentence_without_its_password(url: str, cause: str) -> None:
     engine = database.create_engine(url)
-    with pytest.raises(database.DatabaseUnreachable, match=r"allwhere at .* cannot be reached") as caught:
+    with pytest.raises(database.DatabaseUnreachableError, match=r"allwhere at .* cannot be reached") as caught:
         engine.connect()
     assert cause in str(caught.value)
     assert "hush" not in str(caught.value)
@@ -102,13 +102,13 @@ def test_a_missing_database_and_a_lost_connection_are_unreachable_too(
     postgres: EmbeddedPostgres, engine: sa.Engine, maintenance: sa.Engine
 ) -> None:
     missing = database.create_engine(postgres.url("missing"))
-    with pytest.raises(database.DatabaseUnreachable, match="does not exist"):
+    with pytest.raises(database.DatabaseUnreachableError, match="does not exist"):
         missing.connect()
     with engine.connect() as connection:
         pid = connection.execute(sa.text("select pg_backend_pid()")).scalar_one()
         with maintenance.connect() as other:
             other.execute(sa.text("select pg_terminate_backend(:pid)"), {"pid": pid})
-        with pytest.raises(database.DatabaseUnreachable):
+        with pytest.raises(database.DatabaseUnreachableError):
             connection.execute(sa.text("select 1"))
     with engine.connect() as connection:
         assert connection.execute(sa.text("select 1")).scalar_one() == 1

@@ -1,0 +1,329 @@
+"""Accounts' links to their Microsoft Intune tenants: which tenant, in which state, with which settings.
+
+Belongs here: binding, changing and ending a connection. Does not belong here: proving a grant (``microsoft``), syncing
+(``sync_requests``, ``sync_runs``).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from intune_pipeline.errors import WrongUseError
+from intune_pipeline.inventory import accounts, audit
+from intune_pipeline.inventory.schema import accounts as accounts_table
+from intune_pipeline.inventory.schema import connections, sync_requests
+
+TENANT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class NotConnectedError(WrongUseError):
+    """The account has no connection, or it was disconnected."""
+
+
+class TenantLinkedElsewhereError(WrongUseError):
+    """The tenant belongs to another account's connection."""
+
+
+class TenantMismatchError(WrongUseError):
+    """The account is connected to another tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings of a connection that decide what its sync does; see the columns of ``connections``."""
+
+    mdm_assignee_updates: bool
+    hold_lookalike_employees: bool
+    assignee_confirmations: int
+    enrolment_manager_devices: int
+    absent_lists: int
+    absent_hours: int
+    lifecycle_max_share: float
+    lifecycle_max_devices: int
+
+
+SETTINGS = tuple(field.name for field in fields(Policy))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A connection, with its account's slug; the other attributes are the columns of ``connections``."""
+
+    id: int
+    account_id: int
+    account: str
+    tenant_id: str | None
+    status: str
+    status_cause: str | None
+    status_message: str | None
+    mdm_assignee_updates: bool
+    hold_lookalike_employees: bool
+    assignee_confirmations: int
+    enrolment_manager_devices: int
+    absent_lists: int
+    absent_hours: int
+    lifecycle_max_share: float
+    lifecycle_max_devices: int
+    connected_at: datetime | None
+    disconnected_at: datetime | None
+
+    @property
+    def policy(self) -> Policy:
+        """Its settings alone."""
+        return Policy(**{name: getattr(self, name) for name in SETTINGS})
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """What the nightly tick looks at."""
+
+    connection_id: int
+    account: str
+    tenant_id: str | None
+    status: str
+
+
+_RECORDS = sa.select(
+    *(accounts_table.c.slug.label("account") if name == "account" else connections.c[name] for name in Record.__slots__)
+).join(accounts_table, accounts_table.c.id == connections.c.account_id)
+
+
+def every(connection: Connection) -> list[Record]:
+    """All connections, by account."""
+    return [Record(**row) for row in connection.execute(_RECORDS.order_by(accounts_table.c.slug)).mappings()]
+
+
+def with_status(connection: Connection, status: str) -> list[Record]:
+    """The connections in one status, by account."""
+    query = _RECORDS.where(connections.c.status == status).order_by(accounts_table.c.slug)
+    return [Record(**row) for row in connection.execute(query).mappings()]
+
+
+def of_account(connection: Connection, account: str) -> Record | None:
+    """The connection of an account, None when it never had one."""
+    row = connection.execute(_RECORDS.where(accounts_table.c.slug == account)).mappings().one_or_none()
+    return None if row is None else Record(**row)
+
+
+def get(connection: Connection, account: str) -> Record:
+    """The connection of an account, whatever its status.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        NotConnectedError: the account never had a connection.
+    """
+    record = of_account(connection, account)
+    if record is None:
+        accounts.get(connection, account)
+        raise NotConnectedError(
+            f"{account} is not connected to Microsoft Intune; connect it with: "
+            f"intune-pipeline connections add {account} --tenant-id GUID"
+        )
+    return record
+
+
+def syncable(connection: Connection, account: str) -> Record:
+    """The connection of an account when a sync may be tried: whatever its state, unless there is no tenant any more.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        NotConnectedError: the account has no connection, it was disconnected, or its tenant is not proven yet.
+    """
+    record = get(connection, account)
+    if record.status == "disconnected":
+        raise NotConnectedError(
+            f"{account} was disconnected from Microsoft Intune on {record.disconnected_at:%Y-%m-%d}; connect it again to sync it."
+        )
+    if record.tenant_id is None:
+        raise NotConnectedError(f"{account} has not finished connecting to Microsoft Intune; no tenant is proven yet.")
+    return record
+
+
+def tenants_of(connection: Connection) -> list[Tenant]:
+    """Every connection with its status, by account: for the nightly tick, which names those it leaves out."""
+    columns = (connections.c.id, accounts_table.c.slug, connections.c.tenant_id, connections.c.status)
+    query = sa.select(*columns).join_from(accounts_table, connections).order_by(accounts_table.c.slug)
+    return [Tenant(*row) for row in connection.execute(query)]
+
+
+def add(
+    connection: Connection,
+    account: str,
+    tenant_id: str,
+    *,
+    actor: str,
+    name: str | None = None,
+    mdm_assignee_updates: bool = False,
+) -> Record:
+    """Connect an account to a tenant at once, creating the account when its slug is new: the operator's way.
+
+    Raises:
+        WrongUseError: the slug or the tenant id is malformed.
+        TenantLinkedElsewhereError: another account is connected to this tenant.
+        TenantMismatchError: the account is connected to another tenant.
+    """
+    accounts.create(connection, account, name)
+    bound = bind(connection, account, tenant_id, actor=actor, mdm_assignee_updates=mdm_assignee_updates)
+    set_status(connection, bound.id, "connected")
+    return get(connection, account)
+
+
+def bind(
+    connection: Connection,
+    account: str,
+    tenant_id: str,
+    *,
+    actor: str,
+    mdm_assignee_updates: bool = False,
+    hold_lookalike_employees: bool = False,
+) -> Record:
+    """Bind a proven tenant to an account; the connection is ``verifying`` until :func:`set_status` says otherwise.
+
+    A tenant belongs to one account at a time, however many try at once. The account's former connection is taken up
+    again, with its other settings.
+
+    Args:
+        connection: a connection in a transaction.
+        account: the account's slug.
+        tenant_id: a GUID, in any case.
+        actor: who connects, for the audit log.
+        mdm_assignee_updates: the choice "Allow MDM to update allwhere assignee".
+        hold_lookalike_employees: the choice "Hold look-alikes for my decision".
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        WrongUseError: the tenant id is malformed.
+        TenantLinkedElsewhereError: another account is connected to this tenant.
+        TenantMismatchError: the account is connected to another tenant.
+    """
+    tenant_id = tenant_id.strip().lower()
+    if not TENANT_ID.fullmatch(tenant_id):
+        raise WrongUseError(f"{tenant_id!r} is no tenant id; it looks like 0f2c1e5a-1234-5678-9abc-def012345678.")
+    owner = accounts.get(connection, account)
+    try:
+        with connection.begin_nested():
+            bound = connection.execute(
+                _BIND,
+                {
+                    "account_id": owner.id,
+                    "tenant_id": tenant_id,
+                    "mdm": mdm_assignee_updates,
+                    "hold": hold_lookalike_employees,
+                },
+            ).one_or_none()
+    except sa.exc.IntegrityError:
+        raise TenantLinkedElsewhereError(
+            f"The Microsoft tenant {tenant_id} is already linked to another allwhere account; "
+            "disconnect it there first, or choose another tenant."
+        ) from None
+    if bound is None:
+        raise TenantMismatchError(
+            f"{account} is connected to another Microsoft tenant; disconnect it before you connect {tenant_id}."
+        )
+    audit.record(
+        connection,
+        owner.id,
+        actor=actor,
+        action="connect",
+        subject=tenant_id,
+        mdm_assignee_updates=mdm_assignee_updates,
+        hold_lookalike_employees=hold_lookalike_employees,
+    )
+    return get(connection, account)
+
+
+_BIND = sa.text("""
+    insert into connections as c (account_id, tenant_id, status, mdm_assignee_updates, hold_lookalike_employees)
+    values (:account_id, :tenant_id, 'verifying', :mdm, :hold)
+    on conflict (account_id) do update
+    set tenant_id = excluded.tenant_id, status = 'verifying', status_cause = null, status_message = null,
+        mdm_assignee_updates = excluded.mdm_assignee_updates,
+        hold_lookalike_employees = excluded.hold_lookalike_employees, disconnected_at = null,
+        connected_at = case when c.status = 'disconnected' then null else c.connected_at end
+    where c.tenant_id is null or c.tenant_id = excluded.tenant_id or c.status = 'disconnected'
+    returning c.id
+""")
+
+
+def set_status(
+    connection: Connection, connection_id: int, status: str, cause: str | None = None, message: str | None = None
+) -> bool:
+    """Say how a connection is doing; a disconnected one stays disconnected.
+
+    Args:
+        connection: a connection in a transaction.
+        connection_id: whose status.
+        status: one of ``schema.CONNECTION_STATUSES`` but ``disconnected``, for which there is :func:`disconnect`.
+        cause: the stored name of a cause of ``microsoft.causes``, None when all is well.
+        message: one sentence: what happened and what to do.
+
+    Returns:
+        Whether anything changed.
+    """
+    changed = connection.execute(
+        sa.text("""
+            update connections
+            set status = :status, status_cause = :cause, status_message = :message,
+                connected_at = case when :status = 'connected' then coalesce(connected_at, now()) else connected_at end
+            where id = :id and status <> 'disconnected'
+              and (status, status_cause, status_message) is distinct from (:status, :cause, :message)
+        """),
+        {"id": connection_id, "status": status, "cause": cause, "message": message},
+    )
+    return changed.rowcount == 1
+
+
+def change_settings(connection: Connection, account: str, values: Mapping[str, Any], *, actor: str) -> Record:
+    """Change settings of :class:`Policy`; they take effect at the next sync.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        NotConnectedError: the account never had a connection.
+        WrongUseError: a setting does not exist, or its value is out of range.
+    """
+    unknown = sorted(set(values) - set(SETTINGS))
+    if unknown:
+        raise WrongUseError(f"{unknown[0]!r} is no setting of a connection; there are {', '.join(SETTINGS)}.")
+    before = get(connection, account)
+    changed = {name: [getattr(before, name), value] for name, value in values.items() if getattr(before, name) != value}
+    if not changed:
+        return before
+    try:
+        with connection.begin_nested():
+            connection.execute(sa.update(connections).where(connections.c.id == before.id).values(**values))
+    except sa.exc.IntegrityError:
+        raise WrongUseError(
+            f"The settings of {account} are out of range: numbers are at least 1 (absent_hours and lifecycle_max_devices "
+            "at least 0) and lifecycle_max_share is between 0 and 1."
+        ) from None
+    audit.record(connection, before.account_id, actor=actor, action="settings", subject=account, changed=changed)
+    return get(connection, account)
+
+
+def disconnect(connection: Connection, account: str, *, actor: str) -> Record:
+    """End a connection: no new syncs. Assets, employees and history stay; the tenant can be linked again, here or elsewhere.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        NotConnectedError: the account has no connection, or it is disconnected already.
+    """
+    before = get(connection, account)
+    ended = connection.execute(
+        sa.update(connections)
+        .where(connections.c.id == before.id, connections.c.status != "disconnected")
+        .values(status="disconnected", status_cause=None, status_message=None, disconnected_at=sa.func.now())
+    )
+    if ended.rowcount == 0:
+        raise NotConnectedError(f"{account} is disconnected already.")
+    connection.execute(
+        sa.update(sync_requests)
+        .where(sync_requests.c.connection_id == before.id, sync_requests.c.status == "pending")
+        .values(status="failed", finished_at=sa.func.now(), error="The account was disconnected before the sync began.")
+    )
+    audit.record(connection, before.account_id, actor=actor, action="disconnect", subject=before.tenant_id or "")
+    return get(connection, account)

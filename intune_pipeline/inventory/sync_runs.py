@@ -1,0 +1,386 @@
+"""The sync log: every sync from its start to its end, one at a time per connection.
+
+Belongs here: the lock, opening, progress, closing, and what is read of it: reports, last runs, the fleet. Does not belong
+here: asking for a sync (``sync_requests``) and doing it (``orchestration``).
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+from sqlalchemy.dialects.postgresql import insert
+
+from intune_pipeline.errors import PipelineError
+from intune_pipeline.inventory.schema import accounts, connections, sync_requests, sync_runs
+
+#: High half of the advisory locks' key; the connection's id is the low half.
+LOCK_SPACE = 0x53594E43
+#: SQL: whether the sync lock of the connection ``c`` is held by anybody.
+LOCK_IS_HELD = f"""exists (
+    select from pg_locks where locktype = 'advisory' and classid = {LOCK_SPACE} and objid = c.id and objsubid = 1
+      and granted and database = (select oid from pg_database where datname = current_database())
+)"""  # noqa: S608 - a constant
+
+Phase = Literal["starting", "listing", "details", "reconciling", "done"]
+DIED = "died"
+_DIED_SENTENCE = "The sync's process ended without a word, so the sync was closed; the next one starts afresh."
+
+
+class SyncLockedError(PipelineError):
+    """Another sync of this connection runs.
+
+    Attributes:
+        sync_run_id: the run that holds the lock, None in the moment before it is written down.
+    """
+
+    def __init__(self, message: str, sync_run_id: int | None) -> None:
+        super().__init__(message)
+        self.sync_run_id = sync_run_id
+
+
+class SyncLockLostError(PipelineError):
+    """The database dropped the connection that held the lock; nothing more may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRun:
+    """One sync; the attributes are the columns of ``sync_runs``."""
+
+    id: int
+    connection_id: int
+    trigger: str
+    status: str
+    phase: str
+    started_at: datetime
+    progress_at: datetime
+    finished_at: datetime | None
+    dagster_run_id: str | None
+    list_complete: bool
+    devices_listed: int
+    devices_synced: int
+    devices_skipped: int
+    devices_failed: int
+    skipped_by_reason: dict[str, int]
+    devices_read: int
+    devices_classified: int
+    devices_reconciled: int
+    assets_created: int
+    assets_updated: int
+    assets_unchanged: int
+    employees_created: int
+    assignees_changed: int
+    lifecycle_transitions: int
+    lifecycle_held: int
+    lookalikes_held: int
+    requests: int
+    throttled: int
+    cause: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetLine:
+    """One tenant in the operator's overview.
+
+    Attributes:
+        account: the account's slug.
+        status: the connection's.
+        last_good_at: end of the last sync that succeeded.
+        age_hours: hours since then.
+        duration_seconds: how long it took.
+        devices: devices it listed.
+        unknown_share: share of them whose type is unknown, 0 to 1.
+        employee_holds: look-alikes waiting for a decision.
+        lifecycle_holds: lifecycle ends waiting for a decision, in devices.
+        cause: stored name of the cause of trouble: the connection's, else the last run's when that failed.
+        trouble: the same as a sentence.
+    """
+
+    account: str
+    status: str
+    last_good_at: datetime | None
+    age_hours: float | None
+    duration_seconds: float | None
+    devices: int | None
+    unknown_share: float | None
+    employee_holds: int
+    lifecycle_holds: int
+    cause: str | None
+    trouble: str | None
+
+
+class SyncLock:
+    """The right to sync one connection; see :func:`locked`."""
+
+    def __init__(self, connection: Connection, connection_id: int) -> None:
+        self._connection = connection
+        self.connection_id = connection_id
+
+    def ensure_held(self) -> None:
+        """Make sure the lock is still ours, before something that must not happen twice.
+
+        Raises:
+            SyncLockLostError: it is not; another sync may be running.
+        """
+        try:
+            held = self._connection.scalar(
+                sa.text("""
+                    select exists (select from pg_locks where locktype = 'advisory' and granted and pid = pg_backend_pid()
+                                   and classid = :space and objid = :id and objsubid = 1)
+                """),
+                {"space": LOCK_SPACE, "id": self.connection_id},
+            )
+        except (sa.exc.SQLAlchemyError, PipelineError):
+            held = False
+        if not held:
+            raise SyncLockLostError(
+                "The database dropped the connection that kept other syncs of this tenant away, so this one stops; "
+                "what it wrote is whole, and the next sync goes on."
+            )
+
+
+@contextlib.contextmanager
+def locked(engine: Engine, connection_id: int) -> Iterator[SyncLock]:
+    """Hold the sync lock of a connection on a database connection of its own; a process that dies lets go of it.
+
+    Raises:
+        SyncLockedError: another sync holds it; the sentence says which, and since when.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # Closed for good at the end, not returned to the pool: that lets go of the lock whatever happened.
+        connection.detach()
+        key = {"key": LOCK_SPACE << 32 | connection_id}
+        if not connection.scalar(sa.text("select pg_try_advisory_lock(:key)"), key):
+            raise _locked_by(connection, connection_id)
+        yield SyncLock(connection, connection_id)
+
+
+def _locked_by(connection: Connection, connection_id: int) -> SyncLockedError:
+    row = connection.execute(
+        sa.select(sync_runs.c.id, sync_runs.c.trigger, sync_runs.c.started_at, accounts.c.slug)
+        .join_from(connections, accounts)
+        .outerjoin(sync_runs, sa.and_(sync_runs.c.connection_id == connections.c.id, sync_runs.c.status == "running"))
+        .where(connections.c.id == connection_id)
+        .order_by(sync_runs.c.id.desc())
+        .limit(1)
+    ).one()
+    if row.id is None:
+        return SyncLockedError(f"Another sync of {row.slug} is just beginning; try again in a moment.", None)
+    return SyncLockedError(
+        f"Sync {row.id} of {row.slug} ({row.trigger}) has been running since {row.started_at:%Y-%m-%d %H:%M:%S} UTC; "
+        "wait until it ends.",
+        row.id,
+    )
+
+
+def open_run(connection: Connection, connection_id: int, trigger: str, dagster_run_id: str | None) -> int:
+    """Write down that a sync begins; returns its id.
+
+    Only the holder of the connection's lock may call this: whatever else is ``running`` is then known to be dead, and is
+    closed with its requests.
+
+    Args:
+        connection: a connection in a transaction.
+        connection_id: whose sync.
+        trigger: one of ``schema.TRIGGERS``.
+        dagster_run_id: a run that Dagster resumes keeps its row, and counts from zero.
+    """
+    dead = connection.scalars(
+        sa.select(sync_runs.c.id).where(
+            sync_runs.c.connection_id == connection_id,
+            sync_runs.c.status == "running",
+            sync_runs.c.dagster_run_id.is_distinct_from(dagster_run_id),
+        )
+    )
+    for sync_run_id in dead.all():
+        fail(connection, sync_run_id, DIED, _DIED_SENTENCE)
+    new = insert(sync_runs).values(connection_id=connection_id, trigger=trigger, dagster_run_id=dagster_run_id)
+    kept = {"connection_id", "trigger", "dagster_run_id", "id", "started_at"}
+    fresh = {column.name: sa.text("default") for column in sync_runs.columns if column.name not in kept}
+    return int(
+        connection.execute(
+            new.on_conflict_do_update(index_elements=["dagster_run_id"], set_=fresh).returning(sync_runs.c.id)
+        ).scalar_one()
+    )
+
+
+def progress(connection: Connection, sync_run_id: int, *, phase: Phase | None = None, **counts: int | bool) -> None:
+    """Note how far a running sync is: one row, by its key. The counts are columns of ``sync_runs``."""
+    values = {**counts, **({"phase": phase} if phase else {})}
+    connection.execute(
+        sa.update(sync_runs)
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .values(progress_at=sa.func.clock_timestamp(), **values)
+    )
+
+
+def succeed(connection: Connection, sync_run_id: int, counts: Mapping[str, Any]) -> None:
+    """Close a sync as succeeded in the transaction that wrote its last batch; its connection is ``connected`` then.
+
+    Args:
+        connection: a connection in a transaction.
+        sync_run_id: the sync.
+        counts: columns of ``sync_runs``; devices listed must be those synced, skipped and failed.
+
+    Raises:
+        SyncLockLostError: the sync was closed by somebody else meanwhile, so the transaction must not be committed.
+    """
+    closed = connection.execute(
+        sa.update(sync_runs)
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .values(
+            status="succeeded",
+            phase="done",
+            finished_at=sa.func.clock_timestamp(),
+            progress_at=sa.func.clock_timestamp(),
+            **counts,
+        )
+        .returning(sync_runs.c.connection_id)
+    ).scalar_one_or_none()
+    if closed is None:
+        raise SyncLockLostError(
+            f"Sync {sync_run_id} was closed while it still worked, so its end is not written; the next sync goes on."
+        )
+    connection.execute(
+        sa.text("""
+            update connections
+            set status = 'connected', status_cause = null, status_message = null, connected_at = coalesce(connected_at, now())
+            where id = :id and status <> 'disconnected' and (status <> 'connected' or status_cause is not null)
+        """),
+        {"id": closed},
+    )
+    _close_requests(connection, sync_run_id, error=None)
+
+
+def fail(connection: Connection, sync_run_id: int, cause: str, sentence: str) -> bool:
+    """Close a running sync as failed, with the requests it served; False when it was closed already.
+
+    Args:
+        connection: a connection in a transaction.
+        sync_run_id: the sync.
+        cause: stored name of a cause of ``microsoft.causes``, or of our own: ``died``, ``canceled`` …
+        sentence: what happened and what to do.
+    """
+    closed = connection.execute(
+        sa.update(sync_runs)
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .values(
+            status="failed",
+            finished_at=sa.func.clock_timestamp(),
+            progress_at=sa.func.clock_timestamp(),
+            cause=cause,
+            error=sentence,
+        )
+    )
+    if closed.rowcount:
+        _close_requests(connection, sync_run_id, error=sentence)
+    return closed.rowcount == 1
+
+
+def _close_requests(connection: Connection, sync_run_id: int, error: str | None) -> None:
+    connection.execute(
+        sa.update(sync_requests)
+        .where(sync_requests.c.sync_run_id == sync_run_id, sync_requests.c.status.in_(["pending", "started"]))
+        .values(status="failed" if error else "succeeded", finished_at=sa.func.now(), error=error)
+    )
+
+
+_RUNS = sa.select(*(sync_runs.c[field.name] for field in fields(SyncRun)))
+_RUNS_OF_ACCOUNT = _RUNS.join_from(sync_runs, connections).join(accounts).order_by(sync_runs.c.id.desc())
+
+
+def _one(connection: Connection, query: sa.Select[Any]) -> SyncRun | None:
+    row = connection.execute(query.limit(1)).mappings().one_or_none()
+    return None if row is None else SyncRun(**row)
+
+
+def get(connection: Connection, sync_run_id: int) -> SyncRun | None:
+    """One sync by its id."""
+    return _one(connection, _RUNS.where(sync_runs.c.id == sync_run_id))
+
+
+def of_dagster_run(connection: Connection, dagster_run_id: str) -> SyncRun | None:
+    """The sync a Dagster run did; None when it ended before it began."""
+    return _one(connection, _RUNS.where(sync_runs.c.dagster_run_id == dagster_run_id))
+
+
+def running(connection: Connection, account: str) -> SyncRun | None:
+    """The sync of an account that runs now."""
+    return _one(connection, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == "running"))
+
+
+def last_good(connection: Connection, account: str) -> SyncRun | None:
+    """The last sync of an account that succeeded."""
+    return _one(connection, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == "succeeded"))
+
+
+def last(connection: Connection, account: str, limit: int = 30) -> list[SyncRun]:
+    """The last syncs of an account, newest first."""
+    query = _RUNS_OF_ACCOUNT.where(accounts.c.slug == account).limit(limit)
+    return [SyncRun(**row) for row in connection.execute(query).mappings()]
+
+
+def all_running(connection: Connection) -> list[SyncRun]:
+    """Every sync that is written down as running, of all tenants, whether or not its process lives."""
+    query = _RUNS.where(sync_runs.c.status == "running").order_by(sync_runs.c.id)
+    return [SyncRun(**row) for row in connection.execute(query).mappings()]
+
+
+REPORTED = (
+    "status", "devices_listed", "devices_synced", "devices_skipped", "devices_failed", "assets_created",
+    "assets_updated", "assets_unchanged", "employees_created", "assignees_changed", "lifecycle_transitions",
+    "lifecycle_held",
+)  # fmt: skip
+
+
+def report(connection: Connection, dagster_run_id: str) -> dict[str, Any]:
+    """What ``sync --json`` prints of a Dagster run, and ``error`` when it failed.
+
+    A run that ended before its sync began is reported as failed, with counts of zero.
+    """
+    run = of_dagster_run(connection, dagster_run_id)
+    if run is None:
+        nothing: dict[str, Any] = dict.fromkeys(REPORTED, 0)
+        sentence = "The run ended before its sync began; see its log in Dagster."
+        return {**nothing, "status": "failed", "devices_skipped": {}, "error": sentence}
+    found = {name: getattr(run, name) for name in REPORTED}
+    return {**found, "devices_skipped": run.skipped_by_reason, **({"error": run.error} if run.error else {})}
+
+
+def fleet(connection: Connection) -> list[FleetLine]:
+    """Every tenant in one query, by account."""
+    return [FleetLine(**row) for row in connection.execute(_FLEET).mappings()]
+
+
+_FLEET = sa.text("""
+    select a.slug as account, c.status, good.finished_at as last_good_at,
+           round(extract(epoch from clock_timestamp() - good.finished_at) / 3600, 1)::float as age_hours,
+           round(extract(epoch from good.finished_at - good.started_at), 1)::float as duration_seconds,
+           good.devices_listed as devices,
+           round(coalesce((good.skipped_by_reason ->> 'unknown_type')::numeric, 0)
+                 / nullif(good.devices_listed, 0), 4)::float as unknown_share,
+           coalesce(employees.waiting, 0) as employee_holds, coalesce(lifecycle.waiting, 0) as lifecycle_holds,
+           coalesce(c.status_cause, newest.cause) as cause, coalesce(c.status_message, newest.error) as trouble
+    from connections c
+    join accounts a on a.id = c.account_id
+    left join lateral (
+        select * from sync_runs r where r.connection_id = c.id and r.status = 'succeeded'
+        order by r.finished_at desc limit 1
+    ) good on true
+    left join lateral (
+        select r.cause, r.error from sync_runs r where r.connection_id = c.id and r.status <> 'running'
+        order by r.started_at desc limit 1
+    ) newest on true
+    left join (
+        select connection_id, count(*) as waiting from employee_holds where decision = 'waiting' group by connection_id
+    ) employees on employees.connection_id = c.id
+    left join (
+        select connection_id, sum(jsonb_array_length(intune_device_ids))::int as waiting
+        from lifecycle_holds where decision = 'waiting' group by connection_id
+    ) lifecycle on lifecycle.connection_id = c.id
+    order by a.slug
+""")
