@@ -1,4 +1,4 @@
-"""One Graph ``managedDevice`` made clean: what is empty, how serials and e-mails compare, what a date is.
+"""One Graph ``managedDevice`` made clean: what is empty, how serials compare, what a date is.
 
 Belongs here: reading one record of Graph into a :class:`ManagedDevice`. Does not belong here: who is eligible
 (``eligibility``), what type a device has (``classification``), what its model string says (``model_facts``).
@@ -13,14 +13,15 @@ from typing import Any
 COMPANY = "company"
 PERSONAL = "personal"
 
-#: Values Intune shows where it knows nothing; they never overwrite a value of allwhere.
 EMPTY_WORDS = frozenset({"", "unknown", "null", "none", "00000000-0000-0000-0000-000000000000"})
+"""Values Intune shows where it knows nothing; they never overwrite a value of allwhere."""
 
-#: Characters a value may have. No real one comes near it, and PostgreSQL refuses index entries over 2704 bytes.
 LONGEST_TEXT = 500
+"""Characters a value may have. No real one comes near it, and PostgreSQL refuses index entries over 2704 bytes."""
 
-# The same characters are removed by the generated column assets.serial_key, so that both sides compare alike.
 SERIAL_SPACES = "\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""Characters a serial is compared without; the generated column ``assets.serial_key`` removes the same."""
+
 _SPACES = re.compile(f"[{SERIAL_SPACES}]+")
 _ASCII_UPPER = {ord(lower): ord(lower.upper()) for lower in "abcdefghijklmnopqrstuvwxyz"}
 # Control characters, invisible marks that only deceive the eye, and what UTF-8 or PostgreSQL cannot hold.
@@ -29,7 +30,7 @@ _UNPRINTABLE = re.compile(
 )
 _LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 _LARGEST_INTEGER = 2**63 - 1
-# Intune is younger than the first; pandas' nanoseconds end before the second.
+# Intune began in 2011; the nanoseconds of pandas end in 2262.
 _YEARS = range(2000, 2200)
 
 
@@ -38,7 +39,8 @@ class ManagedDevice:
     """One device as Intune shows it, with every empty value as None.
 
     Sizes stay in bytes and the model stays as shown; ``model_facts`` turns them into what allwhere stores.
-    ``ownership`` is lower-cased; anything but ``company`` and ``personal`` counts as unknown.
+    ``ownership`` is lower-cased; anything but ``company`` and ``personal`` counts as unknown. ``serial_number`` may be
+    junk such as "Unknown"; ``eligibility`` says so.
     """
 
     intune_device_id: str
