@@ -5,6 +5,7 @@ told to trust it. Nothing here knows what the keys are used for, nor speaks to a
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import trustme
@@ -36,9 +37,7 @@ class TrustStore:
 
     def signing_key(self, name: str) -> RSAKey:
         """The RSA key called ``name``, with a key id, for signing tokens."""
-        key = RSAKey.import_key(self._private_key(name))
-        key.ensure_kid()
-        return key
+        return _signing_key(self._private_key(name))
 
     def client_certificate(self, name: str) -> Path:
         """A PEM file with an RSA key and its self-signed certificate, as an app registration would be given."""
@@ -60,6 +59,14 @@ class TrustStore:
             key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
             write_secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return path.read_bytes()
+
+
+@lru_cache
+def _signing_key(pem: bytes) -> RSAKey:
+    """The key in ``pem``; kept, because checking an RSA key takes longer than everything else a sandbox starts with."""
+    key = RSAKey.import_key(pem)
+    key.ensure_kid()
+    return key
 
 
 def _self_signed(key_pem: bytes, name: str) -> bytes:
