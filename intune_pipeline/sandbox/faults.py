@@ -67,6 +67,8 @@ class Faults(BaseModel):
     """The statuses drawn from."""
     seed: int = 0
     """Seed of that draw."""
+    reject_tokens: int = Field(default=0, ge=0)
+    """How many more Graph requests answer 401, as if their token had expired; counts down to 0."""
     drop_connection_every: int | None = Field(default=None, ge=1)
     """Every n-th HTTP request to Graph has its connection cut before an answer."""
     slow_seconds: float = Field(default=0.0, ge=0)
@@ -101,6 +103,13 @@ class Faults(BaseModel):
     def drops_connection(self) -> bool:
         """Whether this request's connection is to be cut."""
         return self._turns.takes("connection", self.drop_connection_every)
+
+    def rejects_token(self) -> bool:
+        """Whether this request's token is to be refused; one time less is left then."""
+        if not self.reject_tokens:
+            return False
+        self.reject_tokens -= 1
+        return True
 
     def throttles(self, tenant_id: str) -> tuple[bool, RetryAfter]:
         """Whether this request answers 429, and what it says in Retry-After."""

@@ -37,6 +37,7 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 _DEVICES = re.compile(r"/deviceManagement/managedDevices(?:/(?P<id>[^/]+)(?P<users>/users)?)?/?")
 _USER_PROPERTIES = ("id", "displayName", "userPrincipalName", "mail")
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+_EXPIRED = "Access token has expired or is not yet valid."
 _UNAUTHORIZED = {"www-authenticate": 'Bearer realm="", client_id="00000003-0000-0000-c000-000000000000"'}
 
 
@@ -99,7 +100,9 @@ class GraphService:
         try:
             claims = self._signer.verify(token, audience=self._origin)
         except InvalidTokenError:
-            return "Access token has expired or is not yet valid."
+            return _EXPIRED
+        if self._faults.rejects_token():
+            return _EXPIRED
         return self._tenants.get(str(claims.get("tid")), "Invalid tenant.")
 
     async def _single(self, tenant: SandboxTenant, request: Request, ids: RequestIds) -> tuple[Answer, int]:

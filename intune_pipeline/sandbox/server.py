@@ -51,7 +51,7 @@ def listen(port: int = 0) -> socket.socket:
 
 @contextlib.contextmanager
 def serving(applications: Sequence[tuple[socket.socket, ASGIApp]], certificate: Path) -> Iterator[None]:
-    """Serve each application on its socket until the block ends.
+    """Serve each application on its socket until the block ends, which cuts whatever is still connected.
 
     Args:
         applications: Listening sockets and what answers on them.
@@ -63,19 +63,35 @@ def serving(applications: Sequence[tuple[socket.socket, ASGIApp]], certificate: 
     servers = [
         (uvicorn.Server(_config(application, certificate)), listening) for listening, application in applications
     ]
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
-    async def serve() -> None:
-        await asyncio.gather(*(server.serve(sockets=[listening]) for server, listening in servers))
+    def run() -> None:
+        with contextlib.closing(loop):
+            loop.run_until_complete(_serve(servers, stop))
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="sandbox", daemon=True)
+    thread = threading.Thread(target=run, name="sandbox", daemon=True)
     thread.start()
     try:
         _wait_until_started([server for server, _ in servers], thread)
         yield
     finally:
-        for server, _ in servers:
-            server.should_exit = True
+        if thread.is_alive():
+            loop.call_soon_threadsafe(stop.set)
         thread.join()
+
+
+async def _serve(servers: Sequence[tuple[uvicorn.Server, socket.socket]], stop: asyncio.Event) -> None:
+    """Run until told to stop or until a server fails; uvicorn's own ending would wait for idle connections."""
+    tasks = [asyncio.create_task(server.serve(sockets=[listening])) for server, listening in servers]
+    await asyncio.wait([asyncio.create_task(stop.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for server, _ in servers:
+        for listener in server.servers:
+            listener.close()
+        for connection in list(server.server_state.connections):
+            connection.shutdown()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _config(application: ASGIApp, certificate: Path) -> uvicorn.Config:
@@ -90,7 +106,6 @@ def _config(application: ASGIApp, certificate: Path) -> uvicorn.Config:
         server_header=False,
         ssl_certfile=certificate,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=1,
     )
 
 

@@ -69,6 +69,11 @@ def test_errors_are_drawn_by_seed(cloud: SandboxCloud, graph: GraphClient) -> No
     assert set(first) == {200, 500, 503, 504}
 
 
+def test_good_tokens_are_refused_so_many_times(cloud: SandboxCloud, graph: GraphClient) -> None:
+    cloud.faults.reject_tokens = 2
+    assert statuses(graph, 3) == [401, 401, 200]
+
+
 def test_every_nth_connection_is_cut_before_an_answer(cloud: SandboxCloud, graph: GraphClient) -> None:
     cloud.faults.drop_connection_every = 2
     assert graph.get(ONE).status_code == 200
