@@ -129,21 +129,23 @@ def person_of(device: ManagedDevice) -> Person | None:
 
 
 def people_of(devices: Iterable[ManagedDevice]) -> dict[str, Person]:
-    """Everybody the devices show, by the compared form of every address they are known by.
+    """Everybody the devices show, by the ``email_key`` that `person_of` gives for each device.
 
-    Records that share an address or a user id show the same person, who is the same object under each of his keys. His
+    Records with one e-mail or one user id show the same person, who is the same object under each of his keys. His
     e-mail and name come from the record with a name that can be split, a real e-mail and the newest contact, in this
-    order; the order of the devices never matters.
+    order; the order of the devices never matters. An address that is another person's e-mail is not his.
     """
     seen = [(person, device) for device in devices if (person := person_of(device))]
+    emails = {person.email_key for person, _ in seen}
     people: dict[str, Person] = {}
     for group in _same_people([person for person, _ in seen]):
         best, _ = max((seen[index] for index in group), key=_tells_more)
         members = [seen[index][0] for index in group]
-        keys = {key for member in members for key in (member.email_key, *member.other_keys)}
+        own = {member.email_key for member in members}
+        others = {key for member in members for key in member.other_keys if key not in emails}
         user_id = best.user_id or max((member.user_id for member in members if member.user_id), default=None)
-        person = replace(best, other_keys=tuple(sorted(keys - {best.email_key})), user_id=user_id)
-        people.update(dict.fromkeys(keys, person))
+        person = replace(best, other_keys=tuple(sorted((own | others) - {best.email_key})), user_id=user_id)
+        people.update(dict.fromkeys(own, person))
     return people
 
 
@@ -202,7 +204,10 @@ def _tells_more(seen: tuple[Person, ManagedDevice]) -> tuple[bool, bool, datetim
 
 
 def _same_people(seen: Sequence[Person]) -> Iterable[list[int]]:
-    """Groups of positions that share an address or a user id, directly or through others."""
+    """Groups of positions that share an e-mail or a user id, directly or through others.
+
+    A user principal name links only records without a user id: it can be another user's e-mail.
+    """
     leader = list(range(len(seen)))
 
     def find(index: int) -> int:
@@ -212,9 +217,10 @@ def _same_people(seen: Sequence[Person]) -> Iterable[list[int]]:
 
     first_with: dict[tuple[str, str], int] = {}
     for index, person in enumerate(seen):
-        marks = [("address", key) for key in (person.email_key, *person.other_keys)]
-        if person.user_id:
-            marks.append(("user", person.user_id.lower()))
+        marks = [("address", person.email_key)]
+        marks += (
+            [("user", person.user_id.lower())] if person.user_id else [("address", key) for key in person.other_keys]
+        )
         for mark in marks:
             leader[find(index)] = find(first_with.setdefault(mark, index))
     groups: dict[int, list[int]] = {}

@@ -316,19 +316,41 @@ def test_the_newest_record_with_a_splittable_name_tells_the_name() -> None:
 def test_records_of_one_user_show_one_person_whatever_address_they_carry() -> None:
     found = people_of(
         [
-            a_device("d1", mail="jane.doe@acme.com", upn="jdoe@acme.com"),
+            a_device("d1", mail="jane.doe@acme.com", upn="jdoe@acme.com", user_id="u1"),
             a_device("d2", mail="", upn="JDOE@acme.com", name="", user_id="U1"),
             a_device("d3", mail="jane.smith@acme.com", user_id="u1", last_contact="2026-05-01T00:00:00Z"),
-            a_device("d4", mail="john@acme.com", name="John Roe", user_id="u2"),
+            a_device("d4", mail="jane.smith@acme.com", upn="js@acme.com", name=""),
+            a_device("d5", mail="john@acme.com", name="John Roe", user_id="u2"),
         ]
     )
     jane = found["jane.smith@acme.com"]
     assert jane == Person(
-        "jane.smith@acme.com", "jane.smith@acme.com", ("jane.doe@acme.com", "jdoe@acme.com"), "u1", "Jane", "Doe"
+        "jane.smith@acme.com",
+        "jane.smith@acme.com",
+        ("jane.doe@acme.com", "jdoe@acme.com", "js@acme.com"),
+        "u1",
+        "Jane",
+        "Doe",
     )
     assert found["jdoe@acme.com"] is found["jane.doe@acme.com"] is jane
     assert found["john@acme.com"].first_name == "John"
     assert len(found) == 4
+
+
+def test_records_without_a_user_id_show_one_person_by_the_user_principal_name() -> None:
+    found = people_of([a_device("d1", upn="jdoe@acme.com"), a_device("d2", mail="", upn="jdoe@acme.com")])
+    assert found["jdoe@acme.com"] is found["jane.doe@acme.com"]
+
+
+def test_a_user_principal_name_that_is_anothers_e_mail_is_not_taken_for_him() -> None:
+    found = people_of(
+        [
+            a_device("d1", mail="john@acme.com", upn="smith@acme.com", name="John Smith", user_id="u1"),
+            a_device("d2", mail="smith@acme.com", upn="jane@acme.com", name="Jane Smith", user_id="u2"),
+        ]
+    )
+    assert (found["john@acme.com"].first_name, found["john@acme.com"].other_keys) == ("John", ())
+    assert (found["smith@acme.com"].first_name, found["smith@acme.com"].other_keys) == ("Jane", ("jane@acme.com",))
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -357,13 +379,18 @@ def test_people_do_not_depend_on_the_order_of_devices(devices: list[ManagedDevic
 
 
 @given(DEVICES)
-def test_everybody_is_found_under_each_address(devices: list[ManagedDevice]) -> None:
+def test_everybody_is_found_under_the_e_mail_of_each_device(devices: list[ManagedDevice]) -> None:
     found = people_of(devices)
-    for device in devices:
-        if person := person_of(device):
-            for key in (person.email_key, *person.other_keys):
-                assert key in {found[key].email_key, *found[key].other_keys}
-                assert found[key] is found[person.email_key]
+    shown = [person for device in devices if (person := person_of(device))]
+    assert set(found) == {person.email_key for person in shown}
+    for key, person in found.items():
+        assert key in {person.email_key, *person.other_keys}
+        assert found[person.email_key] is person
+        assert not any(found[other] is not person for other in person.other_keys if other in found)
+    for one in shown:
+        for other in shown:
+            if one.user_id and one.user_id == other.user_id:
+                assert found[one.email_key] is found[other.email_key]
     assert people_of([*devices, *devices]) == found
 
 
