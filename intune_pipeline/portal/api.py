@@ -1,0 +1,506 @@
+"""The portal's JSON API: the same things as the pages, with the same permissions.
+
+Belongs here: routes and their schemas. Does not belong here: what the pages share with it (``status_pages``,
+``device_pages``, ``settings_pages``). Connecting is not among them: it needs a browser, bound to one session, that goes
+to Microsoft and back.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from intune_pipeline.inventory import account_rules, audit, connections, device_list, holds, sync_requests, sync_runs
+from intune_pipeline.inventory import unknown_models as unknown_models_store
+from intune_pipeline.inventory.history import why
+from intune_pipeline.portal.access import Role, TokenAdmin, TokenPrimaryAdmin
+from intune_pipeline.portal.device_pages import Queried, csv_of, revealed
+from intune_pipeline.portal.errors import NotHereError, TooOftenError
+from intune_pipeline.portal.portal import Portal, portal_of
+from intune_pipeline.portal.settings_pages import MAX_ID, MAX_TEXT, connected
+from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
+
+DESCRIPTION = (
+    "Microsoft Intune in allwhere: health of the connection, syncs, devices and why they are in the inventory as they "
+    "are, decisions that wait, rules of the account, and the audit log. Everything is about the account of the token's "
+    "organisation. Errors are application/problem+json (RFC 9457)."
+)
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+_COMMON: dict[int | str, dict[str, Any]] = {
+    401: {**_problem("The token is missing, has expired or is not for this API."), "model": Problem},
+    403: _problem("Not allowed: the role or the permission intune:beta is missing."),
+    422: _problem("Something in the request is not right."),
+}
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: _problem("The account has no such thing.")}
+_CONFLICT: dict[int | str, dict[str, Any]] = {409: _problem("Not possible in the present state.")}
+_TOO_OFTEN: dict[int | str, dict[str, Any]] = {429: _problem("Too early; the header Retry-After says how long to wait.")}
+
+router = APIRouter(prefix="/api/v1", responses=_COMMON)
+ThePortal = Annotated[Portal, Depends(portal_of)]
+DeviceTypeName = Literal["laptop", "tablet", "mobile", "desktop", "unknown"]
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
+
+
+class Output(BaseModel):
+    """Made from the product's own dataclasses."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Input(BaseModel):
+    """A request's body: nothing that is not asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Me(Output):
+    """Who the token stands for."""
+
+    subject: str
+    account: str
+    account_name: str
+    role: Role
+
+
+class NextStep(Output):
+    """The one thing to do next."""
+
+    label: str
+    href: str | None
+
+
+class Health(Output):
+    """How the connection is doing."""
+
+    tone: Literal["good", "wait", "bad"]
+    title: str
+    sentence: str
+    next_step: NextStep
+
+
+class Reason(Output):
+    """Devices not synced for one reason."""
+
+    name: str
+    remedy: str
+    devices: int
+
+
+class Counts(Output):
+    """Devices in the last good sync."""
+
+    synced: int
+    unsynced: int
+    reasons: list[Reason]
+
+
+class Connection(Output):
+    """The link to Microsoft Intune and how it is doing."""
+
+    status: str
+    tenant_id: str | None
+    connected_at: datetime | None
+    mdm_assignee_updates: bool
+    hold_lookalike_employees: bool
+    health: Health
+    counts: Counts
+    last_sync_at: datetime | None
+    next_scheduled_sync_at: datetime | None
+    sync_possible_at: datetime | None = Field(description="null when Sync Now is possible at once")
+    decisions_waiting: int
+
+
+class Settings(Input):
+    """Settings to change; those left out stay."""
+
+    mdm_assignee_updates: bool | None = None
+    hold_lookalike_employees: bool | None = None
+
+
+class Sync(Output):
+    """One sync."""
+
+    id: int
+    trigger: str
+    status: Literal["running", "succeeded", "failed"]
+    phase: str
+    started_at: datetime
+    finished_at: datetime | None
+    devices_listed: int
+    devices_synced: int
+    devices_skipped: int
+    devices_failed: int
+    skipped_by_reason: dict[str, int]
+    devices_read: int
+    devices_classified: int
+    devices_reconciled: int
+    assets_created: int
+    assets_updated: int
+    assets_unchanged: int
+    employees_created: int
+    assignees_changed: int
+    lifecycle_transitions: int
+    lifecycle_held: int
+    lookalikes_held: int
+    cause: str | None
+    error: str | None
+
+
+class SyncAsked(Output):
+    """A sync was asked for, or one under way was joined."""
+
+    outcome: Literal["accepted", "joined"]
+
+
+class Device(Output):
+    """A device ever seen, and what became of it."""
+
+    intune_device_id: str
+    serial_number: str | None
+    device_name: str | None
+    manufacturer: str | None
+    model: str | None
+    operating_system: str | None
+    device_type: str | None
+    outcome: Literal["synced", "skipped", "failed"]
+    reason: str | None
+    first_synced_at: datetime | None
+    last_synced_at: datetime | None
+    last_seen_at: datetime
+
+
+class Devices(Output):
+    """One page of devices."""
+
+    total: int
+    page: int
+    page_size: int
+    devices: list[Device]
+
+
+class RevealRequest(Input):
+    """Which code, and why."""
+
+    serial_number: Text = Field(min_length=1)
+    reason: Text = Field(min_length=1)
+
+
+class BypassCode(Output):
+    """A bypass code; that it was revealed, to whom and why is in the audit log."""
+
+    serial_number: str
+    bypass_code: str
+
+
+class EmployeeHold(Output):
+    """A person held back because an employee looks like them."""
+
+    id: int
+    first_name: str
+    last_name: str
+    email: str
+    lookalike: str | None
+    created_at: datetime
+
+
+class LifecycleHold(Output):
+    """Lifecycle ends held back because there were too many."""
+
+    id: int
+    devices: int
+    reason: str
+    created_at: datetime
+
+
+class Holds(Output):
+    """What waits for a decision."""
+
+    employees: list[EmployeeHold]
+    lifecycle: list[LifecycleHold]
+
+
+class EmployeeDecision(Input):
+    """A decision on held people."""
+
+    hold_ids: Annotated[list[Annotated[int, Field(ge=1, le=MAX_ID)]], Field(min_length=1, max_length=10_000)]
+    decision: Literal["create", "link", "skip"]
+
+
+class LifecycleDecision(Input):
+    """A decision on the held lifecycle ends."""
+
+    decision: Literal["released", "dropped"]
+
+
+class UnknownModel(Output):
+    """A model whose type is unknown."""
+
+    manufacturer: str
+    model: str
+    operating_system: str
+    devices: int
+    example_serial_number: str | None
+
+
+class NewRule(Input):
+    """A rule for device types, tried before allwhere's catalogue. Patterns are RE2."""
+
+    model_pattern: Text = Field(min_length=1)
+    maker_pattern: Text = ""
+    device_type: DeviceTypeName
+    note: Text = ""
+
+
+class Rule(Output):
+    """One of the account's own rules."""
+
+    id: int
+    model_pattern: str
+    maker_pattern: str
+    device_type: DeviceTypeName
+    note: str
+    created_by: str
+    created_at: datetime
+
+
+class RuleChange(Output):
+    """Known devices of one model that a rule would change."""
+
+    manufacturer: str
+    model: str
+    device_type: DeviceTypeName
+    new_device_type: DeviceTypeName
+    devices: int
+
+
+class AuditEntry(Output):
+    """Who did what."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    reason: str | None
+    details: dict[str, Any]
+
+
+@router.get("/me")
+def me(admin: TokenAdmin) -> Me:
+    """Who the token stands for."""
+    role = admin.identity.role
+    assert role is not None  # noqa: S101 - who has none was not admitted
+    return Me(
+        subject=admin.identity.subject, account=admin.account.slug, account_name=admin.account.name, role=role
+    )
+
+
+@router.get("/connection", responses=_NOT_FOUND)
+def connection(portal: ThePortal, admin: TokenAdmin) -> Connection:
+    """The link to Microsoft Intune and how it is doing."""
+    return _connection(portal, admin.account.slug)
+
+
+@router.patch("/connection", responses=_CONFLICT | _NOT_FOUND)
+def change_settings(portal: ThePortal, admin: TokenPrimaryAdmin, settings: Settings) -> Connection:
+    """Change settings; they take effect at the next sync. Primary Admins only."""
+    with portal.engine.begin() as database:
+        connected(database, admin.account.slug)
+        given = settings.model_dump(exclude_none=True)
+        connections.change_settings(database, admin.account.slug, given, actor=admin.label)
+    return _connection(portal, admin.account.slug)
+
+
+@router.delete("/connection", status_code=204, responses=_CONFLICT)
+def disconnect(portal: ThePortal, admin: TokenPrimaryAdmin) -> None:
+    """Disconnect; assets, employees and history stay. Primary Admins only."""
+    with portal.engine.begin() as database:
+        connected(database, admin.account.slug)
+        connections.disconnect(database, admin.account.slug, actor=admin.label)
+
+
+@router.get("/syncs")
+def syncs(
+    portal: ThePortal, admin: TokenAdmin, limit: Annotated[int, Query(ge=1, le=100)] = RUNS_SHOWN
+) -> list[Sync]:
+    """The last syncs, newest first; a running one shows its progress."""
+    with portal.engine.connect() as database:
+        return [Sync.model_validate(run) for run in sync_runs.last(database, admin.account.slug, limit)]
+
+
+@router.post("/syncs", status_code=202, responses=_CONFLICT | _TOO_OFTEN)
+def sync_now(portal: ThePortal, admin: TokenAdmin) -> SyncAsked:
+    """Ask for a sync. One that is under way is joined; 30 minutes must lie between two that succeed."""
+    portal.sync_limit.spend(admin.account.slug)
+    with portal.engine.begin() as database:
+        record = connected(database, admin.account.slug)
+        asked = sync_requests.request(database, record.id, requested_by=admin.label, debounce=portal.debounce)
+    if asked.outcome == "too_early":
+        assert asked.possible_at is not None  # noqa: S101
+        wait = max(1, round((asked.possible_at - portal.clock()).total_seconds()))
+        raise TooOftenError(f"A sync was asked for a short while ago; ask again at {asked.possible_at:%H:%M} UTC.", wait)
+    return SyncAsked(outcome=asked.outcome)
+
+
+@router.get("/devices")
+def devices(portal: ThePortal, admin: TokenAdmin, query: Queried) -> Devices:
+    """Devices ever seen, found, filtered and sorted, a page at a time."""
+    with portal.engine.connect() as database:
+        found = device_list.page(database, admin.account.slug, query)
+    listed = [Device.model_validate(device) for device in found.devices]
+    return Devices(total=found.total, page=query.page, page_size=query.page_size, devices=listed)
+
+
+@router.get("/devices.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+def devices_csv(portal: ThePortal, admin: TokenAdmin, query: Queried) -> Response:
+    """All devices that are found, as CSV."""
+    return csv_of(portal, admin.account.slug, query)
+
+
+@router.get("/device", responses=_NOT_FOUND)
+def device(
+    portal: ThePortal, admin: TokenAdmin, serial_number: Annotated[str, Query(min_length=1, max_length=MAX_TEXT)]
+) -> dict[str, Any]:
+    """Why one device is in the inventory as it is, or why it is not."""
+    with portal.engine.connect() as database:
+        return why(database, admin.account.slug, serial_number).as_dict()
+
+
+@router.post("/device/bypass-code", responses=_NOT_FOUND | _CONFLICT)
+def reveal(portal: ThePortal, admin: TokenPrimaryAdmin, asked: RevealRequest) -> BypassCode:
+    """Reveal one activation-lock bypass code; audited. Primary Admins only."""
+    code = revealed(portal, admin.account.slug, asked.serial_number, asked.reason, admin.label)
+    return BypassCode(serial_number=asked.serial_number, bypass_code=code)
+
+
+@router.get("/holds")
+def waiting(portal: ThePortal, admin: TokenAdmin) -> Holds:
+    """What waits for a decision."""
+    with portal.engine.connect() as database:
+        employees = holds.employees_waiting(database, admin.account.slug)
+        lifecycle = holds.lifecycle_waiting(database, admin.account.slug)
+    return Holds(
+        employees=[EmployeeHold.model_validate(hold) for hold in employees],
+        lifecycle=[
+            LifecycleHold(
+                id=hold.id, devices=len(hold.intune_device_ids), reason=hold.reason, created_at=hold.created_at
+            )
+            for hold in lifecycle
+        ],
+    )
+
+
+@router.post("/holds/employees", status_code=204, responses=_CONFLICT)
+def decide_employees(portal: ThePortal, admin: TokenPrimaryAdmin, decided: EmployeeDecision) -> None:
+    """Create, link or skip held people; the next sync does it. Primary Admins only."""
+    with portal.engine.begin() as database:
+        holds.decide_employees(
+            database, admin.account.slug, decided.hold_ids, decided.decision, decided_by=admin.label
+        )
+
+
+@router.post("/holds/lifecycle", status_code=204, responses=_CONFLICT)
+def decide_lifecycle(portal: ThePortal, admin: TokenPrimaryAdmin, decided: LifecycleDecision) -> None:
+    """Release or drop held lifecycle ends. Primary Admins only."""
+    with portal.engine.begin() as database:
+        holds.decide_lifecycle(database, admin.account.slug, decided.decision, decided_by=admin.label)
+
+
+@router.get("/unknown-models")
+def unknown_models(portal: ThePortal, admin: TokenAdmin) -> list[UnknownModel]:
+    """Models the last sync could not tell the type of, most devices first."""
+    with portal.engine.connect() as database:
+        return [UnknownModel.model_validate(m) for m in unknown_models_store.latest(database, admin.account.slug)]
+
+
+@router.get("/rules")
+def rules(portal: ThePortal, admin: TokenAdmin) -> list[Rule]:
+    """The account's own rules in the order they are tried."""
+    with portal.engine.connect() as database:
+        return [Rule.model_validate(rule) for rule in account_rules.every(database, admin.account.slug)]
+
+
+@router.post("/rules/preview", responses=_CONFLICT)
+def preview_rule(portal: ThePortal, admin: TokenAdmin, rule: NewRule) -> list[RuleChange]:
+    """Which known devices a rule would change; changes nothing."""
+    with portal.engine.connect() as database:
+        changes = account_rules.preview(
+            database, admin.account.slug, rule.maker_pattern, rule.model_pattern, rule.device_type
+        )
+    return [RuleChange.model_validate(change) for change in changes]
+
+
+@router.post("/rules", status_code=201, responses=_CONFLICT)
+def add_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list[Rule]:
+    """Add a rule; it takes effect at the next sync. Answers all rules. Primary Admins only."""
+    with portal.engine.begin() as database:
+        account_rules.add(
+            database,
+            admin.account.slug,
+            rule.maker_pattern,
+            rule.model_pattern,
+            rule.device_type,
+            note=rule.note,
+            created_by=admin.label,
+        )
+        return [Rule.model_validate(kept) for kept in account_rules.every(database, admin.account.slug)]
+
+
+@router.delete("/rules/{rule_id}", status_code=204, responses=_NOT_FOUND | _CONFLICT)
+def remove_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule_id: Annotated[int, Path(ge=1, le=MAX_ID)]) -> None:
+    """Remove a rule. Primary Admins only."""
+    with portal.engine.begin() as database:
+        account_rules.remove(database, admin.account.slug, rule_id, actor=admin.label)
+
+
+@router.get("/audit")
+def audit_log(
+    portal: ThePortal,
+    admin: TokenAdmin,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: Annotated[int | None, Query(ge=1, le=MAX_ID, description="only entries older than this id")] = None,
+) -> list[AuditEntry]:
+    """Connects, changes, decisions and reveals, newest first."""
+    with portal.engine.connect() as database:
+        found = audit.entries(database, admin.account.slug, limit=limit, before=before)
+    return [AuditEntry.model_validate(entry) for entry in found]
+
+
+def _connection(portal: Portal, account: str) -> Connection:
+    with portal.engine.connect() as database:
+        status = status_of(database, portal, account)
+    if status is None:
+        raise NotHereError("Microsoft Intune is not connected. Connect it in the portal.")
+    record = status.connection
+    return Connection(
+        status=record.status,
+        tenant_id=record.tenant_id,
+        connected_at=record.connected_at,
+        mdm_assignee_updates=record.mdm_assignee_updates,
+        hold_lookalike_employees=record.hold_lookalike_employees,
+        health=Health.model_validate(status.health),
+        counts=Counts.model_validate(status.counts),
+        last_sync_at=status.last_finished,
+        next_scheduled_sync_at=status.next_scheduled,
+        sync_possible_at=status.possible_at,
+        decisions_waiting=status.waiting,
+    )

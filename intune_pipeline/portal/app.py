@@ -1,0 +1,160 @@
+"""The portal as one application: its parts put together, its middleware, and how errors look.
+
+Belongs here: assembly. Does not belong here: pages (``*_pages``), the API (``api``) and sign-in (``sign_in``).
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+from starlette.exceptions import HTTPException
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.staticfiles import StaticFiles
+
+from intune_pipeline.errors import PipelineError
+from intune_pipeline.inventory.database import DatabaseUnreachableError
+from intune_pipeline.portal import api, connect_pages, device_pages, settings_pages, sign_in, status_pages
+from intune_pipeline.portal.access_tokens import AccessTokens
+from intune_pipeline.portal.errors import ConflictError, NotHereError, PortalError, SignInNeededError, TooOftenError
+from intune_pipeline.portal.portal import Portal
+from intune_pipeline.portal.rendering import STATIC_DIRECTORY, page
+from intune_pipeline.portal.security import RateLimit, SecurityHeaders
+from intune_pipeline.portal.verification import Verification
+from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
+
+SESSION_SECONDS = 8 * 60 * 60
+_SIGN_INS = 20
+_SYNCS = 6
+_MINUTE = 60
+
+
+def create_app(
+    settings: Settings,
+    portal: PortalSettings,
+    microsoft: MicrosoftSettings,
+    engine: Engine,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> FastAPI:
+    """Build the portal. Nothing is connected to before the first request.
+
+    Args:
+        settings: what the pipeline shares.
+        portal: address, cookie key, sign-in.
+        microsoft: our application at Microsoft.
+        engine: allwhere's database, migrated.
+        clock: the present moment; tests pass their own.
+    """
+    parts = Portal(
+        settings=settings,
+        portal=portal,
+        microsoft=microsoft,
+        engine=engine,
+        access_tokens=AccessTokens(portal.issuer, portal.auth0_audience, portal.auth0_ca_bundle),
+        sign_in_limit=RateLimit(_SIGN_INS, _MINUTE, "Too many sign-ins from here. Try again in {seconds} seconds."),
+        sync_limit=RateLimit(_SYNCS, _MINUTE, "Sync Now was pressed too often. Try again in {seconds} seconds."),
+        clock=clock,
+    )
+    verification = Verification(parts)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with verification.running():
+            yield
+
+    app = FastAPI(
+        title="allwhere: Microsoft Intune",
+        version="1",
+        description=api.DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.portal = parts
+    app.state.sign_in = sign_in.client_of(portal)
+    for routes in (sign_in, connect_pages, status_pages, device_pages, settings_pages, api):
+        app.include_router(routes.router)
+    app.mount("/static", StaticFiles(directory=STATIC_DIRECTORY), name="static")
+    app.add_middleware(
+        SessionMiddleware,
+        secret_key=portal.portal_session_secret.get_secret_value(),
+        session_cookie="__Host-session" if parts.https else "session",
+        max_age=SESSION_SECONDS,
+        same_site="lax",
+        https_only=parts.https,
+    )
+    app.add_middleware(SecurityHeaders, https=parts.https)
+    app.add_exception_handler(PortalError, _refused)
+    app.add_exception_handler(PipelineError, _not_possible)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _broken)
+    return app
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PortalError)  # noqa: S101
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooOftenError) else {}
+    if isinstance(error, SignInNeededError) and _is_api(request):
+        headers["WWW-Authenticate"] = "Bearer"
+    return _answer(request, error, headers)
+
+
+def _not_possible(request: Request, error: Exception) -> Response:
+    """What the store refuses is a sentence for people already; a lost database is nobody's wrong use."""
+    if isinstance(error, DatabaseUnreachableError):
+        return _broken(request, error)
+    return _answer(request, ConflictError(f"{error}"))
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    """What the router itself refuses: unknown paths and methods."""
+    assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return _answer(request, NotHereError("There is no such page."))
+    refused = PortalError("This address does not take that kind of request.", title="Not possible")
+    refused.status = HTTPStatus(error.status_code)
+    return _answer(request, refused, dict(error.headers or {}))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    problems = [(".".join(str(part) for part in problem["loc"][1:]), problem["msg"]) for problem in error.errors()]
+    sentence = "; ".join(f"{name or 'request'}: {message}" for name, message in problems)
+    refused = PortalError(f"Something in the request is not right: {sentence}.", title="Check what you entered")
+    refused.status = HTTPStatus.UNPROCESSABLE_CONTENT
+    return _answer(request, refused)
+
+
+def _broken(request: Request, _: Exception) -> Response:
+    """A bug or a lost database: the trace goes to the log, a sentence to the person."""
+    broken = PortalError("Something broke on our side, and nothing was changed. Try again in a minute.", title="Sorry")
+    broken.status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return _answer(request, broken)
+
+
+def _answer(request: Request, error: PortalError, headers: dict[str, str] | None = None) -> Response:
+    """The error as problem+json (RFC 9457) under ``/api``, else as a page; a page without a session leads to sign-in."""
+    if _is_api(request):
+        body = {"type": "about:blank", "title": error.title, "status": error.status, "detail": error.sentence}
+        return JSONResponse(body, error.status, headers, media_type="application/problem+json")
+    needs_sign_in = isinstance(error, SignInNeededError)
+    if needs_sign_in and request.method == "GET" and not request.url.path.startswith("/sign-in"):
+        if request.headers.get("accept") == "application/json":
+            return JSONResponse({"sentence": error.sentence}, error.status)
+        return RedirectResponse("/sign-in", status_code=303)
+    shown = page(
+        request, "refused.html", error.status, title=error.title, sentence=error.sentence, sign_in=needs_sign_in
+    )
+    shown.headers.update(headers or {})
+    return shown
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/")

@@ -1,0 +1,173 @@
+"""The history of every device, its CSV, and the page of one device.
+
+Belongs here: these pages. Does not belong here: paging and filtering (``inventory.device_list``), the story of a
+device (``inventory.history``) and ciphers (``inventory.vault``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from intune_pipeline.inventory import device_list
+from intune_pipeline.inventory.history import why
+from intune_pipeline.portal import words
+from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
+from intune_pipeline.portal.errors import PortalError
+from intune_pipeline.portal.portal import Portal, portal_of
+from intune_pipeline.portal.rendering import page
+from intune_pipeline.portal.security import checked_form
+from intune_pipeline.portal.sign_in import HOME
+
+router = APIRouter(include_in_schema=False)
+ThePortal = Annotated[Portal, Depends(portal_of)]
+DEVICES = f"{HOME}/devices"
+DEVICE = f"{HOME}/device"
+PAGE_SIZE = 50
+MAX_PAGE = 100_000
+MAX_SEARCH = 200
+Sort = Literal["serial_number", "device_name", "model", "device_type", "outcome", "last_seen_at", "last_synced_at"]
+Outcome = Literal["", "synced", "skipped", "failed"]
+DeviceType = Literal["", "laptop", "tablet", "mobile", "desktop", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses of the list with one thing changed."""
+
+    query: device_list.Query
+
+    def sorted(self, column: str) -> str:
+        """By this column; the other way round when it is sorted by it already."""
+        descending = self.query.sort == column and not self.query.descending
+        return self._address(DEVICES, sort=column, descending=descending, page=1)
+
+    def page(self, number: int) -> str:
+        """Another page."""
+        return self._address(DEVICES, page=number)
+
+    @property
+    def csv(self) -> str:
+        """Everything that is found, as CSV."""
+        return self._address(f"{DEVICES}.csv", page=1)
+
+    def device(self, serial_number: str) -> str:
+        """The page of one device."""
+        return device_href(serial_number)
+
+    def _address(self, path: str, **changes: Any) -> str:
+        query = replace(self.query, **changes)
+        given = {
+            "search": query.search,
+            "outcome": query.outcome,
+            "reason": query.reason,
+            "device_type": query.device_type,
+            "sort": query.sort,
+            "order": "desc" if query.descending else "asc",
+            "page": query.page if query.page > 1 else None,
+        }
+        return f"{path}?{urlencode({name: value for name, value in given.items() if value})}"
+
+
+def device_href(serial_number: str) -> str:
+    """The page of one device; serial numbers may hold any character, so they go into the query."""
+    return f"{DEVICE}?{urlencode({'serial_number': serial_number})}"
+
+
+def queried(
+    search: Annotated[str, Query(max_length=MAX_SEARCH)] = "",
+    outcome: Outcome = "",
+    reason: Annotated[str, Query(max_length=MAX_SEARCH)] = "",
+    device_type: DeviceType = "",
+    sort: Sort = "last_seen_at",
+    order: Literal["asc", "desc"] = "desc",
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
+) -> device_list.Query:
+    """Dependency: what is looked for in the list."""
+    return device_list.Query(
+        search=search.strip(),
+        outcome=outcome or None,
+        reason=reason or None,
+        device_type=device_type or None,
+        sort=sort,
+        descending=order == "desc",
+        page=page,
+        page_size=PAGE_SIZE,
+    )
+
+
+Queried = Annotated[device_list.Query, Depends(queried)]
+
+
+@router.get(DEVICES)
+def devices_page(request: Request, portal: ThePortal, admin: PageAdmin, query: Queried) -> Response:
+    """One page of the list."""
+    with portal.engine.connect() as database:
+        found = device_list.page(database, admin.account.slug, query)
+    return page(
+        request,
+        "devices.html",
+        found=found,
+        query=query,
+        pages=max(1, -(-found.total // query.page_size)),
+        links=Links(query),
+        reasons=[(reason, known.name) for reason, known in words.SKIPPED.items() if reason != "personal"],
+    )
+
+
+@router.get(f"{DEVICES}.csv")
+def devices_csv(portal: ThePortal, admin: PageAdmin, query: Queried) -> Response:
+    """Everything that is found, streamed."""
+    return csv_of(portal, admin.account.slug, query)
+
+
+def csv_of(portal: Portal, account: str, query: device_list.Query) -> Response:
+    """The list as a CSV download."""
+
+    def lines() -> Iterator[str]:
+        with portal.engine.connect() as database:
+            yield from device_list.csv_lines(database, account, query)
+
+    return StreamingResponse(
+        lines(),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="intune-devices-{account}.csv"'},
+    )
+
+
+@router.get(DEVICE)
+def device_page(request: Request, portal: ThePortal, admin: PageAdmin, serial_number: str) -> Response:
+    """Why one device is in the inventory as it is."""
+    with portal.engine.connect() as database:
+        story = why(database, admin.account.slug, serial_number)
+    return page(request, "device.html", story=story, serial_number=serial_number)
+
+
+@router.post(f"{DEVICE}/reveal", dependencies=[Depends(checked_form)])
+def reveal(
+    request: Request,
+    portal: ThePortal,
+    admin: PagePrimaryAdmin,
+    serial_number: Annotated[str, Form()],
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    """Show one bypass code, once."""
+    code = revealed(portal, admin.account.slug, serial_number, reason, admin.label)
+    return page(
+        request, "revealed.html", code=code, serial_number=serial_number, device_href=device_href(serial_number)
+    )
+
+
+def revealed(portal: Portal, account: str, serial_number: str, reason: str, actor: str) -> str:
+    """Decrypt a code, with the audit row in the same transaction.
+
+    Raises:
+        PortalError: no reason was given.
+    """
+    if not reason.strip():
+        raise PortalError("Give a reason for looking at the bypass code; it is kept in the audit log.")
+    with portal.engine.begin() as database:
+        return portal.vault.reveal(database, account, serial_number, reason=reason.strip(), actor=actor)

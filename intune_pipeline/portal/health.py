@@ -1,0 +1,133 @@
+"""How a connection is doing, in words, with one next step.
+
+Belongs here: the decision what to say. Pure: it is given everything it looks at. Does not belong here: asking the
+database (pages, ``api``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from intune_pipeline.inventory.connections import Record
+from intune_pipeline.inventory.sync_runs import SyncRun
+from intune_pipeline.microsoft.causes import Audience, Cause
+
+Tone = Literal["good", "wait", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The one thing to do next: a link, or a sentence when there is nowhere to go.
+
+    Attributes:
+        label: what to do.
+        href: where; None when nothing is to be clicked.
+    """
+
+    label: str
+    href: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A connection's health.
+
+    Attributes:
+        tone: good, wait (nothing is wrong, something is under way) or bad.
+        title: in a few words.
+        sentence: what it means.
+        next_step: what to do.
+    """
+
+    tone: Tone
+    title: str
+    sentence: str
+    next_step: NextStep
+
+
+CONNECT_AGAIN = NextStep("Connect Microsoft Intune again", "/integrations/intune/connect")
+NOTHING_TO_DO = NextStep("There is nothing you need to do.")
+RETRY = NextStep("Use Sync Now to try again; otherwise the next daily sync does.")
+_OPERATOR_AT_WORK = NextStep("allwhere has been told; there is nothing you need to do.")
+_BY_STATUS = {
+    "pending": Health(
+        "wait", "Not connected yet", "Connecting was begun and not finished.",
+        NextStep("Connect Microsoft Intune", "/integrations/intune/connect"),
+    ),
+    "verifying": Health(
+        "wait", "Verifying", "You gave consent; Microsoft is still passing it on, which can take up to 15 minutes.",
+        NextStep("See how it is going", "/integrations/intune/verifying"),
+    ),
+    "disconnected": Health(
+        "wait", "Disconnected", "allwhere no longer reads your Intune. Your assets, employees and history are kept.",
+        CONNECT_AGAIN,
+    ),
+}  # fmt: skip
+
+
+def of_connection(
+    connection: Record, newest_first: Sequence[SyncRun], *, now: datetime, late_after: timedelta, waiting: int
+) -> Health:
+    """Say how a connection is doing.
+
+    Args:
+        connection: its stored state.
+        newest_first: its last runs.
+        now: the present moment.
+        late_after: how old the last good sync may get.
+        waiting: decisions waiting for a Primary Admin.
+    """
+    if connection.status in _BY_STATUS:
+        return _BY_STATUS[connection.status]
+    if connection.status != "connected":
+        sentence = connection.status_message or "Microsoft refuses allwhere's access to your Intune."
+        title = "Consent needed" if connection.status == "needs_consent" else "Not syncing"
+        return Health("bad", title, sentence, _step_after(connection.status_cause, connection.status))
+    return _of_runs(newest_first, now, late_after, waiting)
+
+
+def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedelta, waiting: int) -> Health:
+    newest = newest_first[0] if newest_first else None
+    if newest is None:
+        return Health("wait", "First sync about to start", "It begins within seconds.", NOTHING_TO_DO)
+    if newest.status == "failed":
+        sentence = newest.error or "The last sync failed. No asset was harmed: what was synced before stays."
+        return Health("bad", "The last sync failed", sentence, _step_after(newest.cause, "connected"))
+    good = next((run.finished_at for run in newest_first if run.status == "succeeded"), None)
+    if good is not None and now - good > late_after:
+        hours = int((now - good).total_seconds() // 3600)
+        return Health("bad", "Late", f"The last good sync is {hours} hours old.", RETRY)
+    if waiting:
+        return Health(
+            "wait", "Connected, with decisions waiting", "Syncing works. Some changes wait for a Primary Admin.",
+            NextStep("Look at what is waiting", "/integrations/intune/holds"),
+        )  # fmt: skip
+    if newest.status == "running":
+        return Health(
+            "good", "Connected, syncing now", "A sync is under way.",
+            NextStep("Watch it", "/integrations/intune/progress"),
+        )  # fmt: skip
+    return Health("good", "Connected", "Syncing works.", NOTHING_TO_DO)
+
+
+def _step_after(cause: str | None, status: str) -> NextStep:
+    """What to do about a stored cause: the customer's turn, ours, or Microsoft's."""
+    known = next((known for known in Cause if known.value == cause), None)
+    if status == "needs_consent" or (known and known.connection_status == "needs_consent"):
+        return CONNECT_AGAIN
+    if known is None or known.retry:
+        return RETRY
+    if known.audience is Audience.OPERATOR:
+        return _OPERATOR_AT_WORK
+    return NextStep("Do what the sentence above says, then use Sync Now.")
+
+
+def next_scheduled(now: datetime, hour: int, time_zone: str) -> datetime:
+    """When the daily schedule ticks next: at ``hour`` o'clock in ``time_zone``."""
+    here = now.astimezone(ZoneInfo(time_zone))
+    today = here.replace(hour=hour, minute=0, second=0, microsecond=0)
+    if today > here:
+        return today
+    return (today + timedelta(days=1)).replace(hour=hour)

@@ -1,0 +1,173 @@
+"""Every way connecting can end other than well, in words.
+
+Belongs here: one table. Does not belong here: recognising which one it is (``microsoft``, ``connect_pages``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from intune_pipeline.microsoft.causes import Audience, Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An end of connecting.
+
+    Attributes:
+        title: in a few words.
+        sentences: what happened and what to do, a paragraph each.
+        again: whether trying again makes sense, with a button.
+        status: the HTTP status of its page.
+        code: Microsoft's short code, for support.
+    """
+
+    title: str
+    sentences: tuple[str, ...]
+    again: bool = True
+    status: HTTPStatus = HTTPStatus.BAD_REQUEST
+    code: str = ""
+
+
+_UNCHANGED = "Nothing was changed in allwhere."
+_WHO_CAN = "A Global Administrator or a Privileged Role Administrator of your Microsoft tenant can give it."
+_OUTCOMES: Mapping[str, Outcome] = {
+    "declined": Outcome(
+        "Consent was not given",
+        (
+            "Somebody chose Cancel at Microsoft, or Microsoft asked for an administrator's approval. " + _UNCHANGED,
+            "allwhere needs consent to read your devices. " + _WHO_CAN + " Other roles, Cloud Application Administrator "
+            "among them, cannot grant this permission.",
+        ),
+        status=HTTPStatus.OK,
+    ),
+    "approval_needed": Outcome(
+        "An administrator has to approve this",
+        (
+            "Microsoft did not let your user give consent for the whole organisation. " + _UNCHANGED,
+            _WHO_CAN + " Ask one of them to sign in to allwhere as Primary Admin and connect, or to sit with you and "
+            "sign in at Microsoft's page.",
+        ),
+        status=HTTPStatus.OK,
+    ),
+    "service_missing": Outcome(
+        "Your tenant lacks a service",
+        (
+            "Microsoft says your organisation has not subscribed to a service this permission belongs to, most often "
+            "Microsoft Intune. " + _UNCHANGED,
+            "Check in the Microsoft 365 admin centre that an Intune licence is active, then connect again.",
+        ),
+        status=HTTPStatus.OK,
+    ),
+    "unrecognised": Outcome(
+        "Nothing came back from Microsoft",
+        ("This page was opened without an answer from Microsoft's consent page. " + _UNCHANGED,),
+    ),
+    "stateless": Outcome(
+        "Thank you. One more step, in allwhere",
+        (
+            "You came here from Microsoft without having started in allwhere, as happens when consent is granted in "
+            "Microsoft's own portal. " + _UNCHANGED,
+            "To connect, start from the page Connect Microsoft Intune; Microsoft will not ask for much again.",
+        ),
+        status=HTTPStatus.OK,
+    ),
+    "state_unknown": Outcome(
+        "This connection attempt is not yours to finish",
+        (
+            "It was started in another browser, by another user or account, or not in allwhere at all. " + _UNCHANGED,
+            "Start again in this browser.",
+        ),
+    ),
+    "state_used": Outcome(
+        "This step was already done",
+        (
+            "Each step of connecting works once; this one was used before, for example by going back in the browser.",
+            "Look at the status page. If Intune is not connected there, start again.",
+        ),
+        status=HTTPStatus.CONFLICT,
+    ),
+    "state_expired": Outcome(
+        "That took too long",
+        ("For your safety, each step of connecting works for 15 minutes only. " + _UNCHANGED, "Start again."),
+        status=HTTPStatus.GONE,
+    ),
+    "sign_in_declined": Outcome(
+        "You did not sign in at Microsoft",
+        (
+            "Consent was given, but nobody signed in afterwards, so allwhere cannot know which tenant is yours. "
+            + _UNCHANGED,
+            "Start again and sign in with an account of the tenant you want to connect.",
+        ),
+        status=HTTPStatus.OK,
+    ),
+    "sign_in_untrusted": Outcome(
+        "The sign-in at Microsoft could not be trusted",
+        ("Microsoft's answer was too old, used before or did not fit what was asked. " + _UNCHANGED, "Start again."),
+    ),
+    "wrong_tenant": Outcome(
+        "Consent and sign-in are from different tenants",
+        (
+            "Consent was given for one Microsoft tenant, and you signed in with an account of another. " + _UNCHANGED,
+            "Start again and use accounts of the same tenant for both. Consent granted by mistake can be removed in "
+            "Microsoft Entra under Enterprise applications.",
+        ),
+        status=HTTPStatus.FORBIDDEN,
+    ),
+    "linked_elsewhere": Outcome(
+        "This tenant is connected to another allwhere account",
+        (
+            "A Microsoft tenant can be connected to one allwhere account only. " + _UNCHANGED,
+            "If the other account is yours too, disconnect it there first; otherwise write to your allwhere contact.",
+        ),
+        status=HTTPStatus.CONFLICT,
+    ),
+    "other_tenant": Outcome(
+        "Your account is connected to another tenant",
+        (
+            "This allwhere account is already connected to a different Microsoft tenant. " + _UNCHANGED,
+            "To change tenants, disconnect on the Settings page first. To repair the connection, use an account of the "
+            "tenant that is connected.",
+        ),
+        status=HTTPStatus.CONFLICT,
+    ),
+    "not_primary": Outcome(
+        "Only Primary Admins can connect",
+        ("Ask one of your company's Primary Admins to connect Microsoft Intune. " + _UNCHANGED,),
+        again=False,
+        status=HTTPStatus.FORBIDDEN,
+    ),
+}
+_TITLES: Mapping[Cause, str] = {
+    Cause.NO_INTUNE_LICENCE: "This tenant has no Intune",
+    Cause.APP_DISABLED: "allwhere is disabled in your tenant",
+    Cause.CONDITIONAL_ACCESS: "A Conditional Access policy blocks allwhere",
+    Cause.OUR_CREDENTIAL: "Something is wrong on our side",
+    Cause.OUTAGE: "Microsoft cannot be reached",
+    Cause.THROTTLED: "Microsoft asked us to wait",
+}
+
+
+def of_code(code: str) -> Outcome:
+    """The outcome of this name."""
+    return _OUTCOMES[code]
+
+
+def of_cause(cause: Cause, code: str = "") -> Outcome:
+    """The outcome of a refusal by Microsoft.
+
+    Args:
+        cause: what it means.
+        code: Microsoft's short code, "" when there is none.
+    """
+    ours = cause.audience is Audience.OPERATOR
+    sentence = "allwhere has been told and works on it; nobody in your company did anything wrong." if ours else cause.sentence
+    if cause in {Cause.OUTAGE, Cause.THROTTLED}:
+        sentence = "Try again in a few minutes."
+    return Outcome(
+        _TITLES.get(cause, "Microsoft refused"),
+        (sentence,),
+        again=not ours or cause.retry,
+        status=HTTPStatus.BAD_GATEWAY if ours else HTTPStatus.OK,
+        code=code,
+    )

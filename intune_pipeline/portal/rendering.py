@@ -1,0 +1,77 @@
+"""Turning templates into answers.
+
+Belongs here: the template engine, what every page shares, and the filters templates use. Does not belong here: what a
+page is about.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+from starlette.templating import Jinja2Templates
+
+from intune_pipeline.portal import words
+from intune_pipeline.portal.access import Identity, Role
+
+STATIC_DIRECTORY = Path(__file__).parent / "static"
+
+
+def when(moment: datetime | None) -> Markup:
+    """A moment as ``<time>``: in UTC, which the page's script turns into the reader's own time zone."""
+    if moment is None:
+        return Markup("never")
+    in_utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        in_utc.strftime("%Y-%m-%dT%H:%M:%SZ"), in_utc.strftime("%-d %b %Y, %H:%M UTC")
+    )
+
+
+def number(value: int) -> str:
+    """A count with thousands separated by a narrow space."""
+    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("intune_pipeline.portal"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        when=when, number=number, counted=words.counted
+    )
+    environment.globals.update(words=words)
+    return environment
+
+
+_templates = Jinja2Templates(env=_environment())
+
+
+def page(request: Request, template: str, status: int = 200, **context: Any) -> Response:
+    """A whole page.
+
+    Args:
+        request: what is answered.
+        template: file in ``templates/``.
+        status: the HTTP status.
+        context: what the template shows beside the signed-in person and the form token.
+    """
+    identity = Identity.remembered(request.session)
+    shared = {
+        "identity": identity,
+        "is_primary": identity is not None and identity.role is Role.PRIMARY_ADMIN,
+        "form_token": request.session.get("form_token", ""),
+        "path": request.url.path,
+    }
+    return _templates.TemplateResponse(request, template, shared | context, status_code=status)
+
+
+def leaving(request: Request, url: str, title: str) -> Response:
+    """A page that sends the browser on to somewhere else at once, with a link for when it does not."""
+    return page(request, "leaving.html", url=url, title=title)

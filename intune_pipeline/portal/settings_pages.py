@@ -1,0 +1,224 @@
+"""Settings, decisions that wait, teaching models, disconnecting, and the audit log.
+
+Belongs here: these pages. Does not belong here: what a setting does (``domain``) and storing it (``inventory``, which
+writes the audit log in the same transaction).
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import Field
+from sqlalchemy import Connection
+
+from intune_pipeline.errors import PipelineError
+from intune_pipeline.inventory import account_rules, audit, connections, holds, unknown_models
+from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
+from intune_pipeline.portal.errors import ConflictError
+from intune_pipeline.portal.portal import Portal, portal_of
+from intune_pipeline.portal.rendering import page
+from intune_pipeline.portal.security import checked_form
+from intune_pipeline.portal.sign_in import HOME
+
+router = APIRouter(include_in_schema=False)
+ThePortal = Annotated[Portal, Depends(portal_of)]
+SETTINGS = f"{HOME}/settings"
+HOLDS = f"{HOME}/holds"
+MODELS = f"{HOME}/models"
+MAX_TEXT = 500
+DeviceType = Literal["laptop", "tablet", "mobile", "desktop", "unknown"]
+Text = Annotated[str, Form(max_length=MAX_TEXT)]
+AUDIT_PAGE = 50
+#: PostgreSQL's bigint.
+MAX_ID = 2**63 - 1
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+CHECKED = [Depends(checked_form)]
+
+
+def connected(database: Connection, account: str) -> connections.Record:
+    """The account's connection.
+
+    Raises:
+        ConflictError: it has none.
+    """
+    connection = connections.of_account(database, account)
+    if connection is None:
+        raise ConflictError("Microsoft Intune is not connected. Connect it first.")
+    return connection
+
+
+@router.get(SETTINGS)
+def settings_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
+    """Everything that can be set."""
+    account = admin.account.slug
+    with portal.engine.connect() as database:
+        if connections.of_account(database, account) is None:
+            return RedirectResponse(f"{HOME}/connect", status_code=303)
+        shown: dict[str, Any] = {
+            "connection": connected(database, account),
+            "waiting": len(holds.employees_waiting(database, account)) + len(holds.lifecycle_waiting(database, account)),
+            "unknown_models": len(unknown_models.latest(database, account)),
+        }
+    return page(request, "settings.html", **shown)
+
+
+@router.get(f"{SETTINGS}/assignee")
+def assignee_question(request: Request, portal: ThePortal, admin: PagePrimaryAdmin) -> Response:
+    """The confirmation as a page, for browsers without script."""
+    with portal.engine.connect() as database:
+        connection = connected(database, admin.account.slug)
+    return page(request, "assignee.html", connection=connection)
+
+
+@router.post(f"{SETTINGS}/assignee", dependencies=CHECKED)
+def set_assignee_updates(portal: ThePortal, admin: PagePrimaryAdmin, allow: Annotated[bool, Form()]) -> Response:
+    """Turn "Allow MDM to update allwhere assignee" on or off."""
+    return _set(portal, admin.account.slug, {"mdm_assignee_updates": allow}, admin.label)
+
+
+@router.post(f"{SETTINGS}/lookalikes", dependencies=CHECKED)
+def set_lookalikes(portal: ThePortal, admin: PagePrimaryAdmin, hold: Annotated[bool, Form()]) -> Response:
+    """Turn holding look-alikes on or off."""
+    return _set(portal, admin.account.slug, {"hold_lookalike_employees": hold}, admin.label)
+
+
+def _set(portal: Portal, account: str, values: dict[str, bool], actor: str) -> Response:
+    with portal.engine.begin() as database:
+        connected(database, account)
+        connections.change_settings(database, account, values, actor=actor)
+    return RedirectResponse(SETTINGS, status_code=303)
+
+
+@router.get(f"{SETTINGS}/disconnect")
+def disconnect_question(request: Request, portal: ThePortal, admin: PagePrimaryAdmin) -> Response:
+    """What disconnecting does and does not do."""
+    with portal.engine.connect() as database:
+        connected(database, admin.account.slug)
+    return page(request, "disconnect.html")
+
+
+@router.post(f"{SETTINGS}/disconnect", dependencies=CHECKED)
+def disconnect(portal: ThePortal, admin: PagePrimaryAdmin) -> Response:
+    """Disconnect; assets, employees and history stay."""
+    with portal.engine.begin() as database:
+        connected(database, admin.account.slug)
+        connections.disconnect(database, admin.account.slug, actor=admin.label)
+    return RedirectResponse(HOME, status_code=303)
+
+
+@router.get(HOLDS)
+def holds_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
+    """What waits for a decision."""
+    with portal.engine.connect() as database:
+        employees = holds.employees_waiting(database, admin.account.slug)
+        lifecycle = holds.lifecycle_waiting(database, admin.account.slug)
+    return page(request, "holds.html", employees=employees, lifecycle=lifecycle)
+
+
+@router.post(f"{HOLDS}/employees", dependencies=CHECKED)
+def decide_employees(
+    portal: ThePortal,
+    admin: PagePrimaryAdmin,
+    hold_id: Annotated[list[Id], Form()],
+    decision: Annotated[Literal["create", "link", "skip"], Form()],
+) -> Response:
+    """Create, link or skip look-alikes."""
+    with portal.engine.begin() as database:
+        holds.decide_employees(database, admin.account.slug, hold_id, decision, decided_by=admin.label)
+    return RedirectResponse(HOLDS, status_code=303)
+
+
+@router.post(f"{HOLDS}/lifecycle", dependencies=CHECKED)
+def decide_lifecycle(
+    portal: ThePortal, admin: PagePrimaryAdmin, decision: Annotated[Literal["released", "dropped"], Form()]
+) -> Response:
+    """Release or drop held lifecycle ends."""
+    with portal.engine.begin() as database:
+        holds.decide_lifecycle(database, admin.account.slug, decision, decided_by=admin.label)
+    return RedirectResponse(HOLDS, status_code=303)
+
+
+@router.get(MODELS)
+def models_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
+    """Models allwhere does not know, and the account's own rules."""
+    with portal.engine.connect() as database:
+        models = unknown_models.latest(database, admin.account.slug)
+        rules = account_rules.every(database, admin.account.slug)
+    return page(request, "models.html", models=models, rules=rules, teach_href=_teach_href)
+
+
+@router.get(f"{MODELS}/teach")
+def teach_page(
+    request: Request,
+    admin: PagePrimaryAdmin,
+    manufacturer: Annotated[str, Query(max_length=MAX_TEXT)] = "",
+    model: Annotated[str, Query(max_length=MAX_TEXT)] = "",
+) -> Response:
+    """A rule to write, filled in for one model."""
+    rule = {
+        "model_pattern": _exactly(model),
+        "maker_pattern": _exactly(manufacturer),
+        "device_type": "laptop",
+        "note": "",
+    }
+    return page(request, "teach.html", rule=rule, changes=None, problem=None)
+
+
+@router.post(f"{MODELS}/teach", dependencies=CHECKED)
+def teach(
+    request: Request,
+    portal: ThePortal,
+    admin: PagePrimaryAdmin,
+    device_type: Annotated[DeviceType, Form()],
+    model_pattern: Text = "",
+    maker_pattern: Text = "",
+    note: Text = "",
+    step: Annotated[Literal["preview", "add"], Form()] = "preview",
+) -> Response:
+    """Show what a rule would change, or add it."""
+    account = admin.account.slug
+    rule = {"model_pattern": model_pattern, "maker_pattern": maker_pattern, "device_type": device_type, "note": note}
+    changes: Sequence[account_rules.Change] | None = None
+    problem = None
+    try:
+        with portal.engine.begin() as database:
+            changes = account_rules.preview(database, account, maker_pattern, model_pattern, device_type)
+            if step == "add":
+                account_rules.add(
+                    database, account, maker_pattern, model_pattern, device_type, note=note, created_by=admin.label
+                )
+                return RedirectResponse(MODELS, status_code=303)
+    except PipelineError as refused:
+        problem = str(refused)
+    return page(request, "teach.html", 422 if problem else 200, rule=rule, changes=changes, problem=problem)
+
+
+@router.post(f"{MODELS}/rules/remove", dependencies=CHECKED)
+def remove_rule(portal: ThePortal, admin: PagePrimaryAdmin, rule_id: Annotated[Id, Form()]) -> Response:
+    """Remove one of the account's own rules."""
+    with portal.engine.begin() as database:
+        account_rules.remove(database, admin.account.slug, rule_id, actor=admin.label)
+    return RedirectResponse(MODELS, status_code=303)
+
+
+@router.get(f"{HOME}/audit")
+def audit_page(
+    request: Request, portal: ThePortal, admin: PageAdmin, before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None
+) -> Response:
+    """The audit log, newest first."""
+    with portal.engine.connect() as database:
+        entries = audit.entries(database, admin.account.slug, limit=AUDIT_PAGE + 1, before=before)
+    shown, more = entries[:AUDIT_PAGE], len(entries) > AUDIT_PAGE
+    return page(request, "audit.html", entries=shown, older_than=shown[-1].id if more else None)
+
+
+def _teach_href(model: unknown_models.UnknownModel) -> str:
+    return f"{MODELS}/teach?{urlencode({'manufacturer': model.manufacturer, 'model': model.model})}"
+
+
+def _exactly(text: str) -> str:
+    """The pattern that matches this text and nothing else."""
+    return f"^{re.escape(text)}$" if text else ""

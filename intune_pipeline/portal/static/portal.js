@@ -1,0 +1,71 @@
+// Times in the reader's own time zone and live progress. Everything works without it, less comfortably.
+"use strict";
+
+const inReadersZone = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+function localiseTimes(root) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(element.dateTime);
+    if (!Number.isNaN(moment.getTime())) {
+      element.title = element.textContent;
+      element.textContent = inReadersZone.format(moment);
+    }
+  }
+}
+
+function showProgress(region, progress) {
+  for (const step of progress.steps) {
+    const bar = region.querySelector(`[data-step="${step.name}"]`);
+    const text = region.querySelector(`[data-count="${step.name}"]`);
+    if (!bar) continue;
+    if (step.total === null) {
+      bar.removeAttribute("value");
+    } else {
+      bar.max = Math.max(step.total, 1);
+      bar.value = step.done;
+    }
+    text.textContent = step.words;
+  }
+  const sentence = region.querySelector("[data-sentence]");
+  if (sentence.textContent !== progress.sentence) sentence.textContent = progress.sentence;
+}
+
+async function follow(region) {
+  let wait = 1000;
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    try {
+      const answer = await fetch(region.dataset.follow, { headers: { Accept: "application/json" } });
+      if (answer.status === 401) return location.reload();
+      if (!answer.ok) throw new Error(String(answer.status));
+      const progress = await answer.json();
+      if (progress.go_to) return location.assign(progress.go_to);
+      showProgress(region, progress);
+      wait = progress.again_in_ms;
+    } catch {
+      wait = Math.min(wait * 2, 15000);
+    }
+  }
+}
+
+// A button with data-dialog opens the confirmation where it stands; without this it leads to a page that asks the same.
+function openDialogs() {
+  for (const link of document.querySelectorAll("[data-dialog]")) {
+    const dialog = document.getElementById(link.dataset.dialog);
+    if (!dialog || !dialog.showModal) continue;
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      dialog.showModal();
+    });
+    for (const closer of dialog.querySelectorAll("[data-close]")) {
+      closer.addEventListener("click", (event) => {
+        event.preventDefault();
+        dialog.close();
+      });
+    }
+  }
+}
+
+localiseTimes(document);
+openDialogs();
+for (const region of document.querySelectorAll("[data-follow]")) follow(region);

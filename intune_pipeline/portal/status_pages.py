@@ -1,0 +1,199 @@
+"""The status page, Sync Now, and watching a sync.
+
+Belongs here: these pages. Does not belong here: what makes a connection healthy (``health``) and the debounce, which
+the database keeps (``inventory.sync_requests``).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy import Connection
+
+from intune_pipeline.inventory import connections, holds, sync_requests, sync_runs
+from intune_pipeline.portal import chart, health, progress
+from intune_pipeline.portal.access import Admin, PageAdmin
+from intune_pipeline.portal.portal import Portal, portal_of
+from intune_pipeline.portal.rendering import page
+from intune_pipeline.portal.security import checked_form
+from intune_pipeline.portal.settings_pages import connected
+from intune_pipeline.portal.sign_in import HOME
+from intune_pipeline.portal.words import FAILED, SKIPPED
+
+router = APIRouter(include_in_schema=False)
+ThePortal = Annotated[Portal, Depends(portal_of)]
+RUNS_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    """Devices not synced for one reason, and what to do."""
+
+    name: str
+    remedy: str
+    devices: int
+    href: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Devices synced and not synced in the last good sync."""
+
+    synced: int
+    unsynced: int
+    reasons: tuple[ReasonRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What to say about the button that was pressed."""
+
+    tone: health.Tone
+    title: str
+    sentence: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything the status page and its API twin tell."""
+
+    connection: connections.Record
+    health: health.Health
+    runs: list[sync_runs.SyncRun]
+    counts: Counts
+    last_finished: datetime | None
+    next_scheduled: datetime | None
+    possible_at: datetime | None
+    waiting: int
+
+
+def status_of(database: Connection, portal: Portal, account: str) -> Status | None:
+    """Gather an account's status; None when it never connected."""
+    connection = connections.of_account(database, account)
+    if connection is None:
+        return None
+    now = portal.clock()
+    runs = sync_runs.last(database, account, RUNS_SHOWN)
+    waiting = len(holds.employees_waiting(database, account)) + len(holds.lifecycle_waiting(database, account))
+    good = next((run for run in runs if run.status == "succeeded"), None)
+    settings = portal.settings
+    connected = connection.status == "connected"
+    return Status(
+        connection=connection,
+        health=health.of_connection(
+            connection, runs, now=now, late_after=timedelta(hours=settings.intune_late_after_hours), waiting=waiting
+        ),
+        runs=runs,
+        counts=counts_of(good),
+        last_finished=good.finished_at if good else None,
+        next_scheduled=health.next_scheduled(now, settings.intune_sync_hour, settings.intune_sync_time_zone)
+        if connected or connection.status == "needs_consent"
+        else None,
+        possible_at=sync_requests.possible_at(database, connection.id, portal.debounce),
+        waiting=waiting,
+    )
+
+
+def counts_of(run: sync_runs.SyncRun | None) -> Counts:
+    """The counts of a run in words, most devices first; all zero without a run."""
+    if run is None:
+        return Counts(0, 0, ())
+    by_reason: dict[str, int] = {reason: count for reason, count in run.skipped_by_reason.items() if count}
+    rows = [
+        ReasonRow(SKIPPED[reason].name, SKIPPED[reason].remedy, count, _devices_href(reason=reason))
+        for reason, count in by_reason.items()
+    ]
+    if run.devices_failed:
+        rows.append(ReasonRow(FAILED.name, FAILED.remedy, run.devices_failed, _devices_href(outcome="failed")))
+    rows.sort(key=lambda row: (-row.devices, row.name))
+    return Counts(run.devices_synced, run.devices_skipped + run.devices_failed, tuple(rows))
+
+
+def _devices_href(**query: str) -> str | None:
+    """Where the devices are listed; personal ones are nowhere."""
+    return None if query.get("reason") == "personal" else f"{HOME}/devices?{urlencode(query)}"
+
+
+@router.get(HOME)
+def status_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
+    """The status page; the connect page while there is nothing to tell."""
+    return _status_page(request, portal, admin)
+
+
+@router.post(f"{HOME}/sync", dependencies=[Depends(checked_form)])
+def sync_now(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
+    """Ask for a sync."""
+    portal.sync_limit.spend(admin.account.slug)
+    with portal.engine.begin() as database:
+        connection = connected(database, admin.account.slug)
+        asked = sync_requests.request(
+            database, connection.id, requested_by=admin.label, debounce=portal.debounce
+        )
+    if asked.outcome != "too_early":
+        return RedirectResponse(f"{HOME}/progress", status_code=303)
+    notice = Notice("wait", "Not yet", "A sync was asked for a short while ago. It is possible again", asked.possible_at)
+    return _status_page(request, portal, admin, notice)
+
+
+@router.get(f"{HOME}/progress")
+def progress_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
+    """Watch the sync that was asked for or runs; without one, the last one's result."""
+    with portal.engine.connect() as database:
+        seen = _progress(database, admin.account.slug)
+        first = sync_runs.last(database, admin.account.slug, 2)
+    if seen.go_to:
+        return RedirectResponse(seen.go_to, status_code=303)
+    return page(request, "progress.html", progress=seen, first=not any(run.status == "succeeded" for run in first))
+
+
+@router.get(f"{HOME}/progress.json")
+def progress_json(portal: ThePortal, admin: PageAdmin) -> JSONResponse:
+    """The same for the page's script."""
+    with portal.engine.connect() as database:
+        return JSONResponse(_progress(database, admin.account.slug).as_dict())
+
+
+@router.get(f"{HOME}/result")
+def result(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
+    """What the last sync did."""
+    with portal.engine.connect() as database:
+        runs = sync_runs.last(database, admin.account.slug, 2)
+        waiting = len(holds.employees_waiting(database, admin.account.slug))
+    if not runs or runs[0].status == "running":
+        return RedirectResponse(HOME, status_code=303)
+    title = "Your first sync is done" if len(runs) == 1 else "The sync is done"
+    return page(request, "result.html", run=runs[0], waiting=waiting, title=title)
+
+
+def _progress(database: Connection, account: str) -> progress.Progress:
+    newest = next(iter(sync_runs.last(database, account, 1)), None)
+    if newest is not None and newest.status == "running":
+        return progress.of_run(newest)
+    connection = connections.of_account(database, account)
+    if connection is not None and sync_requests.is_open(database, connection.id):
+        return progress.not_begun()
+    return progress.Progress((), "", go_to=f"{HOME}/result" if newest else HOME)
+
+
+def _status_page(request: Request, portal: Portal, admin: Admin, notice: Notice | None = None) -> Response:
+    with portal.engine.connect() as database:
+        status = status_of(database, portal, admin.account.slug)
+    if status is None or (status.connection.status == "pending" and not status.runs):
+        return RedirectResponse(f"{HOME}/connect", status_code=303)
+    shown: dict[str, Any] = {
+        "health": status.health,
+        "runs": status.runs,
+        "chart": chart.of_runs(status.runs),
+        "counts": status.counts,
+        "last_finished": status.last_finished,
+        "next_scheduled": status.next_scheduled,
+        "possible_at": status.possible_at,
+        "can_sync": status.connection.status not in {"disconnected", "pending", "verifying"},
+        "debounce_minutes": portal.settings.intune_sync_debounce_minutes,
+        "notice": notice,
+    }
+    return page(request, "status.html", 409 if notice else 200, **shown)

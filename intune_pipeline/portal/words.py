@@ -1,0 +1,131 @@
+"""The portal's words: what each stored value is called, and what a person does about it.
+
+Belongs here: names and sentences. Does not belong here: causes of Microsoft's refusals, whose sentences are in
+``microsoft.causes``, and when something is shown (``health``, pages).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A stored value in words.
+
+    Attributes:
+        name: what it is called.
+        remedy: what to do about it, one sentence.
+    """
+
+    name: str
+    remedy: str
+
+
+SKIPPED: Mapping[str, Explained] = {
+    "personal": Explained(
+        "Personal device",
+        "Nothing to do: personal devices are counted and their details dropped. If one belongs to your company, set "
+        "its ownership to Corporate in Intune.",
+    ),
+    "ownership_unknown": Explained(
+        "Ownership unknown", "Open the device in Intune, choose Properties and set Device ownership to Corporate."
+    ),
+    "no_serial": Explained(
+        "No serial number",
+        "Let the device check in to Intune again; a virtual machine without a serial number cannot be an asset.",
+    ),
+    "junk_serial": Explained(
+        "Unusable serial number",
+        "The maker left a placeholder as serial number; enter the real one in the device's firmware and let it check in.",
+    ),
+    "desktop": Explained("Desktop computer", "Nothing to do: allwhere does not manage desktops through Intune."),
+    "unknown_type": Explained(
+        "Unknown type of device",
+        "Tell allwhere what the model is: Settings, Unknown models, Teach. It syncs the next time.",
+    ),
+    "superseded": Explained(
+        "Older record of the same device",
+        "Nothing to do: a newer record of the same serial number is synced. Delete the old record in Intune to tidy up.",
+    ),
+    "serial_collision": Explained(
+        "Two devices with one serial number",
+        "Two different live devices report the same serial number, so neither is synced; open them in Intune and "
+        "correct or retire the wrong one.",
+    ),
+}
+FAILED = Explained(
+    "Failed", "Nothing to do: the next sync tries again. If it stays, send allwhere the reason shown with the device."
+)
+OUTCOMES: Mapping[str, str] = {"synced": "Synced", "skipped": "Skipped", "failed": "Failed"}
+DEVICE_TYPES: Mapping[str, str] = {
+    "laptop": "Laptop",
+    "tablet": "Tablet",
+    "mobile": "Mobile",
+    "desktop": "Desktop",
+    "unknown": "Unknown",
+}
+TRIGGERS: Mapping[str, str] = {
+    "initial": "First sync",
+    "schedule": "Daily sync",
+    "manual": "Sync Now",
+    "operator": "Started by allwhere",
+}
+RUN_STATUSES: Mapping[str, str] = {"running": "Running", "succeeded": "Succeeded", "failed": "Failed"}
+PHASES: Mapping[str, str] = {
+    "starting": "Starting.",
+    "listing": "Reading your devices from Microsoft Intune.",
+    "details": "Reading details of new devices.",
+    "reconciling": "Comparing your devices with your allwhere assets.",
+    "done": "Done.",
+}
+ASSET_STATUSES: Mapping[str, str] = {
+    "allocated": "Allocated",
+    "transferred": "Transferred",
+    "in_inventory": "In inventory",
+    "pending_allocation": "Pending allocation",
+    "processing": "Processing",
+    "locked": "Locked",
+    "retired": "Retired",
+    "disposed": "Disposed",
+    "lost": "Lost",
+}
+ACTIONS: Mapping[str, str] = {
+    "connect": "Connected Microsoft Intune",
+    "disconnect": "Disconnected Microsoft Intune",
+    "settings": "Changed a setting",
+    "release": "Decided on a hold",
+    "reveal": "Revealed a bypass code",
+    "rule": "Changed the account's own rules",
+}
+_FIELDS: Mapping[str, str] = {
+    "serial_number": "Serial number",
+    "asset_type": "Type",
+    "assignee_id": "Assignee",
+    "assignee": "Assignee",
+    "color": "Colour",
+    "display_size": "Display size",
+    "imei": "IMEI",
+    "memory_gb": "Memory (GB)",
+    "storage_gb": "Storage (GB)",
+    "os_version": "OS version",
+    "intune_device_id": "Intune device id",
+    "azure_ad_device_id": "Azure AD device id",
+    "activation_lock_bypass_code": "Activation-lock bypass code",
+}
+
+
+def field_name(field: str) -> str:
+    """What an asset's field is called."""
+    return _FIELDS.get(field) or field.replace("_", " ").capitalize()
+
+
+def outcome_reason(outcome: str, reason: str | None) -> str:
+    """Why a device was not synced; a failure's reason is a sentence already. "" for synced devices."""
+    if outcome == "synced" or not reason:
+        return ""
+    return SKIPPED[reason].name if reason in SKIPPED else reason
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: ``1 device``, ``2 devices``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}".replace(",", "\N{NARROW NO-BREAK SPACE}")
