@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import orjson
 from starlette.applications import Starlette
@@ -64,7 +64,8 @@ class GraphService:
         return Starlette(
             routes=[
                 Route(f"{_VERSION}/$batch", self._serve(self._batch), methods=["POST"]),
-                Route("/{path:path}", self._serve(self._single), methods=["GET"]),
+                Route(f"{_VERSION}/{{path:path}}", self._serve(self._single), methods=["GET"]),
+                Route("/{path:path}", self._serve(self._unknown_version), methods=["GET", "POST"]),
             ]
         )
 
@@ -108,10 +109,14 @@ class GraphService:
     async def _single(self, tenant: SandboxTenant, request: Request, ids: RequestIds) -> tuple[Answer, int]:
         return self._answer(tenant, request.url.path.removeprefix(_VERSION), request.url.query, ids), 1
 
+    async def _unknown_version(self, _: SandboxTenant, request: Request, ids: RequestIds) -> tuple[Answer, int]:
+        version = request.url.path.split("/")[1]
+        return answers.graph_error(ids, 400, "BadRequest", f"Invalid version: {version}."), 1
+
     async def _batch(self, tenant: SandboxTenant, request: Request, ids: RequestIds) -> tuple[Answer, int]:
         try:
             items = orjson.loads(await request.body())["requests"]
-            batch = [(str(item["id"]), str(item["method"]).upper(), urlsplit(item["url"])) for item in items]
+            batch = [(str(item["id"]), str(item["method"]).upper(), urlsplit(str(item["url"]))) for item in items]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             return answers.graph_error(ids, 400, "BadRequest", "Invalid batch payload format."), 1
         if not 0 < len(batch) <= MAX_BATCH or len({name for name, _, _ in batch}) < len(batch):
@@ -138,21 +143,11 @@ class GraphService:
         failure = self._faults.failure()
         if failure is not None:
             return answers.outage(ids, failure)
-        match = _DEVICES.fullmatch(path)
+        match = _DEVICES.fullmatch(unquote(path))
         if match is None:
-            return answers.graph_error(
-                ids, 400, "BadRequest", f"Resource not found for the segment '{path.strip('/')}'."
-            )
-        refusal = self._refusal(tenant, ids)
-        if refusal is not None:
-            return refusal
-        try:
-            parsed = Query.parse(query)
-        except BadQueryError as error:
-            return answers.graph_error(ids, 400, "BadRequest", str(error))
-        if match["id"] is None:
-            return self._lists.answer(tenant, parsed)
-        return self._device(tenant, match["id"], parsed, ids, users=bool(match["users"]))
+            segment = path.strip("/")
+            return answers.graph_error(ids, 400, "BadRequest", f"Resource not found for the segment '{segment}'.")
+        return self._refusal(tenant, ids) or self._resource(tenant, match["id"], query, ids, users=bool(match["users"]))
 
     def _refusal(self, tenant: SandboxTenant, ids: RequestIds) -> Answer | None:
         """Why the app gets nothing from this tenant at all, if so."""
@@ -169,19 +164,38 @@ class GraphService:
             return answers.graph_error(ids, 400, "BadRequest", "Request not applicable to target tenant.")
         return None
 
-    def _device(self, tenant: SandboxTenant, device_id: str, query: Query, ids: RequestIds, *, users: bool) -> Answer:
-        record, path = tenant.devices.get(device_id), f"managedDevices('{device_id}')"
-        if record is None:
+    def _resource(
+        self, tenant: SandboxTenant, device_id: str | None, text: str, ids: RequestIds, *, users: bool
+    ) -> Answer:
+        """The list, a device or its users."""
+        if users and device_id is not None:
+            return self._missing(tenant, device_id, ids) or self._users(tenant, device_id)
+        try:
+            query = Query.parse(text)
+        except BadQueryError as error:
+            return answers.graph_error(ids, 400, "BadRequest", str(error))
+        if device_id is None:
+            return self._lists.answer(tenant, query)
+        return self._missing(tenant, device_id, ids) or self._device(tenant, device_id, query)
+
+    def _missing(self, tenant: SandboxTenant, device_id: str, ids: RequestIds) -> Answer | None:
+        """Why nothing can be said about one device, if so."""
+        path = f"managedDevices('{device_id}')"
+        if device_id not in tenant.devices:
             return answers.intune_error(ids, 404, "ResourceNotFound", path)
         if device_id in self._faults.failing_devices:
             return answers.intune_error(ids, 500, "InternalError", path)
-        context = f"{self._origin}{_VERSION}/$metadata#"
-        if users:
-            user = tenant.primary_user(device_id)
-            shown = [] if user is None else [_user(user, bare=tenant.bare_users)]
-            return Answer(200, {"@odata.context": f"{context}users", "value": shown})
-        entity = f"{context}deviceManagement/managedDevices/$entity"
-        return Answer(200, {"@odata.context": entity, **managed_devices.single(record, query.select)})
+        return None
+
+    def _device(self, tenant: SandboxTenant, device_id: str, query: Query) -> Answer:
+        context = f"{self._origin}{_VERSION}/$metadata#deviceManagement/managedDevices/$entity"
+        view = managed_devices.single(tenant.devices[device_id], query.select)
+        return Answer(200, {"@odata.context": context, **view})
+
+    def _users(self, tenant: SandboxTenant, device_id: str) -> Answer:
+        user = tenant.primary_user(device_id)
+        shown = [] if user is None else [_user(user, bare=tenant.bare_users)]
+        return Answer(200, {"@odata.context": f"{self._origin}{_VERSION}/$metadata#users", "value": shown})
 
 
 class _Cut(Response):

@@ -109,7 +109,7 @@ def test_users_shows_the_primary_user_while_the_list_may_show_who_enrolled(
 ) -> None:
     device_id, record = next((one, record) for one, record in tenant.devices.items() if record["userId"])
     tenant.set_primary_user(device_id, DANA, listed=False)
-    assert graph.get(f"{DEVICES}/{device_id}/users").json()["value"] == [
+    assert graph.get(f"{DEVICES}/{device_id}/users?$select=id,displayName").json()["value"] == [
         {"id": DANA.id, "displayName": "Dana Doe", "userPrincipalName": "d@x.example", "mail": ""}
     ]
     assert graph.get(f"{DEVICES}/{device_id}").json()["userId"] == record["userId"]
@@ -142,7 +142,9 @@ def test_a_batch_of_twenty_one_is_refused(graph: GraphClient) -> None:
     assert graph.batch(*["/deviceManagement/managedDevices/no"] * 21).status_code == 400
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"requests": 3}', b'{"requests": [{"id": "1"}]}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"requests": 3}', b'{"requests": [{"id": "1"}]}', b'{"requests": []}']
+)
 def test_a_malformed_batch_is_refused(cloud: SandboxCloud, graph: GraphClient, body: bytes) -> None:
     answer = graph.post("/v1.0/$batch", body)
     assert answer.status_code == 400
@@ -178,6 +180,11 @@ def test_what_is_not_there_at_all_is_refused(graph: GraphClient) -> None:
     answer = graph.get("/v1.0/users")
     assert answer.status_code == 400
     assert "segment" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", [DEVICES.removeprefix("/v1.0"), DEVICES.replace("v1.0", "beta"), "/"])
+def test_only_version_one_is_there(graph: GraphClient, path: str) -> None:
+    assert graph.get(path).status_code == 400
 
 
 def test_a_client_that_does_not_trust_the_sandbox_gets_nowhere(cloud: SandboxCloud) -> None:
