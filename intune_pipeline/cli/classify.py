@@ -23,9 +23,12 @@ class UnusableFileError(WrongUseError):
 @click.command("classify")
 @click.argument("source", metavar="FILE.csv", type=click.Path(path_type=Path))
 @click.option(
-    "--output", default="-", metavar="OUT.csv", type=click.Path(), help="Write here instead of to standard output."
+    "--output",
+    metavar="OUT.csv",
+    type=click.Path(path_type=Path),
+    help="Write here instead of to standard output.",
 )
-def command(source: Path, output: str) -> None:
+def command(source: Path, output: Path | None) -> None:
     """Say what kind of device every row of FILE.csv is.
 
     FILE.csv needs the columns operating_system, manufacturer and model, in any order. The same rows come out in the
@@ -42,23 +45,33 @@ def command(source: Path, output: str) -> None:
     except BrokenPipeError:
         raise  # the reader of our output has seen enough; click ends quietly
     except OSError as error:
-        raise UnusableFileError(f"{error.filename or output} cannot be used: {error.strerror}.") from error
+        raise UnusableFileError(f"{error.filename or output or source} cannot be used: {error.strerror}.") from error
 
 
-def _classify(source: Path, rows: Iterator[list[str]], output: str) -> None:
+def _classify(source: Path, rows: Iterator[list[str]], output: Path | None) -> None:
     header = next(rows, [])
     names = [name.strip().lower() for name in header]
     missing = [name for name in INPUTS if name not in names]
     if missing:
         raise UnusableFileError(f"{source} has no column {', '.join(missing)}; name every column in its first row.")
-    # What is there already appears, or is replaced, only when everything was written; a pipe cannot be replaced.
-    replaceable = not Path(output).exists() or Path(output).is_file()
+    answers = _classified(source, header, names, rows)
+    if output is None:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(answers)
+    else:
+        _write_whole(output, answers)
+
+
+def _write_whole(output: Path, rows: Iterable[list[str]]) -> None:
+    """Write a file that appears, or replaces what was there, only when every row was written."""
+    if output.exists() and not output.is_file():
+        raise UnusableFileError(f"{output} is not a file; name a file to write to.")
+    unfinished = output.with_name(f".{output.name}.unfinished")
     try:
-        target = click.open_file(output, "w", encoding="utf-8", atomic=replaceable)
-    except OSError as error:
-        raise UnusableFileError(f"{output} cannot be written: {error.strerror}.") from error
-    with target:
-        csv.writer(target, lineterminator="\n").writerows(_classified(source, header, names, rows))
+        with unfinished.open("w", encoding="utf-8", newline="") as target:
+            csv.writer(target, lineterminator="\n").writerows(rows)
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _classified(source: Path, header: list[str], names: list[str], rows: Iterable[list[str]]) -> Iterator[list[str]]:

@@ -101,6 +101,11 @@ class Candidate:
     syncs: int
 
 
+def candidate_of(memory: DeviceMemory | None) -> Candidate | None:
+    """The user earlier syncs remember as a possible assignee."""
+    return Candidate(memory.candidate_user, memory.candidate_syncs) if memory and memory.candidate_user else None
+
+
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """What is decided about one asset's assignee.
@@ -280,8 +285,8 @@ class Assignees:
         assignment = self.employ(user)
         if assignment.employee is None:
             return assignment
-        is_same = memory is not None and memory.candidate_user == user.email_key
-        syncs = 1 + (memory.candidate_syncs if memory and is_same else 0)
+        before = candidate_of(memory)
+        syncs = 1 + (before.syncs if before and before.user == user.email_key else 0)
         if syncs < self._policy.assignee_confirmations:
             reason = f"seen in {syncs} of {self._policy.assignee_confirmations} consecutive syncs"
             return Assignment(reason=reason, candidate=Candidate(user.email_key, syncs))

@@ -79,6 +79,9 @@ class Field:
     reading: Callable[[_Reading], Value] | None = None
 
 
+SEALED_FIELD: Final = "activation_lock_bypass_code"
+"""The one field that holds a secret."""
+
 FIELDS: Final = (
     # Graph has no colour and no storage type: the columns are Intune's by the specification, and stay as they are.
     Field("color", Owner.INTUNE),
@@ -94,7 +97,7 @@ FIELDS: Final = (
     Field("release_date", Owner.INTUNE, lambda reading: str(reading.facts.release_year or "")),
     Field("intune_device_id", Owner.INTUNE, lambda reading: reading.judged.device.intune_device_id),
     Field("azure_ad_device_id", Owner.INTUNE, lambda reading: reading.judged.device.azure_ad_device_id),
-    Field("activation_lock_bypass_code", Owner.INTUNE, lambda reading: reading.details.bypass_code),
+    Field(SEALED_FIELD, Owner.INTUNE, lambda reading: reading.details.bypass_code),
     Field("asset_type", Owner.ALLWHERE, lambda reading: reading.judged.classification.device_type),
     Field("status", Owner.GUARDED),
     Field("assignee_id", Owner.GUARDED),

@@ -204,6 +204,17 @@ def judge_endings(
     return Verdict(tuple(sorted((*free, *counted), key=lambda device: device.serial_key)), (), None)
 
 
+def moot_holds(holds: Iterable[LifecycleHold], found: Iterable[Absence]) -> tuple[int, ...]:
+    """Ids of the waiting holds none of whose devices is absent any more, so that there is nothing left to decide.
+
+    Args:
+        holds: The connection's holds.
+        found: Every absence from a complete list.
+    """
+    absent = {absence.memory.intune_device_id for absence in found if absence.lists}
+    return tuple(hold.id for hold in holds if hold.decision == WAITING and not hold.intune_device_ids & absent)
+
+
 def _why_held(count: int, synced_devices: int, is_waiting: bool, policy: Policy) -> str | None:  # noqa: FBT001
     if count == 0:
         return None

@@ -285,6 +285,7 @@ class Plan:
         held_endings: Devices that wait for an operator.
         hold_reason: Why they do, one sentence.
         absences: What is remembered of absent devices after this sync, where that changes.
+        moot_holds: Ids of holds that have nothing left to decide.
         memory: What was remembered of every device before.
         counts: What it amounts to.
         decider: Decides again about a device whose asset has changed meanwhile.
@@ -298,9 +299,17 @@ class Plan:
     held_endings: tuple[Ending, ...]
     hold_reason: str | None
     absences: tuple[Absence, ...]
+    moot_holds: tuple[int, ...]
     memory: Mapping[str, DeviceMemory] = field(repr=False)
     counts: Counts
     decider: "Decider" = field(repr=False, compare=False)
+
+    def forgotten_candidates(self) -> dict[str, None]:
+        """Devices that are not in this complete list, whose users are no longer remembered as possible assignees."""
+        if not self.listing.complete:
+            return {}
+        listed = {step.judged.device.intune_device_id for step in self.steps}
+        return {key: None for key, memory in self.memory.items() if memory.candidate_user and key not in listed}
 
     def changes(self) -> list[dict[str, Any]]:
         """Every asset that would be created or updated: ``{"serial_number", "action", "fields": {name: [old, new]}}``."""
@@ -480,6 +489,7 @@ def plan(
         held,
         verdict.reason,
         tuple(one for one in found if (one.lists, one.since) != (one.memory.absent_lists, one.memory.absent_since)),
+        lifecycle.moot_holds(state.lifecycle_holds, found) if listing.complete else (),
         state.memory,
         _count(listing, len(judged) - len(kept), steps, endings, held),
         decider,
