@@ -4,7 +4,9 @@ Each part's behaviour is in its own module; nothing is answered here.
 """
 
 import contextlib
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
@@ -53,8 +55,8 @@ class SandboxCloud:
         ports: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
         if directory is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="sandbox-")
-            directory = Path(self._temporary.name)
+            directory = Path(tempfile.mkdtemp(prefix="sandbox-"))
+            weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
         self._tenants = {tenant.tenant_id: tenant for tenant in tenants}
         self._trust = TrustStore(directory)
         self._registration = AppRegistration.create(self._trust)
