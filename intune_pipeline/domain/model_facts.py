@@ -16,7 +16,9 @@ MARKETED_TOLERANCE = 0.1
 
 _GB = 1000**3
 _GIB = 1024**3
-_DISPLAY = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,2})?)[- ]?(?:inch(?:es)?\b|in(?!\w|[- ]?1\b)|[\"″”])", re.IGNORECASE)
+_DISPLAY = re.compile(
+    r"(?<![\d.])(\d{1,2}(?:\.\d{1,2})?)[- ]?(?:inch(?:es)?\b|in(?!\w|[- ]?1\b)|[\"″”])", re.IGNORECASE
+)
 _GROUP = re.compile(r"\(([^()]*)\)")
 _YEAR = re.compile(r"(?:[a-z]+ )?((?:199|20\d)\d)", re.IGNORECASE)
 
