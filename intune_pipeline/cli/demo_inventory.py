@@ -35,7 +35,7 @@ def _seed_employees(connection: "Connection", account: "Account", records: list[
     from intune_pipeline.domain.devices import managed_device
     from intune_pipeline.domain.people import people_of
 
-    people = [person for person in people_of(map(managed_device, records)).values() if person.first_name]
+    people = [person for person in dict.fromkeys(people_of(map(managed_device, records)).values()) if person.first_name]
     personal = account.slug == PERSONAL_EMAILS
     connection.execute(
         sa.text("""

@@ -30,7 +30,11 @@ SKIP_REASONS: Final = (
 """Every reason there is; None stands for eligible."""
 
 ACTIVE: Final = timedelta(days=30)
-"""A device counts as active when its last contact is at most this long ago; Intune's own compliance default."""
+"""A device counts as active when its last contact is at most this long ago; Intune's own compliance default.
+
+"Ago" is counted from the newest contact of the whole list, or from the listing where clocks run ahead of it, so that a
+recorded fleet is judged as it was when it was recorded.
+"""
 
 SHORTEST_SERIAL: Final = 4
 """Characters a serial has at least, spaces and dots not counted."""
@@ -75,7 +79,7 @@ def judge(devices: Iterable[ManagedDevice], classifier: Classifier, *, listed_at
     Args:
         devices: One record per id, see `newest_by_id`.
         classifier: Says what type each device has.
-        listed_at: When Graph listed them, aware; what was active recently is counted from here.
+        listed_at: When Graph listed them, aware.
     """
     listed = [device if device.ownership == COMPANY else without_personal_details(device) for device in devices]
     keys = [device.serial_key for device in listed]
@@ -84,9 +88,11 @@ def judge(devices: Iterable[ManagedDevice], classifier: Classifier, *, listed_at
     for index, (key, reason) in enumerate(zip(keys, reasons, strict=True)):
         if key and reason is None:
             by_serial[key].append(index)
+    newest_contact = max((device.last_contact_at for device in listed if device.last_contact_at), default=listed_at)
+    active_since = min(newest_contact, listed_at) - ACTIVE
     for indexes in by_serial.values():
         if len(indexes) > 1:
-            verdicts = _twins([listed[index] for index in indexes], listed_at - ACTIVE)
+            verdicts = _twins([listed[index] for index in indexes], active_since)
             for index, reason in zip(indexes, verdicts, strict=True):
                 reasons[index] = reason
     judged = []

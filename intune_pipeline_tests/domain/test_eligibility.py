@@ -198,8 +198,14 @@ def test_one_machine_shown_in_two_ways_is_no_collision(one: tuple[str, str], oth
 
 
 def test_a_machine_that_is_no_longer_active_makes_way() -> None:
-    for contact in (31, None):
+    for contact in (32, None):
         assert reasons(a_device("d1"), a_device("d2", look=OTHER_LAPTOP, contact=contact)) == [None, SUPERSEDED]
+
+
+def test_a_recorded_fleet_is_judged_as_it_was_when_it_was_recorded() -> None:
+    two_machines = (a_device("d1", contact=350), a_device("d2", look=OTHER_LAPTOP, contact=351))
+    assert reasons(*two_machines) == [SERIAL_COLLISION] * 2
+    assert reasons(*two_machines, a_device("d3", serial="5CG9999XYZ")) == [None, SUPERSEDED, None]
 
 
 def test_a_re_enrolment_that_shows_another_model_is_no_collision() -> None:
