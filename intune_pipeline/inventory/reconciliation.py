@@ -1,0 +1,452 @@
+"""A plan applied to allwhere's database.
+
+Belongs here: writing a plan batch by batch. Does not belong here: deciding (``domain.reconciliation``), reading the state
+a plan is made from (``state``), starting and closing runs (``sync_runs``).
+
+A batch is one transaction of 50 devices: it locks their assets, lets the domain decide again where one has changed since
+the plan was made, and writes assets, employees, history, outcomes and the run's progress together. Transactions take
+their locks in one order, assets by id, then e-mails, new assets and device outcomes, so that they cannot wait for each
+other in a circle. What later syncs count on, absences and candidates, is written with the last batch: a run that was
+killed has counted nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import orjson
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection, Engine
+
+from intune_pipeline.domain.assignees import Candidate, candidate_of
+from intune_pipeline.domain.eligibility import PERSONAL
+from intune_pipeline.domain.fields import SEALED_FIELD, Value
+from intune_pipeline.domain.people import Person
+from intune_pipeline.domain.reconciliation import (
+    CREATE,
+    FAILED,
+    SYNCED,
+    Asset,
+    Change,
+    Counts,
+    DeviceMemory,
+    DeviceStep,
+    Ending,
+    Plan,
+    Sealed,
+)
+from intune_pipeline.errors import PipelineError
+from intune_pipeline.inventory import reconciliation_statements as statements
+from intune_pipeline.inventory import schema
+from intune_pipeline.inventory.state import asset_of
+
+BATCH_SIZE: Final = 50
+"""Devices per transaction."""
+
+_ATTEMPTS: Final = 5
+
+# PostgreSQL: serialization_failure, deadlock_detected; the same transaction succeeds when it is tried again.
+_PASSING: Final = frozenset({"40001", "40P01"})
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+
+logger = structlog.get_logger(__name__)
+
+
+class RunClosedError(PipelineError):
+    """The run is not running any more: its deadline or an operator closed it, so it must write no further."""
+
+
+class _ChangedMeanwhileError(Exception):
+    """Somebody created an asset or deleted an employee of the batch at this very moment: it is decided again."""
+
+
+def run_columns(counts: Counts) -> dict[str, Any]:
+    """Counts as columns of ``sync_runs``."""
+    columns = counts.as_dict()
+    reasons = columns.pop("devices_skipped")
+    return {**columns, "devices_skipped": sum(reasons.values()), "skipped_by_reason": reasons}
+
+
+def apply(
+    engine: Engine,
+    plan: Plan,
+    sync_run_id: int,
+    *,
+    on_batch: Callable[[Counts], None] | None = None,
+    finish: Callable[[Connection, Counts], None] | None = None,
+) -> Counts:
+    """Do what a plan says, batch by batch.
+
+    Args:
+        engine: allwhere's database.
+        plan: What to do.
+        sync_run_id: The run, which must be ``running``.
+        on_batch: Called after each committed batch with the counts so far.
+        finish: Called in the last transaction with all counts: what it writes is there exactly when the whole plan is.
+
+    Returns:
+        What was done; equal to ``plan.counts`` unless an asset changed meanwhile or a device failed.
+
+    Raises:
+        RunClosedError: The run was closed meanwhile; batches committed so far stay.
+        DatabaseUnreachable: The connection to the database was lost; batches committed so far stay.
+    """
+    run = _Run(engine, plan, sync_run_id, finish)
+    work: list[DeviceStep | Ending] = [*plan.steps, *plan.endings]
+    batches = [work[start : start + BATCH_SIZE] for start in range(0, len(work), BATCH_SIZE)] or [[]]
+    for number, batch in enumerate(batches, start=1):
+        run.commit(batch, is_last=number == len(batches))
+        if on_batch:
+            on_batch(run.totals.counts)
+    return run.totals.counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What one batch did, after everything was decided again that had to be."""
+
+    steps: Sequence[DeviceStep] = ()
+    endings: Sequence[Ending] = ()
+    employees_created: int = 0
+
+
+class _Totals:
+    """What the committed batches amount to."""
+
+    def __init__(self, counts: Counts, candidates: Mapping[str, Candidate | None], held: frozenset[str]) -> None:
+        self.counts = counts
+        self.candidates = candidates
+        self._held = held
+
+    @classmethod
+    def before(cls, plan: Plan) -> "_Totals":
+        """What is counted before the first batch: what a sync does not write."""
+        personal = {reason: count for reason, count in plan.counts.devices_skipped.items() if reason == PERSONAL}
+        counts = Counts(
+            devices_listed=plan.counts.devices_listed,
+            devices_skipped=Counter(personal),
+            lifecycle_held=plan.counts.lifecycle_held,
+        )
+        return cls(counts, {}, frozenset())
+
+    def including(self, batch: Iterable[_Written], memory: Mapping[str, DeviceMemory]) -> "_Totals":
+        """The same with one more batch."""
+        counts = replace(self.counts, devices_skipped=self.counts.devices_skipped.copy())
+        candidates, held = dict(self.candidates), set(self._held)
+        for written in batch:
+            counts.employees_created += written.employees_created
+            for step in written.steps:
+                counts.add(step)
+                if step.held:
+                    held.add(step.held.person.email_key)
+                device_id = step.judged.device.intune_device_id
+                if step.outcome != FAILED and step.candidate != candidate_of(memory.get(device_id)):
+                    candidates[device_id] = step.candidate
+            for ending in written.endings:
+                counts.add_ending(ending)
+        counts.lookalikes_held = len(held)
+        return _Totals(counts, candidates, frozenset(held))
+
+
+class _Run:
+    """One plan being applied."""
+
+    def __init__(
+        self, engine: Engine, plan: Plan, sync_run_id: int, finish: Callable[[Connection, Counts], None] | None
+    ) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._sync_run_id = sync_run_id
+        self._finish = finish
+        self._known = {"connection_id": plan.connection_id, "account_id": plan.account_id, "sync_run_id": sync_run_id}
+        self.totals = _Totals.before(plan)
+
+    def commit(self, batch: Sequence[DeviceStep | Ending], *, is_last: bool) -> None:
+        """Write one batch in one transaction; the devices one by one when the batch as a whole cannot be written."""
+        one_by_one = False
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._engine.begin() as connection:
+                    written = self._each(connection, batch) if one_by_one else [self._write(connection, batch)]
+                    totals = self.totals.including(written, self._plan.memory)
+                    self._note_progress(connection, totals.counts)
+                    if is_last:
+                        self._conclude(connection, totals)
+            except _ChangedMeanwhileError:
+                if attempt == _ATTEMPTS:
+                    raise
+            except (sa.exc.SQLAlchemyError, *_UNWRITABLE) as error:
+                if attempt == _ATTEMPTS or (one_by_one and not _is_passing(error)):
+                    raise
+                one_by_one = one_by_one or not _is_passing(error)
+            else:
+                self.totals = totals
+                return
+
+    def _each(self, connection: Connection, batch: Iterable[DeviceStep | Ending]) -> list[_Written]:
+        """Write devices one by one, each in its savepoint, so that only the failing ones fail."""
+        return [self._alone(connection, item) for item in batch]
+
+    def _alone(self, connection: Connection, item: DeviceStep | Ending) -> _Written:
+        try:
+            with connection.begin_nested():
+                return self._write(connection, [item])
+        except (sa.exc.SQLAlchemyError, *_UNWRITABLE) as error:
+            if _is_passing(error) or isinstance(item, Ending):
+                raise
+            failed = _failure(item, error)
+        try:
+            with connection.begin_nested():
+                return self._write(connection, [failed])
+        except (sa.exc.SQLAlchemyError, *_UNWRITABLE):
+            # Not even its outcome can be stored: the device is counted, and logged.
+            return _Written([failed])
+
+    def _write(self, connection: Connection, batch: Sequence[DeviceStep | Ending]) -> _Written:
+        current = self._locked(connection, batch)
+        steps = [self._now(item, current) for item in batch if isinstance(item, DeviceStep)]
+        endings = [self._ending_now(item, current) for item in batch if isinstance(item, Ending)]
+        drafts = {person.email_key: person for step in steps if (person := step.new_employee)}
+        employees, created = self._employ(connection, drafts)
+        asset_ids = {key: asset.id for key, asset in current.items()}
+        asset_ids |= self._create(connection, [step for step in steps if step.action == CREATE], employees)
+        self._update(connection, [*steps, *endings], employees)
+        self._hold(connection, [step for step in steps if step.held], asset_ids)
+        self._settle(connection, [step.asset.id for step in steps if step.settles and step.asset])
+        self._note_outcomes(connection, steps, asset_ids)
+        self._note_endings(connection, endings)
+        return _Written(steps, endings, created)
+
+    def _locked(self, connection: Connection, batch: Iterable[DeviceStep | Ending]) -> dict[str, Asset]:
+        """The batch's assets as they are now, locked until the transaction ends."""
+        keys = [key for item in batch if (key := _serial_key(item))]
+        if not keys:
+            return {}
+        rows = connection.execute(statements.LOCKED_ASSETS, {**self._known, "keys": keys}).mappings()
+        return {asset.serial_key: asset for asset in map(asset_of, rows)}
+
+    def _now(self, step: DeviceStep, current: Mapping[str, Asset]) -> DeviceStep:
+        """The step, decided again where its asset is not what it was when the plan was made."""
+        if step.outcome != SYNCED:
+            return step
+        asset = current.get(_serial_key(step))
+        return step if asset == step.asset else self._plan.decider.decide(step.judged, asset)
+
+    def _ending_now(self, ending: Ending, current: Mapping[str, Asset]) -> Ending:
+        asset = current.get(_serial_key(ending))
+        return ending if asset == ending.asset else self._plan.decider.end(ending.device, asset)
+
+    def _employ(self, connection: Connection, drafts: Mapping[str, Person]) -> tuple[dict[str, int], int]:
+        """Ids of the employees these people are, by compared e-mail, and how many were created for it.
+
+        The e-mail is written first: of several syncs and people who write the same one, one wins, and the others find it.
+        """
+        if not drafts:
+            return {}, 0
+        people = [
+            {"email": one.email, "email_key": key, "first_name": one.first_name, "last_name": one.last_name}
+            for key, one in drafts.items()
+        ]
+        rows = connection.execute(statements.NEW_EMPLOYEES, {**self._known, "rows": _json(people)}).all()
+        employees: dict[str, int] = {row.email_key: row.employee_id for row in rows}
+        created = len(employees)
+        if missing := drafts.keys() - employees.keys():
+            found = connection.execute(statements.EMPLOYEES_BY_EMAIL, {**self._known, "keys": list(missing)})
+            employees |= {row.email_key: row.employee_id for row in found}
+        if drafts.keys() - employees.keys():
+            raise _ChangedMeanwhileError
+        return employees, created
+
+    def _create(
+        self, connection: Connection, steps: Sequence[DeviceStep], employees: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Write new assets; returns their ids by compared serial."""
+        if not steps:
+            return {}
+        rows = [{change.field: _stored(change.new, employees) for change in step.changes} for step in steps]
+        created = connection.execute(statements.NEW_ASSETS, {**self._known, "rows": _json(rows)}).all()
+        if len(created) < len(steps):
+            raise _ChangedMeanwhileError
+        return {row.serial_key: row.id for row in created}
+
+    def _update(
+        self, connection: Connection, items: Iterable[DeviceStep | Ending], employees: Mapping[str, int]
+    ) -> None:
+        """Write what changes in existing assets, and its history."""
+        rows, history = [], []
+        for item in items:
+            if item.asset is None or not item.changes:
+                continue
+            row: dict[str, Any] = {
+                **{name: _stored(value, employees) for name, value in item.asset.values.items()},
+                "id": item.asset.id,
+                "status": item.asset.status,
+                "assignee_id": item.asset.assignee_id,
+            }
+            for change in item.changes:
+                row[change.field] = _stored(change.new, employees)
+                history.append(_history(item.asset.id, change, employees))
+            rows.append(row)
+        if rows:
+            connection.execute(statements.CHANGED_ASSETS, {"rows": _json(rows)})
+            connection.execute(statements.HISTORY, {**self._known, "rows": _json(history)})
+
+    def _hold(self, connection: Connection, steps: Sequence[DeviceStep], asset_ids: Mapping[str, int]) -> None:
+        """Write down held employees, and the new assets that wait for them."""
+        holds = {step.held.person.email_key: step.held for step in steps if step.held}
+        if not holds:
+            return
+        people = [
+            {
+                "email": held.person.email,
+                "first_name": held.person.first_name,
+                "last_name": held.person.last_name,
+                "lookalike_id": held.lookalike_id,
+            }
+            for held in holds.values()
+        ]
+        waiting = [
+            {"email": step.held.person.email, "asset_id": asset_ids[_serial_key(step)]}
+            for step in steps
+            if step.held and step.action == CREATE
+        ]
+        connection.execute(statements.NEW_HOLDS, {**self._known, "rows": _json(people)})
+        if waiting:
+            connection.execute(statements.HELD_ASSIGNMENTS, {**self._known, "rows": _json(waiting)})
+
+    def _settle(self, connection: Connection, asset_ids: Sequence[int]) -> None:
+        if asset_ids:
+            connection.execute(statements.SETTLED, {**self._known, "asset_ids": list(asset_ids)})
+
+    def _note_outcomes(self, connection: Connection, steps: Sequence[DeviceStep], asset_ids: Mapping[str, int]) -> None:
+        if not steps:
+            return
+        rows = [_outcome(step, asset_ids.get(_serial_key(step)) if step.outcome == SYNCED else None) for step in steps]
+        listed_at = self._plan.listing.listed_at
+        connection.execute(statements.OUTCOMES, {**self._known, "listed_at": listed_at, "rows": _json(rows)})
+
+    def _note_endings(self, connection: Connection, endings: Sequence[Ending]) -> None:
+        if endings:
+            ids = [device_id for ending in endings for device_id in ending.device.intune_device_ids]
+            connection.execute(statements.ENDED, {**self._known, "ids": ids})
+
+    def _note_progress(self, connection: Connection, counts: Counts) -> None:
+        runs = schema.sync_runs
+        columns = run_columns(counts)
+        reconciled = counts.devices_synced + counts.devices_failed + columns["devices_skipped"]
+        noted = connection.execute(
+            sa.update(runs)
+            .where(runs.c.id == self._sync_run_id, runs.c.status == "running")
+            .values(
+                **columns,
+                phase="reconciling",
+                devices_reconciled=reconciled,
+                progress_at=sa.func.clock_timestamp(),
+            )
+        )
+        if noted.rowcount == 0:
+            raise RunClosedError(
+                f"Sync run {self._sync_run_id} was closed while it still wrote; it stops here, and the next sync goes on."
+            )
+
+    def _conclude(self, connection: Connection, totals: _Totals) -> None:
+        """Write what later syncs count on, and let the caller close the run, in the last batch's transaction."""
+        self._note_candidates(connection, totals.candidates)
+        absences = [
+            {"intune_device_id": one.memory.intune_device_id, "absent_lists": one.lists, "absent_since": one.since}
+            for one in self._plan.absences
+        ]
+        if absences:
+            connection.execute(statements.ABSENCES, {**self._known, "rows": _json(absences)})
+        self._note_lifecycle_hold(connection)
+        if self._finish:
+            self._finish(connection, totals.counts)
+
+    def _note_candidates(self, connection: Connection, candidates: Mapping[str, Candidate | None]) -> None:
+        rows = [
+            {
+                "intune_device_id": device_id,
+                "candidate_user": one and one.user,
+                "candidate_syncs": one.syncs if one else 0,
+            }
+            for device_id, one in {**self._plan.forgotten_candidates(), **candidates}.items()
+        ]
+        if rows:
+            connection.execute(statements.CANDIDATES, {**self._known, "rows": _json(rows)})
+
+    def _note_lifecycle_hold(self, connection: Connection) -> None:
+        held = [device_id for ending in self._plan.held_endings for device_id in ending.device.intune_device_ids]
+        if held:
+            reason = self._plan.hold_reason
+            connection.execute(statements.LIFECYCLE_HOLD, {**self._known, "ids": _json(sorted(held)), "reason": reason})
+        elif self._plan.moot_holds:
+            holds = schema.lifecycle_holds
+            is_moot = holds.c.id.in_(self._plan.moot_holds) & (holds.c.decision == "waiting")
+            connection.execute(sa.delete(holds).where(is_moot))
+
+
+def _is_passing(error: Exception) -> bool:
+    return getattr(getattr(error, "orig", None), "pgcode", None) in _PASSING
+
+
+def _failure(step: DeviceStep, error: Exception) -> DeviceStep:
+    cause = getattr(error, "orig", None) or error
+    device_id = step.judged.device.intune_device_id
+    logger.warning("device could not be written", intune_device_id=device_id, error=type(cause).__name__)
+    if getattr(cause, "pgcode", None) == _LOCK_NOT_AVAILABLE:
+        reason = "Somebody else kept the asset locked for too long; the next sync tries again."
+    else:
+        reason = f"The database refused the device's values ({type(cause).__name__}); the next sync tries again."
+    return DeviceStep(step.judged, FAILED, reason)
+
+
+def _serial_key(item: DeviceStep | Ending) -> str:
+    return (item.device.serial_key if isinstance(item, Ending) else item.judged.device.serial_key) or ""
+
+
+def _stored(value: Value | Person, employees: Mapping[str, int]) -> str | int | None:
+    if isinstance(value, Person):
+        return employees[value.email_key]
+    return value.token if isinstance(value, Sealed) else value
+
+
+def _history(asset_id: int, change: Change, employees: Mapping[str, int]) -> dict[str, Any]:
+    old, new = (_stored(value, employees) for value in (change.old, change.new))
+    if change.field == SEALED_FIELD:
+        old = new = None
+    return {
+        "asset_id": asset_id,
+        "field": change.field,
+        "old_value": None if old is None else str(old),
+        "new_value": None if new is None else str(new),
+        "reason": change.reason,
+    }
+
+
+def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
+    device, classification = step.judged.device, step.judged.classification
+    return {
+        "intune_device_id": device.intune_device_id,
+        "serial_number": device.serial_number,
+        "outcome": step.outcome,
+        "reason": step.reason,
+        "device_type": classification.device_type,
+        "rule": classification.rule,
+        "rule_reason": classification.reason,
+        "manufacturer": device.manufacturer,
+        "model": device.model,
+        "operating_system": device.operating_system,
+        "device_name": device.device_name,
+        "last_contact_at": device.last_contact_at,
+        "asset_id": asset_id,
+    }
+
+
+def _json(rows: object) -> str:
+    return orjson.dumps(rows).decode()
+
+
+#: What a value raises that cannot even be sent: lone surrogates, numbers beyond 64 bits.
+_UNWRITABLE: Final = (ValueError, TypeError)

@@ -1,0 +1,140 @@
+"""The SQL that applies a plan: one statement per table and batch, its rows in one JSON parameter ``:rows``.
+
+Belongs here: statements. Does not belong here: when they are run, and with what (``reconciliation``).
+"""
+# ruff: noqa: S608 - every name put into a statement is a column of the schema, a constant of this package
+
+from collections.abc import Iterable
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from intune_pipeline.inventory import schema
+from intune_pipeline.inventory.state import ASSET_COLUMNS, VALUE_FIELDS
+
+
+def _columns(table: sa.Table, names: Iterable[str]) -> str:
+    """A column definition list for the rows of a JSON parameter: the table's own types."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    return ", ".join(f"{name} {table.c[name].type.compile(dialect=dialect)}" for name in names)
+
+
+def _recordset(table: sa.Table, names: Iterable[str], alias: str) -> str:
+    return f"json_to_recordset(cast(:rows as json)) as {alias} ({_columns(table, names)})"
+
+
+def _list(names: Iterable[str], prefix: str = "") -> str:
+    return ", ".join(f"{prefix}{name}" for name in names)
+
+
+_WRITTEN_FIELDS: Final = ("status", "assignee_id", *VALUE_FIELDS)
+_CREATED_FIELDS: Final = ("serial_number", *_WRITTEN_FIELDS)
+_HISTORY_FIELDS: Final = ("asset_id", "field", "old_value", "new_value", "reason")
+_OUTCOME_FIELDS: Final = (
+    "intune_device_id", "serial_number", "outcome", "reason", "device_type", "rule", "rule_reason", "manufacturer",
+    "model", "operating_system", "device_name", "last_contact_at", "asset_id",
+)  # fmt: skip
+
+LOCKED_ASSETS = sa.text(f"""
+    select {_list(ASSET_COLUMNS)} from assets
+    where account_id = :account_id and serial_key = any(cast(:keys as text[]))
+    order by id for no key update
+""")
+NEW_EMPLOYEES = sa.text("""
+    with drafts as (
+        select * from json_to_recordset(cast(:rows as json)) as d
+            (email text, email_key text, first_name text, last_name text)
+    ), mine as (
+        insert into employee_emails (employee_id, account_id, email, kind)
+        select nextval(pg_get_serial_sequence('employees', 'id')), :account_id, email, 'work'
+        from drafts order by email_key
+        on conflict do nothing
+        returning employee_id, email
+    ), made as (
+        insert into employees (id, account_id, first_name, last_name, sync_run_id)
+        select mine.employee_id, :account_id, drafts.first_name, drafts.last_name, :sync_run_id
+        from mine join drafts using (email)
+    )
+    select drafts.email_key, mine.employee_id from mine join drafts using (email)
+""")
+EMPLOYEES_BY_EMAIL = sa.text("""
+    select email_key, employee_id from employee_emails
+    where account_id = :account_id and email_key = any(cast(:keys as text[]))
+""")
+NEW_ASSETS = sa.text(f"""
+    insert into assets (account_id, sync_run_id, {_list(_CREATED_FIELDS)})
+    select :account_id, :sync_run_id, {_list(_CREATED_FIELDS, "r.")}
+    from {_recordset(schema.assets, _CREATED_FIELDS, "r")}
+    order by {schema.SERIAL_KEY_SQL.format("r.serial_number")}
+    on conflict (account_id, serial_key) do nothing
+    returning id, serial_key
+""")
+CHANGED_ASSETS = sa.text(f"""
+    update assets a set updated_at = now(), {", ".join(f"{name} = r.{name}" for name in _WRITTEN_FIELDS)}
+    from {_recordset(schema.assets, ("id", *_WRITTEN_FIELDS), "r")}
+    where a.id = r.id
+""")
+HISTORY = sa.text(f"""
+    insert into asset_changes (sync_run_id, {_list(_HISTORY_FIELDS)})
+    select :sync_run_id, {_list(_HISTORY_FIELDS, "r.")} from {_recordset(schema.asset_changes, _HISTORY_FIELDS, "r")}
+""")
+NEW_HOLDS = sa.text("""
+    insert into employee_holds (connection_id, email, first_name, last_name, lookalike_id)
+    select :connection_id, r.* from json_to_recordset(cast(:rows as json)) as r
+        (email text, first_name text, last_name text, lookalike_id bigint)
+    order by r.email
+    on conflict (connection_id, email_key) do nothing
+""")
+HELD_ASSIGNMENTS = sa.text("""
+    insert into held_assignments (employee_hold_id, asset_id)
+    select h.id, r.asset_id
+    from json_to_recordset(cast(:rows as json)) as r (email text, asset_id bigint)
+    join employee_holds h on h.connection_id = :connection_id and h.email_key = lower(btrim(r.email))
+    on conflict do nothing
+""")
+SETTLED = sa.text("""
+    delete from held_assignments a using employee_holds h
+    where h.id = a.employee_hold_id and h.connection_id = :connection_id
+      and a.asset_id = any(cast(:asset_ids as bigint[]))
+""")
+_UPSERTED_FIELDS: Final = tuple(name for name in _OUTCOME_FIELDS if name not in {"intune_device_id", "asset_id"})
+OUTCOMES = sa.text(f"""
+    insert into device_outcomes as o
+        (connection_id, sync_run_id, last_seen_at, first_synced_at, last_synced_at, {_list(_OUTCOME_FIELDS)})
+    select :connection_id, :sync_run_id, :listed_at, synced.at, synced.at, {_list(_OUTCOME_FIELDS, "r.")}
+    from {_recordset(schema.device_outcomes, _OUTCOME_FIELDS, "r")}
+    cross join lateral (select case when r.outcome = 'synced' then now() end as at) synced
+    order by r.intune_device_id
+    on conflict (connection_id, intune_device_id) do update set
+        sync_run_id = excluded.sync_run_id,
+        last_seen_at = excluded.last_seen_at,
+        first_synced_at = coalesce(o.first_synced_at, excluded.first_synced_at),
+        last_synced_at = coalesce(excluded.last_synced_at, o.last_synced_at),
+        asset_id = case when excluded.outcome = 'failed' then o.asset_id else excluded.asset_id end,
+        {", ".join(f"{name} = excluded.{name}" for name in _UPSERTED_FIELDS)},
+        absent_lists = 0, absent_since = null, ended_at = null
+""")
+ENDED = sa.text("""
+    update device_outcomes set ended_at = now()
+    where connection_id = :connection_id and intune_device_id = any(cast(:ids as text[]))
+""")
+ABSENCES = sa.text("""
+    update device_outcomes o set absent_lists = r.absent_lists, absent_since = r.absent_since
+    from json_to_recordset(cast(:rows as json)) as r
+        (intune_device_id text, absent_lists integer, absent_since timestamptz)
+    where o.connection_id = :connection_id and o.intune_device_id = r.intune_device_id
+""")
+CANDIDATES = sa.text("""
+    update device_outcomes o set candidate_user = r.candidate_user, candidate_syncs = r.candidate_syncs
+    from json_to_recordset(cast(:rows as json)) as r
+        (intune_device_id text, candidate_user text, candidate_syncs integer)
+    where o.connection_id = :connection_id and o.intune_device_id = r.intune_device_id
+""")
+LIFECYCLE_HOLD = sa.text("""
+    insert into lifecycle_holds (connection_id, sync_run_id, intune_device_ids, reason)
+    values (:connection_id, :sync_run_id, cast(:ids as jsonb), :reason)
+    on conflict (connection_id) where decision = 'waiting'
+    do update set sync_run_id = excluded.sync_run_id, intune_device_ids = excluded.intune_device_ids,
+        reason = excluded.reason
+""")

@@ -1,0 +1,129 @@
+"""What a plan needs from allwhere's database, as the domain's values.
+
+Belongs here: reading assets, employees, holds and what earlier syncs remember. Does not belong here: deciding
+(``domain.reconciliation``) and writing (``reconciliation``).
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Connection, RowMapping
+
+from intune_pipeline.domain.fields import FILLED_FIELDS, INTUNE_FIELDS, SEALED_FIELD, Value
+from intune_pipeline.domain.people import Employee, EmployeeDirectory
+from intune_pipeline.domain.reconciliation import (
+    Asset,
+    DeviceDetails,
+    DeviceMemory,
+    EmployeeHold,
+    LifecycleHold,
+    Sealed,
+    State,
+)
+from intune_pipeline.inventory import schema
+
+VALUE_FIELDS: Final = (*INTUNE_FIELDS, *FILLED_FIELDS)
+"""Columns of ``assets`` a sync may write, but for status and assignee."""
+
+ASSET_COLUMNS: Final = ("id", "serial_number", "serial_key", "status", "assignee_id", *VALUE_FIELDS)
+"""Columns that `asset_of` reads."""
+
+
+def load_state(connection: Connection, connection_id: int) -> State:
+    """Everything a plan needs from allwhere's database.
+
+    Raises:
+        LookupError: There is no such connection.
+    """
+    connections = schema.connections
+    account_id = connection.scalar(sa.select(connections.c.account_id).where(connections.c.id == connection_id))
+    if account_id is None:
+        raise LookupError(f"There is no connection {connection_id}.")
+    owned = sa.select(*(schema.assets.c[name] for name in ASSET_COLUMNS)).where(
+        schema.assets.c.account_id == account_id
+    )
+    assets = (asset_of(row) for row in connection.execute(owned).mappings())
+    return State(
+        connection_id=connection_id,
+        account_id=account_id,
+        assets={asset.serial_key: asset for asset in assets},
+        directory=EmployeeDirectory(_employees(connection, account_id)),
+        memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(connection, _MEMORY, connection_id)},
+        details={
+            row.intune_device_id: DeviceDetails(row.memory_gb, Sealed(row.bypass_code) if row.bypass_code else None)
+            for row in _rows(connection, _DETAILS, connection_id)
+        },
+        employee_holds={
+            row.email_key: EmployeeHold(row.id, row.decision, row.lookalike_id)
+            for row in _rows(connection, _EMPLOYEE_HOLDS, connection_id)
+        },
+        pending_assets=frozenset(row.asset_id for row in _rows(connection, _PENDING, connection_id)),
+        lifecycle_holds=tuple(
+            LifecycleHold(row.id, frozenset(row.intune_device_ids), row.decision, row.decided_at)
+            for row in _rows(connection, _LIFECYCLE_HOLDS, connection_id)
+        ),
+    )
+
+
+def forget_devices(connection: Connection, connection_id: int, intune_device_ids: Iterable[str]) -> int:
+    """Forget devices that have become personal: outcomes and details are deleted, their assets stay as they are.
+
+    Call it before `load_state`, so that a device listed as personal is not taken for one that is gone.
+
+    Returns:
+        How many devices were known.
+    """
+    ids = sa.cast(list(intune_device_ids), postgresql.ARRAY(sa.Text))
+    forgotten = 0
+    for table in (schema.device_details, schema.device_outcomes):
+        known = (table.c.connection_id == connection_id) & (table.c.intune_device_id == sa.func.any(ids))
+        forgotten = connection.execute(sa.delete(table).where(known)).rowcount
+    return forgotten
+
+
+def asset_of(row: RowMapping) -> Asset:
+    """One row of ``assets`` with `ASSET_COLUMNS`."""
+    values: dict[str, Value] = {name: row[name] for name in VALUE_FIELDS}
+    if token := row[SEALED_FIELD]:
+        values[SEALED_FIELD] = Sealed(token)
+    return Asset(row["id"], row["serial_number"], row["serial_key"], row["status"], row["assignee_id"], values)
+
+
+def _employees(connection: Connection, account_id: int) -> Iterator[Employee]:
+    rows = connection.execute(_EMPLOYEES, {"account_id": account_id})
+    for (employee_id, first_name, last_name), group in itertools.groupby(rows, key=lambda row: row[:3]):
+        emails = tuple((row.email_key, row.kind) for row in group if row.email_key is not None)
+        yield Employee(employee_id, first_name, last_name, emails)
+
+
+def _rows(connection: Connection, query: sa.TextClause, connection_id: int) -> Iterable[sa.Row[Any]]:
+    return connection.execute(query, {"connection_id": connection_id})
+
+
+_EMPLOYEES = sa.text("""
+    select e.id, e.first_name, e.last_name, m.email_key, m.kind
+    from employees e left join employee_emails m on m.employee_id = e.id
+    where e.account_id = :account_id
+    order by e.id, m.email_key
+""")
+_MEMORY = sa.text("""
+    select intune_device_id, serial_key, first_synced_at is not null, ended_at is not null, absent_lists, absent_since,
+           candidate_user, candidate_syncs
+    from device_outcomes where connection_id = :connection_id
+""")
+_DETAILS = sa.text("""
+    select intune_device_id, memory_gb, bypass_code from device_details where connection_id = :connection_id
+""")
+_EMPLOYEE_HOLDS = sa.text("""
+    select id, email_key, decision, lookalike_id from employee_holds where connection_id = :connection_id
+""")
+_PENDING = sa.text("""
+    select a.asset_id from held_assignments a join employee_holds h on h.id = a.employee_hold_id
+    where h.connection_id = :connection_id
+""")
+_LIFECYCLE_HOLDS = sa.text("""
+    select id, intune_device_ids, decision, decided_at from lifecycle_holds where connection_id = :connection_id
+""")
