@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from intune_pipeline.domain.policy import Policy
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.schema import accounts as accounts_table
@@ -31,20 +32,6 @@ class TenantLinkedElsewhereError(WrongUseError):
 
 class TenantMismatchError(WrongUseError):
     """The account is connected to another tenant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The settings of a connection that decide what its sync does; see the columns of ``connections``."""
-
-    mdm_assignee_updates: bool
-    hold_lookalike_employees: bool
-    assignee_confirmations: int
-    enrolment_manager_devices: int
-    absent_lists: int
-    absent_hours: int
-    lifecycle_max_share: float
-    lifecycle_max_devices: int
 
 
 SETTINGS = tuple(field.name for field in fields(Policy))

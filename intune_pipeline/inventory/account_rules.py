@@ -1,0 +1,220 @@
+"""An account's own classification rules, tried before the catalogue, and what a new one would change.
+
+Belongs here: listing, adding, removing, ordering, previewing. Does not belong here: what a rule means
+(``domain.classification``).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from intune_pipeline.domain.classification import DEVICE_TYPES, AccountRule, Classifier, check_pattern
+from intune_pipeline.errors import WrongUseError
+from intune_pipeline.inventory import accounts, audit
+from intune_pipeline.inventory.schema import account_rules
+
+
+class RuleError(WrongUseError):
+    """A rule cannot be added, or there is none of this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; the attributes are the columns of ``account_rules``."""
+
+    id: int
+    position: int
+    maker_pattern: str
+    model_pattern: str
+    device_type: str
+    note: str
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Known devices of one model whose type a rule would change.
+
+    Attributes:
+        manufacturer: as Intune shows it.
+        model: likewise.
+        device_type: what they are now.
+        new_device_type: what they would be.
+        devices: how many.
+    """
+
+    manufacturer: str
+    model: str
+    device_type: str
+    new_device_type: str
+    devices: int
+
+
+def every(connection: Connection, account: str) -> list[Rule]:
+    """An account's rules in the order they are tried.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+    """
+    owner = accounts.get(connection, account)
+    query = (
+        sa.select(*(account_rules.c[name] for name in Rule.__slots__))
+        .where(account_rules.c.account_id == owner.id)
+        .order_by(account_rules.c.position)
+    )
+    return [Rule(**row) for row in connection.execute(query).mappings()]
+
+
+def for_classifier(connection: Connection, account: str) -> list[AccountRule]:
+    """The same as the domain's rules.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+    """
+    return [
+        AccountRule(str(rule.id), rule.maker_pattern, rule.model_pattern, rule.device_type, rule.note)
+        for rule in every(connection, account)
+    ]
+
+
+def preview(
+    connection: Connection, account: str, maker_pattern: str, model_pattern: str, device_type: str
+) -> list[Change]:
+    """What a new rule, tried after the account's others, would make of the devices known now; most devices first.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        RuleError: the type cannot be used.
+        PatternError: a pattern cannot be used.
+    """
+    _check(maker_pattern, model_pattern, device_type)
+    rules = for_classifier(connection, account)
+    before = Classifier(rules)
+    after = Classifier([*rules, AccountRule("new", maker_pattern, model_pattern, device_type, "")])
+    changes: Counter[tuple[str, str, str, str]] = Counter()
+    for operating_system, manufacturer, model, devices in connection.execute(_KNOWN, {"account": account}):
+        old = before.classify(operating_system, manufacturer, model).device_type
+        new = after.classify(operating_system, manufacturer, model).device_type
+        if old != new:
+            changes[manufacturer, model, old, new] += devices
+    return [Change(*key, devices) for key, devices in changes.most_common()]
+
+
+def add(
+    connection: Connection,
+    account: str,
+    maker_pattern: str,
+    model_pattern: str,
+    device_type: str,
+    *,
+    note: str = "",
+    created_by: str,
+) -> int:
+    """Add a rule behind the account's others; it takes effect at the next sync. Returns its id.
+
+    Args:
+        connection: a connection in a transaction.
+        account: the account's slug.
+        maker_pattern: RE2, case ignored; empty matches every maker.
+        model_pattern: RE2, case ignored.
+        device_type: one of ``domain.classification.DEVICE_TYPES``.
+        note: why; shown wherever the rule decides.
+        created_by: who, also for the audit log.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        RuleError: the type cannot be used.
+        PatternError: a pattern cannot be used.
+    """
+    _check(maker_pattern, model_pattern, device_type)
+    owner = _locked(connection, account)
+    highest = sa.select(sa.func.coalesce(sa.func.max(account_rules.c.position), 0) + 1).where(
+        account_rules.c.account_id == owner.id
+    )
+    rule_id = connection.execute(
+        sa.insert(account_rules)
+        .values(
+            account_id=owner.id,
+            position=highest.scalar_subquery(),
+            maker_pattern=maker_pattern,
+            model_pattern=model_pattern,
+            device_type=device_type,
+            note=note,
+            created_by=created_by,
+        )
+        .returning(account_rules.c.id)
+    ).scalar_one()
+    described = {"maker_pattern": maker_pattern, "model_pattern": model_pattern, "device_type": device_type}
+    audit.record(
+        connection, owner.id, actor=created_by, action="rule", subject=f"rule {rule_id} added", reason=note, **described
+    )
+    return int(rule_id)
+
+
+def remove(connection: Connection, account: str, rule_id: int, *, actor: str) -> None:
+    """Remove a rule; it takes effect at the next sync.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        RuleError: the account has no such rule.
+    """
+    owner = _locked(connection, account)
+    gone = connection.execute(
+        sa.delete(account_rules)
+        .where(account_rules.c.account_id == owner.id, account_rules.c.id == rule_id)
+        .returning(account_rules.c.maker_pattern, account_rules.c.model_pattern, account_rules.c.device_type)
+    ).mappings().one_or_none()  # fmt: skip
+    if gone is None:
+        raise RuleError(f"{account} has no rule {rule_id}; see: intune-pipeline rules list {account}")
+    audit.record(connection, owner.id, actor=actor, action="rule", subject=f"rule {rule_id} removed", **gone)
+
+
+def reorder(connection: Connection, account: str, rule_ids: Sequence[int], *, actor: str) -> None:
+    """Try an account's rules in this order from the next sync on.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        RuleError: these are not exactly the account's rules.
+    """
+    owner = _locked(connection, account)
+    before = [rule.id for rule in every(connection, account)]
+    if sorted(before) != sorted(rule_ids):
+        raise RuleError(f"Name each rule of {account} once: {', '.join(map(str, before)) or 'it has none'}.")
+    connection.execute(
+        sa.text("""
+            update account_rules r set position = ordered.position
+            from unnest(cast(:ids as bigint[])) with ordinality as ordered (id, position) where r.id = ordered.id
+        """),
+        {"ids": list(rule_ids)},
+    )
+    audit.record(connection, owner.id, actor=actor, action="rule", subject="order", before=before, after=list(rule_ids))
+
+
+def _check(maker_pattern: str, model_pattern: str, device_type: str) -> None:
+    if not model_pattern.strip():
+        raise RuleError("A rule needs a model pattern.")
+    if device_type not in DEVICE_TYPES:
+        raise RuleError(f"{device_type!r} is no device type; there are {', '.join(DEVICE_TYPES)}.")
+    check_pattern(maker_pattern)
+    check_pattern(model_pattern)
+
+
+def _locked(connection: Connection, account: str) -> accounts.Account:
+    """The account, its rules left alone by others until the transaction ends."""
+    owner = accounts.get(connection, account)
+    connection.execute(sa.text("select from accounts where id = :id for no key update"), {"id": owner.id})
+    return owner
+
+
+_KNOWN = sa.text("""
+    select coalesce(o.operating_system, ''), coalesce(o.manufacturer, ''), coalesce(o.model, ''), count(*)
+    from device_outcomes o join connections c on c.id = o.connection_id join accounts a on a.id = c.account_id
+    where a.slug = :account and o.ended_at is null
+    group by 1, 2, 3
+    order by 2, 3, 1
+""")

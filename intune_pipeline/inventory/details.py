@@ -1,0 +1,140 @@
+"""What only a single request per device tells: memory and the sealed bypass code.
+
+Belongs here: which devices are to be asked about, storing answers, what is kept. Does not belong here: asking
+(``microsoft``) and ciphers (``vault``).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from intune_pipeline.domain.fields import DeviceDetails, Sealed
+from intune_pipeline.inventory.vault import Vault
+
+_STORED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking about one device.
+
+    Attributes:
+        intune_device_id: which.
+        memory_gb: GiB; None where Intune knows none.
+        bypass_code: in the clear, never shown; None where Intune has none.
+        failure: why nothing came; None for an answer, however empty.
+    """
+
+    intune_device_id: str
+    memory_gb: int | None = None
+    bypass_code: str | None = field(default=None, repr=False)
+    failure: str | None = None
+
+
+def due(
+    connection: Connection, connection_id: int, device_ids: Sequence[str], *, refresh_after: timedelta
+) -> list[str]:
+    """Those of the devices to ask about, in the given order: new ones, stale ones, and those that failed last time.
+
+    Args:
+        connection: any connection.
+        connection_id: whose devices.
+        device_ids: Intune's ids of the eligible devices.
+        refresh_after: age from which an answer is stale; Intune takes stock weekly.
+    """
+    query = sa.text("""
+        select device.id from unnest(cast(:ids as text[])) with ordinality as device (id, position)
+        left join device_details d on d.connection_id = :connection_id and d.intune_device_id = device.id
+        where d.refreshed_at is null or d.failure is not null or d.refreshed_at < now() - :refresh_after
+        order by device.position
+    """)
+    given = {"ids": list(device_ids), "connection_id": connection_id, "refresh_after": refresh_after}
+    return list(connection.scalars(query, given))
+
+
+def kept(connection: Connection, connection_id: int) -> dict[str, DeviceDetails]:
+    """What is known of a connection's devices, by Intune's id."""
+    query = sa.text("select intune_device_id, memory_gb, bypass_code from device_details where connection_id = :id")
+    return {
+        device_id: DeviceDetails(memory_gb, Sealed(code) if code else None)
+        for device_id, memory_gb, code in connection.execute(query, {"id": connection_id})
+    }
+
+
+def sealed(
+    connection: Connection, connection_id: int, answers: Collection[Answer], vault: Vault
+) -> dict[str, DeviceDetails]:
+    """Answers with their codes sealed, by Intune's id, without storing them: for ``plan``. Failures are left out.
+
+    A code that did not change keeps its ciphertext; with a closed vault there is none.
+    """
+    known = _known(connection, connection_id, [answer.intune_device_id for answer in answers if answer.bypass_code])
+    return {
+        answer.intune_device_id: DeviceDetails(
+            answer.memory_gb,
+            Sealed(vault.seal(answer.bypass_code, known.get(answer.intune_device_id, ())))
+            if answer.bypass_code and vault.is_open
+            else None,
+        )
+        for answer in answers
+        if answer.failure is None
+    }
+
+
+def store(connection: Connection, connection_id: int, answers: Collection[Answer], vault: Vault) -> None:
+    """Keep answers, many in one statement; empty values and failures overwrite nothing that was known.
+
+    Args:
+        connection: a connection in a transaction.
+        connection_id: whose devices.
+        answers: at most one per device.
+        vault: a closed one lets the codes go by.
+    """
+    details = sealed(connection, connection_id, answers, vault)
+    rows: list[dict[str, Any]] = [
+        {
+            "connection_id": connection_id,
+            "intune_device_id": answer.intune_device_id,
+            "memory_gb": found.memory_gb if (found := details.get(answer.intune_device_id)) else None,
+            "bypass_code": found.bypass_code.token if found and found.bypass_code else None,
+            "failure": answer.failure,
+        }
+        # In one order, so that two that store at once do not wait for each other crosswise.
+        for answer in sorted(answers, key=lambda answer: answer.intune_device_id)
+    ]
+    for start in range(0, len(rows), _STORED_AT_ONCE):
+        batch = rows[start : start + _STORED_AT_ONCE]
+        columns = {
+            name: [row[name] for row in batch] for name in ("intune_device_id", "memory_gb", "bypass_code", "failure")
+        }
+        connection.execute(_STORE, {**columns, "connection_id": connection_id})
+
+
+def _known(
+    connection: Connection, connection_id: int, device_ids: list[str]
+) -> dict[str, tuple[str | None, str | None]]:
+    """The ciphertexts a device has already: its asset's first, which then stays as it is."""
+    query = sa.text("""
+        select device.id, a.activation_lock_bypass_code, d.bypass_code
+        from unnest(cast(:ids as text[])) as device (id)
+        left join device_outcomes o on o.connection_id = :connection_id and o.intune_device_id = device.id
+        left join assets a on a.id = o.asset_id
+        left join device_details d on d.connection_id = :connection_id and d.intune_device_id = device.id
+    """)
+    rows = connection.execute(query, {"ids": device_ids, "connection_id": connection_id})
+    return {device_id: (of_asset, of_device) for device_id, of_asset, of_device in rows}
+
+
+_STORE = sa.text("""
+    insert into device_details as d (connection_id, intune_device_id, memory_gb, bypass_code, failure, refreshed_at)
+    select :connection_id, id, memory_gb, bypass_code, failure, case when failure is null then now() end
+    from unnest(cast(:intune_device_id as text[]), cast(:memory_gb as int[]), cast(:bypass_code as text[]),
+                cast(:failure as text[])) as answer (id, memory_gb, bypass_code, failure)
+    on conflict (connection_id, intune_device_id) do update
+    set memory_gb = coalesce(excluded.memory_gb, d.memory_gb), bypass_code = coalesce(excluded.bypass_code, d.bypass_code),
+        failure = excluded.failure, refreshed_at = coalesce(excluded.refreshed_at, d.refreshed_at)
+""")
