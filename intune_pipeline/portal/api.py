@@ -8,7 +8,7 @@ to Microsoft and back.
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,8 +18,9 @@ from intune_pipeline.inventory.history import why
 from intune_pipeline.portal.access import Role, TokenAdmin, TokenPrimaryAdmin
 from intune_pipeline.portal.device_pages import Queried, csv_of, revealed
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
+from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, FilledText, Id, LifecycleDecision, Text
 from intune_pipeline.portal.portal import Portal, portal_of
-from intune_pipeline.portal.settings_pages import MAX_ID, MAX_TEXT, connected
+from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
 
 DESCRIPTION = (
@@ -52,12 +53,12 @@ _COMMON: dict[int | str, dict[str, Any]] = {
 }
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: _problem("The account has no such thing.")}
 _CONFLICT: dict[int | str, dict[str, Any]] = {409: _problem("Not possible in the present state.")}
-_TOO_OFTEN: dict[int | str, dict[str, Any]] = {429: _problem("Too early; the header Retry-After says how long to wait.")}
+_TOO_OFTEN: dict[int | str, dict[str, Any]] = {
+    429: _problem("Too early; the header Retry-After says how long to wait.")
+}
 
 router = APIRouter(prefix="/api/v1", responses=_COMMON)
 ThePortal = Annotated[Portal, Depends(portal_of)]
-DeviceTypeName = Literal["laptop", "tablet", "mobile", "desktop", "unknown"]
-Text = Annotated[str, Field(max_length=MAX_TEXT)]
 
 
 class Output(BaseModel):
@@ -200,8 +201,8 @@ class Devices(Output):
 class RevealRequest(Input):
     """Which code, and why."""
 
-    serial_number: Text = Field(min_length=1)
-    reason: Text = Field(min_length=1)
+    serial_number: FilledText
+    reason: FilledText
 
 
 class BypassCode(Output):
@@ -238,17 +239,17 @@ class Holds(Output):
     lifecycle: list[LifecycleHold]
 
 
-class EmployeeDecision(Input):
+class EmployeeDecided(Input):
     """A decision on held people."""
 
-    hold_ids: Annotated[list[Annotated[int, Field(ge=1, le=MAX_ID)]], Field(min_length=1, max_length=10_000)]
-    decision: Literal["create", "link", "skip"]
+    hold_ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
+    decision: EmployeeDecision
 
 
-class LifecycleDecision(Input):
+class LifecycleDecided(Input):
     """A decision on the held lifecycle ends."""
 
-    decision: Literal["released", "dropped"]
+    decision: LifecycleDecision
 
 
 class UnknownModel(Output):
@@ -264,9 +265,9 @@ class UnknownModel(Output):
 class NewRule(Input):
     """A rule for device types, tried before allwhere's catalogue. Patterns are RE2."""
 
-    model_pattern: Text = Field(min_length=1)
+    model_pattern: FilledText
     maker_pattern: Text = ""
-    device_type: DeviceTypeName
+    device_type: DeviceType
     note: Text = ""
 
 
@@ -276,7 +277,7 @@ class Rule(Output):
     id: int
     model_pattern: str
     maker_pattern: str
-    device_type: DeviceTypeName
+    device_type: DeviceType
     note: str
     created_by: str
     created_at: datetime
@@ -287,8 +288,8 @@ class RuleChange(Output):
 
     manufacturer: str
     model: str
-    device_type: DeviceTypeName
-    new_device_type: DeviceTypeName
+    device_type: DeviceType
+    new_device_type: DeviceType
     devices: int
 
 
@@ -309,9 +310,7 @@ def me(admin: TokenAdmin) -> Me:
     """Who the token stands for."""
     role = admin.identity.role
     assert role is not None  # noqa: S101 - who has none was not admitted
-    return Me(
-        subject=admin.identity.subject, account=admin.account.slug, account_name=admin.account.name, role=role
-    )
+    return Me(subject=admin.identity.subject, account=admin.account.slug, account_name=admin.account.name, role=role)
 
 
 @router.get("/connection", responses=_NOT_FOUND)
@@ -339,9 +338,7 @@ def disconnect(portal: ThePortal, admin: TokenPrimaryAdmin) -> None:
 
 
 @router.get("/syncs")
-def syncs(
-    portal: ThePortal, admin: TokenAdmin, limit: Annotated[int, Query(ge=1, le=100)] = RUNS_SHOWN
-) -> list[Sync]:
+def syncs(portal: ThePortal, admin: TokenAdmin, limit: Annotated[int, Query(ge=1, le=100)] = RUNS_SHOWN) -> list[Sync]:
     """The last syncs, newest first; a running one shows its progress."""
     with portal.engine.connect() as database:
         return [Sync.model_validate(run) for run in sync_runs.last(database, admin.account.slug, limit)]
@@ -357,7 +354,9 @@ def sync_now(portal: ThePortal, admin: TokenAdmin) -> SyncAsked:
     if asked.outcome == "too_early":
         assert asked.possible_at is not None  # noqa: S101
         wait = max(1, round((asked.possible_at - portal.clock()).total_seconds()))
-        raise TooOftenError(f"A sync was asked for a short while ago; ask again at {asked.possible_at:%H:%M} UTC.", wait)
+        raise TooOftenError(
+            f"A sync was asked for a short while ago; ask again at {asked.possible_at:%H:%M} UTC.", wait
+        )
     return SyncAsked(outcome=asked.outcome)
 
 
@@ -377,9 +376,7 @@ def devices_csv(portal: ThePortal, admin: TokenAdmin, query: Queried) -> Respons
 
 
 @router.get("/device", responses=_NOT_FOUND)
-def device(
-    portal: ThePortal, admin: TokenAdmin, serial_number: Annotated[str, Query(min_length=1, max_length=MAX_TEXT)]
-) -> dict[str, Any]:
+def device(portal: ThePortal, admin: TokenAdmin, serial_number: FilledText) -> dict[str, Any]:
     """Why one device is in the inventory as it is, or why it is not."""
     with portal.engine.connect() as database:
         return why(database, admin.account.slug, serial_number).as_dict()
@@ -410,16 +407,14 @@ def waiting(portal: ThePortal, admin: TokenAdmin) -> Holds:
 
 
 @router.post("/holds/employees", status_code=204, responses=_CONFLICT)
-def decide_employees(portal: ThePortal, admin: TokenPrimaryAdmin, decided: EmployeeDecision) -> None:
+def decide_employees(portal: ThePortal, admin: TokenPrimaryAdmin, decided: EmployeeDecided) -> None:
     """Create, link or skip held people; the next sync does it. Primary Admins only."""
     with portal.engine.begin() as database:
-        holds.decide_employees(
-            database, admin.account.slug, decided.hold_ids, decided.decision, decided_by=admin.label
-        )
+        holds.decide_employees(database, admin.account.slug, decided.hold_ids, decided.decision, decided_by=admin.label)
 
 
 @router.post("/holds/lifecycle", status_code=204, responses=_CONFLICT)
-def decide_lifecycle(portal: ThePortal, admin: TokenPrimaryAdmin, decided: LifecycleDecision) -> None:
+def decide_lifecycle(portal: ThePortal, admin: TokenPrimaryAdmin, decided: LifecycleDecided) -> None:
     """Release or drop held lifecycle ends. Primary Admins only."""
     with portal.engine.begin() as database:
         holds.decide_lifecycle(database, admin.account.slug, decided.decision, decided_by=admin.label)
@@ -466,7 +461,7 @@ def add_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list
 
 
 @router.delete("/rules/{rule_id}", status_code=204, responses=_NOT_FOUND | _CONFLICT)
-def remove_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule_id: Annotated[int, Path(ge=1, le=MAX_ID)]) -> None:
+def remove_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule_id: Id) -> None:
     """Remove a rule. Primary Admins only."""
     with portal.engine.begin() as database:
         account_rules.remove(database, admin.account.slug, rule_id, actor=admin.label)
@@ -477,7 +472,7 @@ def audit_log(
     portal: ThePortal,
     admin: TokenAdmin,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    before: Annotated[int | None, Query(ge=1, le=MAX_ID, description="only entries older than this id")] = None,
+    before: Annotated[Id | None, Query(description="only entries older than this id")] = None,
 ) -> list[AuditEntry]:
     """Connects, changes, decisions and reveals, newest first."""
     with portal.engine.connect() as database:

@@ -23,7 +23,7 @@ from intune_pipeline.portal.access_tokens import AccessTokens
 from intune_pipeline.portal.errors import ConflictError, NotHereError, PortalError, SignInNeededError, TooOftenError
 from intune_pipeline.portal.portal import Portal
 from intune_pipeline.portal.rendering import STATIC_DIRECTORY, page
-from intune_pipeline.portal.security import RateLimit, SecurityHeaders
+from intune_pipeline.portal.security import RateLimit, SecurityHeaders, protecting_headers
 from intune_pipeline.portal.verification import Verification
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
 
@@ -136,7 +136,8 @@ def _broken(request: Request, _: Exception) -> Response:
     """A bug or a lost database: the trace goes to the log, a sentence to the person."""
     broken = PortalError("Something broke on our side, and nothing was changed. Try again in a minute.", title="Sorry")
     broken.status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return _answer(request, broken)
+    # Starlette answers these outside all middleware.
+    return _answer(request, broken, protecting_headers(https=request.app.state.portal.https))
 
 
 def _answer(request: Request, error: PortalError, headers: dict[str, str] | None = None) -> Response:

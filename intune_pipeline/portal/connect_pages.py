@@ -56,8 +56,8 @@ def to_consent(
     request: Request,
     portal: ThePortal,
     admin: PagePrimaryAdmin,
-    hold_lookalike_employees: Annotated[bool, Form()] = False,  # noqa: FBT002 - an unchecked box is not sent
-    mdm_assignee_updates: Annotated[bool, Form()] = False,  # noqa: FBT002
+    hold_lookalike_employees: Annotated[bool, Form()] = False,
+    mdm_assignee_updates: Annotated[bool, Form()] = False,
 ) -> Response:
     """Put the choices aside and send the browser to Microsoft's consent page."""
     choices = {"hold_lookalike_employees": hold_lookalike_employees, "mdm_assignee_updates": mdm_assignee_updates}
@@ -73,7 +73,10 @@ def to_consent(
             choices=choices,
         )
     url = admin_consent_url(
-        portal.microsoft.cloud, portal.microsoft.credential.client_id, redirect_uri=portal.address(CONSENT_RETURN), state=state
+        portal.microsoft.cloud,
+        portal.microsoft.credential.client_id,
+        redirect_uri=portal.address(CONSENT_RETURN),
+        state=state,
     )
     return leaving(request, url, "Taking you to Microsoft")
 
@@ -92,7 +95,10 @@ def back_from_consent(request: Request, portal: ThePortal, admin: PageAdmin) -> 
     state = connect_attempts.new_state()
     try:
         start = start_sign_in(
-            portal.microsoft.cloud, portal.microsoft.credential, redirect_uri=portal.address(SIGN_IN_RETURN), state=state
+            portal.microsoft.cloud,
+            portal.microsoft.credential,
+            redirect_uri=portal.address(SIGN_IN_RETURN),
+            state=state,
         )
     except MicrosoftError as error:
         return _show(request, of_cause(error.cause))

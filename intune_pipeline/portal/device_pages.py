@@ -17,6 +17,7 @@ from intune_pipeline.inventory.history import why
 from intune_pipeline.portal import words
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.errors import PortalError
+from intune_pipeline.portal.inputs import DeviceType, FilledText, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -28,10 +29,11 @@ DEVICES = f"{HOME}/devices"
 DEVICE = f"{HOME}/device"
 PAGE_SIZE = 50
 MAX_PAGE = 100_000
-MAX_SEARCH = 200
 Sort = Literal["serial_number", "device_name", "model", "device_type", "outcome", "last_seen_at", "last_synced_at"]
 Outcome = Literal["", "synced", "skipped", "failed"]
-DeviceType = Literal["", "laptop", "tablet", "mobile", "desktop", "unknown"]
+Reason = Literal[
+    "", "ownership_unknown", "no_serial", "junk_serial", "desktop", "unknown_type", "superseded", "serial_collision"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,10 @@ def device_href(serial_number: str) -> str:
 
 
 def queried(
-    search: Annotated[str, Query(max_length=MAX_SEARCH)] = "",
+    search: Text = "",
     outcome: Outcome = "",
-    reason: Annotated[str, Query(max_length=MAX_SEARCH)] = "",
-    device_type: DeviceType = "",
+    reason: Reason = "",
+    device_type: DeviceType | Literal[""] = "",
     sort: Sort = "last_seen_at",
     order: Literal["asc", "desc"] = "desc",
     page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
@@ -139,7 +141,7 @@ def csv_of(portal: Portal, account: str, query: device_list.Query) -> Response:
 
 
 @router.get(DEVICE)
-def device_page(request: Request, portal: ThePortal, admin: PageAdmin, serial_number: str) -> Response:
+def device_page(request: Request, portal: ThePortal, admin: PageAdmin, serial_number: FilledText) -> Response:
     """Why one device is in the inventory as it is."""
     with portal.engine.connect() as database:
         story = why(database, admin.account.slug, serial_number)
@@ -151,8 +153,8 @@ def reveal(
     request: Request,
     portal: ThePortal,
     admin: PagePrimaryAdmin,
-    serial_number: Annotated[str, Form()],
-    reason: Annotated[str, Form()] = "",
+    serial_number: Annotated[FilledText, Form()],
+    reason: Annotated[Text, Form()] = "",
 ) -> Response:
     """Show one bypass code, once."""
     code = revealed(portal, admin.account.slug, serial_number, reason, admin.label)

@@ -36,7 +36,9 @@ _OUTCOMES: Mapping[str, Outcome] = {
         "Consent was not given",
         (
             "Somebody chose Cancel at Microsoft, or Microsoft asked for an administrator's approval. " + _UNCHANGED,
-            "allwhere needs consent to read your devices. " + _WHO_CAN + " Other roles, Cloud Application Administrator "
+            "allwhere needs consent to read your devices. "
+            + _WHO_CAN
+            + " Other roles, Cloud Application Administrator "
             "among them, cannot grant this permission.",
         ),
         status=HTTPStatus.OK,
@@ -109,8 +111,10 @@ _OUTCOMES: Mapping[str, Outcome] = {
         "Consent and sign-in are from different tenants",
         (
             "Consent was given for one Microsoft tenant, and you signed in with an account of another. " + _UNCHANGED,
-            "Start again and use accounts of the same tenant for both. Consent granted by mistake can be removed in "
-            "Microsoft Entra under Enterprise applications.",
+            (
+                "Start again and use accounts of the same tenant for both. Consent granted by mistake can be removed in "
+                "Microsoft Entra under Enterprise applications."
+            ),
         ),
         status=HTTPStatus.FORBIDDEN,
     ),
@@ -126,8 +130,10 @@ _OUTCOMES: Mapping[str, Outcome] = {
         "Your account is connected to another tenant",
         (
             "This allwhere account is already connected to a different Microsoft tenant. " + _UNCHANGED,
-            "To change tenants, disconnect on the Settings page first. To repair the connection, use an account of the "
-            "tenant that is connected.",
+            (
+                "To change tenants, disconnect on the Settings page first. To repair the connection, use an account of the "
+                "tenant that is connected."
+            ),
         ),
         status=HTTPStatus.CONFLICT,
     ),
@@ -161,7 +167,9 @@ def of_cause(cause: Cause, code: str = "") -> Outcome:
         code: Microsoft's short code, "" when there is none.
     """
     ours = cause.audience is Audience.OPERATOR
-    sentence = "allwhere has been told and works on it; nobody in your company did anything wrong." if ours else cause.sentence
+    sentence = (
+        "allwhere has been told and works on it; nobody in your company did anything wrong." if ours else cause.sentence
+    )
     if cause in {Cause.OUTAGE, Cause.THROTTLED}:
         sentence = "Try again in a few minutes."
     return Outcome(

@@ -56,7 +56,8 @@ def not_begun() -> Progress:
     """A sync that was asked for and has not begun."""
     steps = (("read", "Devices read"), ("classified", "Devices classified"), ("reconciled", "Devices compared"))
     return Progress(
-        tuple(Step(name, label, 0, None, "") for name, label in steps), "Waiting for the sync to begin; it takes seconds."
+        tuple(Step(name, label, 0, None, "") for name, label in steps),
+        "Waiting for the sync to begin; it takes seconds.",
     )
 
 

@@ -43,9 +43,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        when=when, number=number, counted=words.counted
-    )
+    environment.filters.update(when=when, number=number, counted=words.counted)
     environment.globals.update(words=words)
     return environment
 

@@ -15,22 +15,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from intune_pipeline.portal.errors import RefusedError, TooOftenError
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        # Forms only ever post to the portal. The ways out to Microsoft and to the sign-in are links and refreshes of
-        # pages of our own, because browsers apply form-action to every redirect that follows a form, and a customer's
-        # own identity provider may be among them.
-        "form-action 'self'",
-        "base-uri 'none'",
-        "object-src 'none'",
-        "frame-ancestors 'none'",
-    )
-)
+# Forms only ever post to the portal. The ways out to Microsoft and to the sign-in are links and refreshes of pages of our
+# own, because browsers apply form-action to every redirect that follows a form, and a customer's own identity provider
+# may be among them.
+_DIRECTIVES = {
+    "default-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "object-src": "'none'",
+    "frame-ancestors": "'none'",
+}
+CONTENT_SECURITY_POLICY = "; ".join(f"{name} {sources}" for name, sources in _DIRECTIVES.items())
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -45,6 +40,15 @@ _STATIC_SECONDS = 3600
 _REMEMBERED_KEYS = 10_000
 
 
+def protecting_headers(*, https: bool) -> dict[str, str]:
+    """The headers of every answer.
+
+    Args:
+        https: whether the portal's public address is https, which then is the only way to reach it.
+    """
+    return _HEADERS | ({"Strict-Transport-Security": _HSTS} if https else {})
+
+
 class SecurityHeaders:
     """ASGI middleware that puts the protecting headers on every answer, errors included.
 
@@ -57,7 +61,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
-        self._headers = _HEADERS | ({"Strict-Transport-Security": _HSTS} if https else {})
+        self._headers = protecting_headers(https=https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the wrapped application does, with the headers."""

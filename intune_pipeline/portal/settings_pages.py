@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import Field
 from sqlalchemy import Connection
 
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import account_rules, audit, connections, holds, unknown_models
-from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
+from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin, signed_in_primary_admin
 from intune_pipeline.portal.errors import ConflictError
+from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, Id, LifecycleDecision, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -28,13 +28,7 @@ ThePortal = Annotated[Portal, Depends(portal_of)]
 SETTINGS = f"{HOME}/settings"
 HOLDS = f"{HOME}/holds"
 MODELS = f"{HOME}/models"
-MAX_TEXT = 500
-DeviceType = Literal["laptop", "tablet", "mobile", "desktop", "unknown"]
-Text = Annotated[str, Form(max_length=MAX_TEXT)]
 AUDIT_PAGE = 50
-#: PostgreSQL's bigint.
-MAX_ID = 2**63 - 1
-Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 CHECKED = [Depends(checked_form)]
 
 
@@ -59,7 +53,8 @@ def settings_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Resp
             return RedirectResponse(f"{HOME}/connect", status_code=303)
         shown: dict[str, Any] = {
             "connection": connected(database, account),
-            "waiting": len(holds.employees_waiting(database, account)) + len(holds.lifecycle_waiting(database, account)),
+            "waiting": len(holds.employees_waiting(database, account))
+            + len(holds.lifecycle_waiting(database, account)),
             "unknown_models": len(unknown_models.latest(database, account)),
         }
     return page(request, "settings.html", **shown)
@@ -123,7 +118,7 @@ def decide_employees(
     portal: ThePortal,
     admin: PagePrimaryAdmin,
     hold_id: Annotated[list[Id], Form()],
-    decision: Annotated[Literal["create", "link", "skip"], Form()],
+    decision: Annotated[EmployeeDecision, Form()],
 ) -> Response:
     """Create, link or skip look-alikes."""
     with portal.engine.begin() as database:
@@ -133,7 +128,7 @@ def decide_employees(
 
 @router.post(f"{HOLDS}/lifecycle", dependencies=CHECKED)
 def decide_lifecycle(
-    portal: ThePortal, admin: PagePrimaryAdmin, decision: Annotated[Literal["released", "dropped"], Form()]
+    portal: ThePortal, admin: PagePrimaryAdmin, decision: Annotated[LifecycleDecision, Form()]
 ) -> Response:
     """Release or drop held lifecycle ends."""
     with portal.engine.begin() as database:
@@ -150,12 +145,11 @@ def models_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Respon
     return page(request, "models.html", models=models, rules=rules, teach_href=_teach_href)
 
 
-@router.get(f"{MODELS}/teach")
+@router.get(f"{MODELS}/teach", dependencies=[Depends(signed_in_primary_admin)])
 def teach_page(
     request: Request,
-    admin: PagePrimaryAdmin,
-    manufacturer: Annotated[str, Query(max_length=MAX_TEXT)] = "",
-    model: Annotated[str, Query(max_length=MAX_TEXT)] = "",
+    manufacturer: Text = "",
+    model: Text = "",
 ) -> Response:
     """A rule to write, filled in for one model."""
     rule = {
@@ -173,9 +167,9 @@ def teach(
     portal: ThePortal,
     admin: PagePrimaryAdmin,
     device_type: Annotated[DeviceType, Form()],
-    model_pattern: Text = "",
-    maker_pattern: Text = "",
-    note: Text = "",
+    model_pattern: Annotated[Text, Form()] = "",
+    maker_pattern: Annotated[Text, Form()] = "",
+    note: Annotated[Text, Form()] = "",
     step: Annotated[Literal["preview", "add"], Form()] = "preview",
 ) -> Response:
     """Show what a rule would change, or add it."""
@@ -205,9 +199,7 @@ def remove_rule(portal: ThePortal, admin: PagePrimaryAdmin, rule_id: Annotated[I
 
 
 @router.get(f"{HOME}/audit")
-def audit_page(
-    request: Request, portal: ThePortal, admin: PageAdmin, before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None
-) -> Response:
+def audit_page(request: Request, portal: ThePortal, admin: PageAdmin, before: Id | None = None) -> Response:
     """The audit log, newest first."""
     with portal.engine.connect() as database:
         entries = audit.entries(database, admin.account.slug, limit=AUDIT_PAGE + 1, before=before)

@@ -130,12 +130,12 @@ def sync_now(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     portal.sync_limit.spend(admin.account.slug)
     with portal.engine.begin() as database:
         connection = connected(database, admin.account.slug)
-        asked = sync_requests.request(
-            database, connection.id, requested_by=admin.label, debounce=portal.debounce
-        )
+        asked = sync_requests.request(database, connection.id, requested_by=admin.label, debounce=portal.debounce)
     if asked.outcome != "too_early":
         return RedirectResponse(f"{HOME}/progress", status_code=303)
-    notice = Notice("wait", "Not yet", "A sync was asked for a short while ago. It is possible again", asked.possible_at)
+    notice = Notice(
+        "wait", "Not yet", "A sync was asked for a short while ago. It is possible again", asked.possible_at
+    )
     return _status_page(request, portal, admin, notice)
 
 

@@ -64,7 +64,9 @@ def portal_settings(sandbox: SandboxCloud) -> PortalSettings:
         portal_url=PORTAL,
         portal_session_secret="s" * 40,
         auth0_ca_bundle=sandbox.ca_bundle,
-        **{name.lower(): value for name, value in environment.items() if name.startswith("AUTH0_") and "CA" not in name},
+        **{
+            name.lower(): value for name, value in environment.items() if name.startswith("AUTH0_") and "CA" not in name
+        },
     )
 
 

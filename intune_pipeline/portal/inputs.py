@@ -1,0 +1,20 @@
+"""What people and programs may send: types of form fields, queries and JSON bodies.
+
+Belongs here: limits shared by pages and API. PostgreSQL stores no NUL, and its numbers end at 64 bits.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+#: PostgreSQL's bigint.
+MAX_ID = 2**63 - 1
+MAX_TEXT = 500
+_NO_NUL = r"^[^\x00]*$"
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=_NO_NUL)]
+FilledText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=_NO_NUL)]
+DeviceType = Literal["laptop", "tablet", "mobile", "desktop", "unknown"]
+EmployeeDecision = Literal["create", "link", "skip"]
+LifecycleDecision = Literal["released", "dropped"]

@@ -1,0 +1,163 @@
+"""What protects every answer: headers, form tokens, sessions, roles. Every route is enumerated, so none is forgotten."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.testclient import TestClient
+
+from intune_pipeline.portal.access import signed_in_admin, signed_in_primary_admin, token_admin, token_primary_admin
+from intune_pipeline.portal.security import RateLimit, TooOftenError, checked_form
+from intune_pipeline_tests.portal.browser import PORTAL, Browser
+
+HOME = "/integrations/intune"
+OPEN_TO_ALL = {"/", "/sign-in", "/sign-in/start", "/sign-in/callback", "/sign-out", "/signed-out"}
+
+
+def routes_of(app: FastAPI) -> Iterator[tuple[str, str, APIRoute]]:
+    """Every route of ours with each of its methods, included routers flattened."""
+
+    def flatten(routes: list[object]) -> Iterator[APIRoute]:
+        for route in routes:
+            if isinstance(route, APIRoute):
+                yield route
+            else:
+                yield from flatten(getattr(getattr(route, "original_router", None), "routes", []))
+
+    for route in flatten(app.routes):
+        for method in sorted(route.methods - {"HEAD"}):
+            yield method, route.path, route
+
+
+def dependencies_of(route: APIRoute) -> set[object]:
+    """Every dependency of a route, however deep."""
+    found: set[object] = set()
+
+    def collect(dependant: object) -> None:
+        found.add(getattr(dependant, "call", None))
+        for inner in getattr(dependant, "dependencies", []):
+            collect(inner)
+
+    collect(route.dependant)
+    return found
+
+
+def test_there_are_routes_to_protect(app: FastAPI) -> None:
+    paths = {path for _, path, _ in routes_of(app)}
+    assert len(paths) > 35
+    assert {f"{HOME}/devices.csv", "/api/v1/audit"} <= paths
+
+
+def test_every_route_wants_to_know_who_asks(app: FastAPI) -> None:
+    for method, path, route in routes_of(app):
+        if path in OPEN_TO_ALL:
+            continue
+        wanted = token_admin if path.startswith("/api/") else signed_in_admin
+        assert wanted in dependencies_of(route), f"{method} {path}"
+
+
+def test_every_write_by_form_checks_the_form_token(app: FastAPI) -> None:
+    for method, path, route in routes_of(app):
+        if method != "GET" and not path.startswith("/api/"):
+            assert checked_form in dependencies_of(route), f"{method} {path}"
+
+
+def test_only_sync_now_writes_for_secondary_admins(app: FastAPI) -> None:
+    allowed = {f"{HOME}/sync", "/api/v1/syncs", "/api/v1/rules/preview", "/sign-out"}
+    for method, path, route in routes_of(app):
+        if method != "GET" and path not in allowed:
+            wanted = {signed_in_primary_admin, token_primary_admin}
+            assert wanted & dependencies_of(route), f"{method} {path}"
+
+
+def test_nobody_reaches_anything_without_signing_in(app: FastAPI) -> None:
+    client = TestClient(app, base_url=PORTAL, follow_redirects=False)
+    for method, path, _ in routes_of(app):
+        if path in OPEN_TO_ALL:
+            continue
+        answer = client.request(method, path.replace("{rule_id}", "1"))
+        if path.startswith("/api/"):
+            assert answer.status_code == 401, f"{method} {path}"
+        elif method == "GET" and not path.endswith(".json"):
+            assert answer.headers.get("location") == "/sign-in", f"{method} {path}"
+        else:
+            assert answer.status_code in {303, 401, 403}, f"{method} {path}"
+
+
+def test_a_session_is_no_key_to_the_api(signed_in: Callable[[str], Browser]) -> None:
+    """Forms of other sites carry the cookie along; the API listens to the Authorization header alone."""
+    assert signed_in("acme-primary").portal.get("/api/v1/me").status_code == 401
+
+
+def test_a_forged_or_missing_form_token_changes_nothing(app: FastAPI, signed_in: Callable[[str], Browser]) -> None:
+    browser = signed_in("acme-primary")
+    for method, path, _ in routes_of(app):
+        if method == "POST" and not path.startswith("/api/"):
+            for data in ({}, {"form_token": ""}, {"form_token": "forged"}, {"form_token": "gefälscht"}):
+                answer = browser.portal.post(path, data=data)
+                assert answer.status_code in {403, 422}, path
+
+
+def test_a_form_token_of_another_session_is_refused(signed_in: Callable[[str], Browser]) -> None:
+    mine, theirs = signed_in("acme-primary"), signed_in("acme-primary")
+    answer = mine.portal.post(f"{HOME}/connect", data={"form_token": theirs.form_token()})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/nowhere", "/api/v1/nowhere", "/api/v1/me", "/static/portal.css"])
+def test_every_answer_carries_the_protecting_headers(app: FastAPI, path: str) -> None:
+    headers = TestClient(app, base_url=PORTAL).get(path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["strict-transport-security"].startswith("max-age=31536000")
+
+
+def test_an_unexpected_error_is_a_protected_page_without_its_details(
+    app: FastAPI, signed_in: Callable[[str], Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = signed_in("acme-primary")
+    app.state.portal.engine.dispose()
+    monkeypatch.setattr("intune_pipeline.inventory.accounts.find", lambda *_: 1 / 0)
+    client = TestClient(app, base_url=PORTAL, raise_server_exceptions=False, cookies=browser.portal.cookies)
+    answer = client.get(HOME)
+    assert answer.status_code == 500
+    assert "Something broke on our side" in answer.text
+    assert "ZeroDivisionError" not in answer.text
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+def test_pages_with_data_are_never_stored(signed_in: Callable[[str], Browser]) -> None:
+    assert signed_in("acme-primary").answer.headers["cache-control"] == "no-store"
+
+
+def test_no_template_has_inline_script_or_style() -> None:
+    from intune_pipeline.portal.rendering import STATIC_DIRECTORY
+
+    for template in (STATIC_DIRECTORY.parent / "templates").glob("*.html"):
+        source = template.read_text()
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", source), template.name
+        assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", source)), template.name
+
+
+def test_a_changed_cookie_is_no_session(signed_in: Callable[[str], Browser], app: FastAPI) -> None:
+    cookie = signed_in("acme-secondary").portal.cookies["__Host-session"]
+    for forged in (cookie[:-2] + "xx", "e30=." + cookie.partition(".")[2], ""):
+        client = TestClient(app, base_url=PORTAL, cookies={"__Host-session": forged}, follow_redirects=False)
+        assert client.get(HOME).headers.get("location") == "/sign-in"
+
+
+def test_a_rate_limit_counts_each_key_for_itself() -> None:
+    limit = RateLimit(2, 60, "Wait {seconds} seconds.")
+    limit.spend("a")
+    limit.spend("a")
+    with pytest.raises(TooOftenError, match=r"Wait \d+ seconds") as refused:
+        limit.spend("a")
+    assert 0 < refused.value.retry_after <= 60
+    limit.spend("b")
