@@ -1,194 +1,188 @@
-"""What a sync held back until a person decides: employees who look like others, lifecycle ends that were too many.
+"""What a sync held back until a person decides: look-alike employees and lifecycle ends.
 
-Belongs here: listing and deciding. Does not belong here: what is held and what a decision does, which the next sync
-reads (``domain``, ``reconciliation``).
+Belongs here: showing what waits, and writing decisions down. Does not belong here: what is held and why (``domain``), and
+doing what was decided, which the next sync does like everything else it writes.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
+from intune_pipeline.inventory.schema import connections, lifecycle_holds
 
-Decision = Literal["create", "link", "skip"]
-_STORED = {"create": "created", "link": "linked", "skip": "skipped"}
+EmployeeDecision = Literal["create", "link", "skip"]
+LifecycleDecision = Literal["released", "dropped"]
+
+_DECIDED: Final = {"create": "created", "link": "linked", "skip": "skipped"}
 
 
-class HoldError(WrongUseError):
-    """What was decided about does not wait, or cannot be decided so."""
+class NothingWaitsError(WrongUseError):
+    """What was to be decided does not wait for a decision."""
 
 
 @dataclass(frozen=True, slots=True)
-class EmployeeHold:
-    """A person a sync would create beside an employee of the same name.
+class WaitingEmployee:
+    """A person who is not created as an employee before somebody decides.
 
     Attributes:
-        id: for the decision.
-        first_name: as the sync would store it.
-        last_name: likewise.
-        email: their work e-mail.
-        lookalike_id: the employee of the same name; None when that employee is gone.
-        lookalike: that employee's name and e-mails, for people; None likewise.
-        assets: assets that wait to get this person as assignee.
-        created_at: when the sync held them back.
+        id: the hold's id.
+        first_name: the person's.
+        last_name: the person's.
+        email: the work e-mail Intune shows.
+        lookalike: the employee of the same name, with his addresses; None when he was removed meanwhile.
+        created_at: when the sync held the person back.
     """
 
     id: int
     first_name: str
     last_name: str
     email: str
-    lookalike_id: int | None
     lookalike: str | None
-    assets: int
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class LifecycleHold:
-    """Devices that are gone from Intune, more at once than the connection allows.
+class WaitingEnds:
+    """Lifecycle ends that wait because there were too many at once.
 
     Attributes:
-        id: the hold's.
+        id: the hold's id.
         intune_device_ids: the devices.
         reason: what was exceeded, one sentence.
-        created_at: when the run held them.
+        created_at: when a sync first held them back.
     """
 
     id: int
-    intune_device_ids: tuple[str, ...]
+    intune_device_ids: list[str]
     reason: str
     created_at: datetime
 
 
-def employees_waiting(connection: Connection, account: str) -> list[EmployeeHold]:
-    """The held employees of an account, by name.
+def employees_waiting(connection: Connection, account: str) -> list[WaitingEmployee]:
+    """The held employees of an account that wait for a decision, by name."""
+    return [WaitingEmployee(*row) for row in connection.execute(_EMPLOYEES, {"account": account})]
 
-    Raises:
-        UnknownAccountError: there is no such account.
-    """
-    owner = accounts.get(connection, account)
-    return [EmployeeHold(**row) for row in connection.execute(_EMPLOYEES, {"account_id": owner.id}).mappings()]
+
+def lifecycle_waiting(connection: Connection, account: str) -> list[WaitingEnds]:
+    """The held lifecycle ends of an account that wait for a decision: one hold, or none."""
+    account_id = accounts.get(connection, account).id
+    columns = (lifecycle_holds.c[name] for name in WaitingEnds.__slots__)
+    waiting = (
+        sa.select(*columns)
+        .join(connections, connections.c.id == lifecycle_holds.c.connection_id)
+        .where(connections.c.account_id == account_id, lifecycle_holds.c.decision == "waiting")
+    )
+    return [WaitingEnds(*row) for row in connection.execute(waiting)]
 
 
 def decide_employees(
-    connection: Connection, account: str, hold_ids: Collection[int] | None, decision: Decision, *, decided_by: str
+    connection: Connection, account: str, hold_ids: Sequence[int], decision: EmployeeDecision, *, decided_by: str
 ) -> int:
-    """Decide about held employees; the next sync does it. Returns how many were decided.
+    """Decide about held employees, all of them or none; the next sync creates and assigns.
+
+    Linking writes the person's address down as a work e-mail of the look-alike, by which every sync then finds him.
 
     Args:
         connection: a connection in a transaction.
         account: the account's slug.
-        hold_ids: which; None decides all that wait.
-        decision: ``create`` the employee, ``link`` the e-mail to the look-alike, or ``skip`` the person for good.
-        decided_by: who, also for the audit log.
-
-    Raises:
-        UnknownAccountError: there is no such account.
-        HoldError: one of them does not wait, or has nobody to be linked to; nothing is decided then.
-    """
-    owner = accounts.get(connection, account)
-    waiting = {
-        row.id: row
-        for row in connection.execute(_LOCK_EMPLOYEES, {"account_id": owner.id})
-        if hold_ids is None or row.id in hold_ids
-    }
-    missing = sorted(set(hold_ids or ()) - set(waiting))
-    if missing:
-        raise HoldError(f"No employee of {account} waits under {missing[0]}; see: intune-pipeline holds list {account}")
-    alone = [row.email for row in waiting.values() if row.lookalike_id is None]
-    if decision == "link" and alone:
-        raise HoldError(
-            f"{alone[0]} cannot be linked, because the employee of the same name is gone; create or skip it."
-        )
-    connection.execute(
-        sa.text("""
-            update employee_holds set decision = :decision, decided_by = :decided_by, decided_at = now()
-            where id = any(:ids)
-        """),
-        {"decision": _STORED[decision], "decided_by": decided_by, "ids": list(waiting)},
-    )
-    for row in waiting.values():
-        audit.record(
-            connection, owner.id, actor=decided_by, action="release", subject=row.email, decision=_STORED[decision]
-        )
-    return len(waiting)
-
-
-def lifecycle_waiting(connection: Connection, account: str) -> list[LifecycleHold]:
-    """The held lifecycle ends of an account; at most one hold waits at a time.
-
-    Raises:
-        UnknownAccountError: there is no such account.
-    """
-    owner = accounts.get(connection, account)
-    return [
-        LifecycleHold(row.id, tuple(row.intune_device_ids), row.reason, row.created_at)
-        for row in connection.execute(_LIFECYCLE, {"account_id": owner.id})
-    ]
-
-
-def decide_lifecycle(
-    connection: Connection, account: str, decision: Literal["released", "dropped"], *, decided_by: str
-) -> int:
-    """Release the held lifecycle ends, so that the next sync applies those still gone, or drop them.
+        hold_ids: ids of waiting holds.
+        decision: ``create`` a new employee, ``link`` to the look-alike, or ``skip``: no employee and no assignee.
+        decided_by: a portal user, or ``operator:NAME``.
 
     Returns:
-        The number of devices decided about.
+        How many were decided.
 
     Raises:
         UnknownAccountError: there is no such account.
-        HoldError: nothing waits.
+        NothingWaitsError: one of them does not wait, or is to be linked to an employee who was removed meanwhile.
     """
-    owner = accounts.get(connection, account)
-    given = {"account_id": owner.id, "decision": decision, "decided_by": decided_by}
-    decided = connection.execute(_DECIDE_LIFECYCLE, given).one_or_none()
+    account_id = accounts.get(connection, account).id
+    ids = sorted(set(hold_ids))
+    given = {"account": account, "account_id": account_id, "ids": ids}
+    waiting = {row.id: row for row in connection.execute(_LOCKED_EMPLOYEES, given)}
+    if unknown := [str(one) for one in ids if one not in waiting]:
+        raise NothingWaitsError(f"In {account} no held employee {', '.join(unknown)} waits for a decision.")
+    if decision == "link":
+        if alone := [str(row.id) for row in waiting.values() if row.lookalike_id is None]:
+            raise NothingWaitsError(
+                f"The employee that {', '.join(alone)} looks like was removed meanwhile; create or skip instead."
+            )
+        connection.execute(_LINKED, given)
+    connection.execute(_DECIDE, {**given, "decision": _DECIDED[decision], "decided_by": decided_by})
+    for row in waiting.values():
+        audit.record(
+            connection, account_id, actor=decided_by, action="release", subject=row.email, decision=_DECIDED[decision]
+        )
+    return len(ids)
+
+
+def decide_lifecycle(connection: Connection, account: str, decision: LifecycleDecision, *, decided_by: str) -> int:
+    """Release or drop the lifecycle ends that wait; the next sync ends those that are released and still gone.
+
+    Dropped ones stay as they are for as long as the device is away.
+
+    Args:
+        connection: a connection in a transaction.
+        account: the account's slug.
+        decision: ``released`` or ``dropped``.
+        decided_by: a portal user, or ``operator:NAME``.
+
+    Returns:
+        How many devices the decision is about.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        NothingWaitsError: none waits.
+    """
+    account_id = accounts.get(connection, account).id
+    of_account = sa.select(connections.c.id).where(connections.c.account_id == account_id)
+    decided = connection.execute(
+        sa.update(lifecycle_holds)
+        .where(lifecycle_holds.c.connection_id.in_(of_account), lifecycle_holds.c.decision == "waiting")
+        .values(decision=decision, decided_by=decided_by, decided_at=sa.func.now())
+        .returning(lifecycle_holds.c.intune_device_ids)
+    ).scalar_one_or_none()
     if decided is None:
-        raise HoldError(f"No lifecycle ends of {account} are held.")
+        raise NothingWaitsError(f"In {account} no lifecycle ends wait for a decision.")
     audit.record(
-        connection,
-        owner.id,
-        actor=decided_by,
-        action="release",
-        subject=f"lifecycle hold {decided.id}",
-        decision=decision,
-        devices=decided.devices,
+        connection, account_id, actor=decided_by, action="release", decision=decision, intune_device_ids=decided
     )
-    return int(decided.devices)
+    return len(decided)
 
 
 _EMPLOYEES = sa.text("""
-    select h.id, h.first_name, h.last_name, h.email, h.lookalike_id,
-           nullif(concat_ws(', ', e.first_name || ' ' || e.last_name, m.emails), '') as lookalike, coalesce(w.assets, 0) as assets,
-           h.created_at
+    select h.id, h.first_name, h.last_name, h.email,
+           e.first_name || ' ' || e.last_name || coalesce(' (' || emails.list || ')', '') as lookalike, h.created_at
     from employee_holds h
     join connections c on c.id = h.connection_id
+    join accounts a on a.id = c.account_id
     left join employees e on e.id = h.lookalike_id
     left join lateral (
-        select string_agg(email, ', ' order by email_key) as emails from employee_emails where employee_id = e.id
-    ) m on true
-    left join lateral (select count(*) as assets from held_assignments where employee_hold_id = h.id) w on true
-    where c.account_id = :account_id and h.decision = 'waiting'
+        select string_agg(m.email, ', ' order by m.email_key) as list from employee_emails m where m.employee_id = e.id
+    ) emails on true
+    where a.slug = :account and h.decision = 'waiting'
     order by h.last_name, h.first_name, h.id
 """)
-_LOCK_EMPLOYEES = sa.text("""
-    select h.id, h.email, h.lookalike_id from employee_holds h join connections c on c.id = h.connection_id
-    where c.account_id = :account_id and h.decision = 'waiting'
+_LOCKED_EMPLOYEES = sa.text("""
+    select h.id, h.email, h.lookalike_id
+    from employee_holds h join connections c on c.id = h.connection_id
+    where c.account_id = :account_id and h.id = any(cast(:ids as bigint[])) and h.decision = 'waiting'
     order by h.id for update of h
 """)
-_LIFECYCLE = sa.text("""
-    select h.id, h.intune_device_ids, h.reason, h.created_at
-    from lifecycle_holds h join connections c on c.id = h.connection_id
-    where c.account_id = :account_id and h.decision = 'waiting'
-    order by h.id
+_LINKED = sa.text("""
+    insert into employee_emails (employee_id, account_id, email, kind)
+    select h.lookalike_id, :account_id, h.email, 'work' from employee_holds h
+    where h.id = any(cast(:ids as bigint[]))
+    order by h.email_key
+    on conflict do nothing
 """)
-_DECIDE_LIFECYCLE = sa.text("""
-    update lifecycle_holds h set decision = :decision, decided_by = :decided_by, decided_at = now()
-    from connections c
-    where c.id = h.connection_id and c.account_id = :account_id and h.decision = 'waiting'
-    returning h.id, jsonb_array_length(h.intune_device_ids) as devices
+_DECIDE = sa.text("""
+    update employee_holds set decision = :decision, decided_by = :decided_by, decided_at = now()
+    where id = any(cast(:ids as bigint[]))
 """)

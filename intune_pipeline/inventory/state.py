@@ -16,7 +16,6 @@ from intune_pipeline.domain.fields import FILLED_FIELDS, INTUNE_FIELDS, SEALED_F
 from intune_pipeline.domain.people import Employee, EmployeeDirectory
 from intune_pipeline.domain.reconciliation import (
     Asset,
-    DeviceDetails,
     DeviceMemory,
     EmployeeHold,
     LifecycleHold,
@@ -24,6 +23,7 @@ from intune_pipeline.domain.reconciliation import (
     State,
 )
 from intune_pipeline.inventory import schema
+from intune_pipeline.inventory.details import kept
 
 VALUE_FIELDS: Final = (*INTUNE_FIELDS, *FILLED_FIELDS)
 """Columns of ``assets`` a sync may write, but for status and assignee."""
@@ -52,10 +52,7 @@ def load_state(connection: Connection, connection_id: int) -> State:
         assets={asset.serial_key: asset for asset in assets},
         directory=EmployeeDirectory(_employees(connection, account_id)),
         memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(connection, _MEMORY, connection_id)},
-        details={
-            row.intune_device_id: DeviceDetails(row.memory_gb, Sealed(row.bypass_code) if row.bypass_code else None)
-            for row in _rows(connection, _DETAILS, connection_id)
-        },
+        details=kept(connection, connection_id),
         employee_holds={
             row.email_key: EmployeeHold(row.id, row.decision, row.lookalike_id)
             for row in _rows(connection, _EMPLOYEE_HOLDS, connection_id)
@@ -113,9 +110,6 @@ _MEMORY = sa.text("""
     select intune_device_id, serial_key, first_synced_at is not null, ended_at is not null, absent_lists, absent_since,
            candidate_user, candidate_syncs
     from device_outcomes where connection_id = :connection_id
-""")
-_DETAILS = sa.text("""
-    select intune_device_id, memory_gb, bypass_code from device_details where connection_id = :connection_id
 """)
 _EMPLOYEE_HOLDS = sa.text("""
     select id, email_key, decision, lookalike_id from employee_holds where connection_id = :connection_id
