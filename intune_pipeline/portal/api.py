@@ -14,11 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from intune_pipeline.inventory import account_rules, audit, connections, device_list, holds, sync_requests, sync_runs
 from intune_pipeline.inventory import unknown_models as unknown_models_store
-from intune_pipeline.inventory.history import why
 from intune_pipeline.portal.access import Role, TokenAdmin, TokenPrimaryAdmin
-from intune_pipeline.portal.device_pages import Queried, csv_of, revealed
+from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
-from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, FilledText, Id, LifecycleDecision, Text
+from intune_pipeline.portal.inputs import DeviceType, FilledText, Id, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
@@ -243,13 +242,13 @@ class EmployeeDecided(Input):
     """A decision on held people."""
 
     hold_ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
-    decision: EmployeeDecision
+    decision: holds.EmployeeDecision
 
 
 class LifecycleDecided(Input):
     """A decision on the held lifecycle ends."""
 
-    decision: LifecycleDecision
+    decision: holds.LifecycleDecision
 
 
 class UnknownModel(Output):
@@ -378,8 +377,7 @@ def devices_csv(portal: ThePortal, admin: TokenAdmin, query: Queried) -> Respons
 @router.get("/device", responses=_NOT_FOUND)
 def device(portal: ThePortal, admin: TokenAdmin, serial_number: FilledText) -> dict[str, Any]:
     """Why one device is in the inventory as it is, or why it is not."""
-    with portal.engine.connect() as database:
-        return why(database, admin.account.slug, serial_number).as_dict()
+    return story_of(portal, admin.account.slug, serial_number).as_dict()
 
 
 @router.post("/device/bypass-code", responses=_NOT_FOUND | _CONFLICT)

@@ -128,7 +128,7 @@ def _invalid(request: Request, error: Exception) -> Response:
     problems = [(".".join(str(part) for part in problem["loc"][1:]), problem["msg"]) for problem in error.errors()]
     sentence = "; ".join(f"{name or 'request'}: {message}" for name, message in problems)
     refused = PortalError(f"Something in the request is not right: {sentence}.", title="Check what you entered")
-    refused.status = HTTPStatus.UNPROCESSABLE_CONTENT
+    refused.status = HTTPStatus.UNPROCESSABLE_ENTITY
     return _answer(request, refused)
 
 

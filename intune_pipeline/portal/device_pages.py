@@ -13,10 +13,10 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from intune_pipeline.inventory import device_list
-from intune_pipeline.inventory.history import why
+from intune_pipeline.inventory.history import Story, why
 from intune_pipeline.portal import words
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
-from intune_pipeline.portal.errors import PortalError
+from intune_pipeline.portal.errors import NotHereError, PortalError
 from intune_pipeline.portal.inputs import DeviceType, FilledText, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.rendering import page
@@ -29,7 +29,6 @@ DEVICES = f"{HOME}/devices"
 DEVICE = f"{HOME}/device"
 PAGE_SIZE = 50
 MAX_PAGE = 100_000
-Sort = Literal["serial_number", "device_name", "model", "device_type", "outcome", "last_seen_at", "last_synced_at"]
 Outcome = Literal["", "synced", "skipped", "failed"]
 Reason = Literal[
     "", "ownership_unknown", "no_serial", "junk_serial", "desktop", "unknown_type", "superseded", "serial_collision"
@@ -84,7 +83,7 @@ def queried(
     outcome: Outcome = "",
     reason: Reason = "",
     device_type: DeviceType | Literal[""] = "",
-    sort: Sort = "last_seen_at",
+    sort: device_list.SortColumn = "last_seen_at",
     order: Literal["asc", "desc"] = "desc",
     page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
 ) -> device_list.Query:
@@ -143,9 +142,20 @@ def csv_of(portal: Portal, account: str, query: device_list.Query) -> Response:
 @router.get(DEVICE)
 def device_page(request: Request, portal: ThePortal, admin: PageAdmin, serial_number: FilledText) -> Response:
     """Why one device is in the inventory as it is."""
+    return page(request, "device.html", story=story_of(portal, admin.account.slug, serial_number))
+
+
+def story_of(portal: Portal, account: str, serial_number: str) -> Story:
+    """The story of one device.
+
+    Raises:
+        NotHereError: nothing is known of this serial number.
+    """
     with portal.engine.connect() as database:
-        story = why(database, admin.account.slug, serial_number)
-    return page(request, "device.html", story=story, serial_number=serial_number)
+        story = why(database, account, serial_number)
+    if story.asset is None and not story.records:
+        raise NotHereError(f"{serial_number} is {story.verdict}", title="No such device")
+    return story
 
 
 @router.post(f"{DEVICE}/reveal", dependencies=[Depends(checked_form)])

@@ -15,8 +15,7 @@ from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
 from intune_pipeline_tests.portal.browser import PORTAL, Browser
-
-BYPASS_KEY = "1" * 43 + "="
+from intune_pipeline_tests.portal.customers import BYPASS_KEY
 
 
 class Clock:

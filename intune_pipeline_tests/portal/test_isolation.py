@@ -1,0 +1,122 @@
+"""One account reaches nothing of another: every route is asked by one customer for the other's things."""
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from intune_pipeline.inventory import schema
+from intune_pipeline_tests.portal.browser import Browser
+from intune_pipeline_tests.portal.customers import Customer, furnish
+from intune_pipeline_tests.portal.test_security import OPEN_TO_ALL, routes_of
+
+HOME = "/integrations/intune"
+MINE, THEIRS = "MINEMARK", "THEIRMARK"
+
+
+@pytest.fixture
+def mine(app: FastAPI, engine: sa.Engine) -> Customer:
+    return furnish(engine, "acme", MINE)
+
+
+@pytest.fixture
+def theirs(app: FastAPI, engine: sa.Engine) -> Customer:
+    return furnish(engine, "globex", THEIRS)
+
+
+def test_no_page_and_no_api_answer_shows_anything_of_another_account(
+    app: FastAPI,
+    signed_in: Callable[[str], Browser],
+    api: Callable[[str], TestClient],
+    mine: Customer,
+    theirs: Customer,
+) -> None:
+    browser, client = signed_in("acme-primary").portal, api("acme-primary")
+    shown_mine = set()
+    for method, path, _ in routes_of(app):
+        if method != "GET" or path in OPEN_TO_ALL:
+            continue
+        params = {"serial_number": theirs.serial_number, "search": THEIRS, "manufacturer": "x", "before": 2**62}
+        for asked in (params, {"serial_number": mine.serial_number}, {}):
+            answer = (client if path.startswith("/api/") else browser).get(path, params=asked)
+            assert answer.status_code < 500, path
+            body = answer.text.replace(theirs.serial_number, "") if asked is params else answer.text
+            assert THEIRS not in body.upper().replace(f'VALUE="{THEIRS}"', "").replace(f"SEARCH={THEIRS}", ""), path
+            shown_mine |= {path} if MINE in answer.text.upper() else set()
+    assert {f"{HOME}/devices", f"{HOME}/devices.csv", f"{HOME}/holds", f"{HOME}/models", f"{HOME}/audit"} <= shown_mine
+    assert {"/api/v1/devices", "/api/v1/device", "/api/v1/holds", "/api/v1/rules", "/api/v1/audit"} <= shown_mine
+
+
+def test_no_write_touches_anything_of_another_account(
+    app: FastAPI,
+    signed_in: Callable[[str], Browser],
+    api: Callable[[str], TestClient],
+    engine: sa.Engine,
+    mine: Customer,
+    theirs: Customer,
+) -> None:
+    before = rows_of(engine, theirs)
+    browser, client = signed_in("acme-primary").open(f"{HOME}/settings"), api("acme-primary")
+    aimed = {
+        "form_token": browser.form_token(),
+        "serial_number": theirs.serial_number,
+        "reason": "I want it",
+        "hold_id": [str(one) for one in theirs.employee_holds],
+        "rule_id": str(theirs.rule_id),
+        "decision": "link",
+        "allow": "true",
+        "hold": "true",
+        "model_pattern": "x",
+        "device_type": "laptop",
+        "step": "add",
+    }
+    bodies = {
+        "/api/v1/connection": {"mdm_assignee_updates": True},
+        "/api/v1/device/bypass-code": {"serial_number": theirs.serial_number, "reason": "I want it"},
+        "/api/v1/holds/employees": {"hold_ids": list(theirs.employee_holds), "decision": "create"},
+        "/api/v1/holds/lifecycle": {"decision": "dropped"},
+        "/api/v1/rules": {"model_pattern": "x", "device_type": "laptop"},
+        "/api/v1/rules/preview": {"model_pattern": THEIRS, "device_type": "desktop"},
+    }
+    writes = [(m, p) for m, p, _ in routes_of(app) if m != "GET" and p not in OPEN_TO_ALL]
+    # What ends the connection comes last, so that everything else is tried while there is one.
+    for method, path in sorted(writes, key=lambda write: write[0] == "DELETE" or write[1].endswith("disconnect")):
+        if path.startswith("/api/"):
+            answer = client.request(method, path.replace("{rule_id}", str(theirs.rule_id)), json=bodies.get(path))
+        else:
+            answer = browser.portal.post(path, data=aimed)
+        assert answer.status_code < 500, path
+        assert theirs.bypass_code not in answer.text, path
+    assert rows_of(engine, theirs) == before
+    with engine.connect() as database:
+        assert database.scalar(sa.select(schema.connections.c.status).where(
+            schema.connections.c.id == mine.connection_id)) == "disconnected"  # fmt: skip
+
+
+def test_an_organisation_allwhere_does_not_know_reaches_nothing(
+    app: FastAPI, engine: sa.Engine, signed_in: Callable[[str], Browser]
+) -> None:
+    with engine.begin() as database:
+        database.execute(sa.delete(schema.accounts).where(schema.accounts.c.slug == "globex"))
+    browser = signed_in("globex-primary")
+    assert browser.answer.status_code == 403
+    assert browser.title == "Unknown organisation"
+
+
+def rows_of(engine: sa.Engine, customer: Customer) -> str:
+    """Everything that is stored of a customer."""
+    tables = [table for table in schema.metadata.sorted_tables if table.schema is None]
+    kept = []
+    with engine.connect() as database:
+        account_id = database.scalar(sa.select(schema.accounts.c.id).where(schema.accounts.c.slug == customer.slug))
+        for table in tables:
+            if "account_id" in table.c:
+                query = sa.select(table).where(table.c.account_id == account_id)
+            elif "connection_id" in table.c:
+                query = sa.select(table).where(table.c.connection_id == customer.connection_id)
+            else:
+                continue
+            kept.append((table.name, sorted(map(str, database.execute(query)))))
+    return str(kept)
