@@ -165,6 +165,4 @@ def untold(connection: Connection, *, limit: int) -> Sequence[Alert]:
 
 def told(connection: Connection, alert_ids: Iterable[int]) -> None:
     """People were told of these alerts."""
-    connection.execute(
-        sa.text("update alerts set told_at = now() where id = any(:ids)"), {"ids": list(alert_ids)}
-    )
+    connection.execute(sa.text("update alerts set told_at = now() where id = any(:ids)"), {"ids": list(alert_ids)})

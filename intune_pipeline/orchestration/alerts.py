@@ -55,7 +55,7 @@ def teller(urls: Sequence[SecretStr]) -> Teller | None:
     import apprise
 
     everybody = apprise.Apprise()
-    if not all([everybody.add(url.get_secret_value()) for url in urls]):
+    if not all(everybody.add(url.get_secret_value()) for url in urls):
         raise SettingsError("INTUNE_ALERT_URLS holds an address that Apprise does not know; see docs/operations.md.")
 
     def tell(title: str, body: str) -> bool:

@@ -7,9 +7,20 @@ partitioned asset would load every tenant's frame. A failed check of severity ER
 downstream of its asset is touched; a warning is shown and the run goes on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import dagster as dg
+from sqlalchemy import Engine
+
+from intune_pipeline.domain.eligibility import JUNK_SERIAL, UNKNOWN_TYPE, JudgedDevice
+from intune_pipeline.domain.policy import Policy
+from intune_pipeline.domain.reconciliation import Counts
+from intune_pipeline.inventory import alerts
+from intune_pipeline.inventory.frames import Listing
+from intune_pipeline.inventory.sync_runs import SyncRun
+from intune_pipeline.orchestration.steps import Listed
+from intune_pipeline.settings import Settings
 
 BLOCKING = dg.AssetCheckSeverity.ERROR
 WARNING = dg.AssetCheckSeverity.WARN
@@ -64,20 +75,154 @@ def verdict(name: str, *, passed: bool, says: str, **numbers: float) -> dg.Asset
     )
 
 
-def share_below(name: str, *, count: int, of: int, limit: float, what: str) -> dg.AssetCheckResult:
-    """A check that a share stays at or below a limit; of nothing, nothing is too much."""
+def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> list[dg.AssetCheckResult]:
+    """The checks of ``raw_intune_devices``."""
+    ids = {device.intune_device_id for device in listed.devices} | set(listed.personal_ids)
+    reason = "the list was capped" if not listed.unreadable else f"{listed.unreadable} records had no id"
+    return [
+        verdict(
+            "list_accounted_for",
+            passed=len(ids) == listed.devices_listed,
+            says=f"{listed.devices_listed} devices: {len(listed.devices)} rows, {len(listed.personal_ids)} personal.",
+        ),
+        verdict(
+            "list_complete",
+            passed=listed.complete,
+            says="The whole list was read." if listed.complete else f"Incomplete: {reason}; it proves no absence.",
+        ),
+        not_shrunk(listed.devices_listed, before.devices_listed if before else None, policy),
+    ]
+
+
+def not_shrunk(listed: int, before: int | None, policy: Policy) -> dg.AssetCheckResult:
+    """Compare a list's length with the last good sync's."""
+    if before is None:
+        return verdict("list_not_shrunk", passed=True, says="There is no earlier sync to compare with.", listed=listed)
+    missing = max(0, before - listed)
+    passed = missing <= policy.lifecycle_max_devices and missing <= policy.lifecycle_max_share * before
+    says = f"{listed} devices listed, {before} at the last good sync" + (
+        "." if passed else f": {missing} fewer is more than may leave at once, so lifecycle changes are held."
+    )
+    return verdict("list_not_shrunk", passed=passed, says=says, listed=listed, before=before, missing=missing)
+
+
+def of_classification(
+    judged: Sequence[JudgedDevice], listing: Listing, skipped: Mapping[str, int], settings: Settings
+) -> list[dg.AssetCheckResult]:
+    """The checks of ``classified_devices``; personal devices are in ``skipped`` and not in ``judged``."""
+    eligible = [one.device.serial_key for one in judged if one.skip_reason is None]
+    accounted = len(eligible) + sum(skipped.values())
+    listed = listing.devices_listed
+    return [
+        verdict(
+            "counts_add_up",
+            passed=accounted == listed,
+            says=f"{listed} listed = {len(eligible)} eligible + {sum(skipped.values())} skipped.",
+            listed=listed,
+            accounted=accounted,
+        ),
+        verdict(
+            "one_device_per_serial",
+            passed=len(set(eligible)) == len(eligible),
+            says=f"{len(eligible)} eligible devices have {len(set(eligible))} serial numbers.",
+        ),
+        _share_below(
+            "few_unknown_models",
+            count=skipped.get(UNKNOWN_TYPE, 0),
+            of=listed,
+            limit=settings.intune_unknown_share_warning,
+            what="are of an unknown type",
+        ),
+        _share_below(
+            "few_junk_serials",
+            count=skipped.get(JUNK_SERIAL, 0),
+            of=listed,
+            limit=settings.intune_junk_share_warning,
+            what="have a placeholder for a serial number",
+        ),
+    ]
+
+
+def of_people(lookalikes: int) -> list[dg.AssetCheckResult]:
+    """The check of ``employees``."""
+    says = f"{lookalikes} users share a name with an employee without a work e-mail: the same person twice?"
+    return [verdict("no_lookalikes", passed=not lookalikes, says=says, lookalikes=lookalikes)]
+
+
+def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) -> list[dg.AssetCheckResult]:
+    """The checks of ``allwhere_assets``, of what was done or, in a dry run, would be.
+
+    Args:
+        counts: what was done.
+        asset_ids: the assets of the synced devices.
+        exposed: bypass codes found without encryption.
+    """
+    skipped = counts.devices_skipped.total()
+    accounted = counts.devices_synced + skipped + counts.devices_failed
+    return [
+        verdict(
+            "outcomes_add_up",
+            passed=accounted == counts.devices_listed,
+            says=f"{counts.devices_listed} listed = {counts.devices_synced} synced + {skipped} skipped + "
+            f"{counts.devices_failed} failed.",
+            listed=counts.devices_listed,
+            accounted=accounted,
+        ),
+        verdict(
+            "one_asset_per_serial",
+            passed=len(set(asset_ids)) == len(asset_ids),
+            says=f"{len(asset_ids)} devices have {len(set(asset_ids))} assets.",
+        ),
+        verdict(
+            "no_device_failed",
+            passed=not counts.devices_failed,
+            says=f"{counts.devices_failed} devices could not be written; device_outcomes says why.",
+            failed=counts.devices_failed,
+        ),
+        verdict(
+            "no_plaintext_secrets",
+            passed=not exposed,
+            says=f"{exposed} bypass codes lie in the database without encryption.",
+            exposed=exposed,
+        ),
+    ]
+
+
+def _share_below(name: str, *, count: int, of: int, limit: float, what: str) -> dg.AssetCheckResult:
     share = count / of if of else 0.0
     says = f"{count} of {of} devices ({share:.1%}) {what}; up to {limit:.0%} is usual."
     return verdict(name, passed=share <= limit, says=says, count=count, of=of, share=round(share, 4))
 
 
-def not_shrunk(listed: int, *, before: int | None, max_share: float, max_devices: int) -> dg.AssetCheckResult:
-    """Compare a list's length with the last good sync's."""
-    if before is None:
-        return verdict("list_not_shrunk", passed=True, says="There is no earlier sync to compare with.", listed=listed)
-    missing = max(0, before - listed)
-    passed = missing <= max_devices and missing <= max_share * before
-    says = f"{listed} devices listed, {before} at the last good sync" + (
-        "." if passed else f": {missing} fewer is more than may leave at once, so lifecycle changes are held."
+@dg.asset_check(
+    asset="allwhere_assets",
+    description="Every connected tenant was synced within INTUNE_LATE_AFTER_HOURS; a sensor keeps this up to date.",
+)
+def every_tenant_synced_lately(database: dg.ResourceParam[Engine]) -> dg.AssetCheckResult:
+    """Lateness over all tenants, from the sync log.
+
+    Dagster's own freshness policies look at an asset as a whole, where one fresh tenant hides all stale ones.
+    """
+    late_after = timedelta(hours=Settings.load().intune_late_after_hours)
+    with database.connect() as connection:
+        found = alerts.troubles(connection, late_after=late_after)
+    late = [trouble.account or "" for trouble in found if trouble.cause == alerts.LATE]
+    return dg.AssetCheckResult(passed=not late, severity=WARNING, description=_lateness(late, late_after))
+
+
+def lateness(late: Sequence[str], late_after: timedelta) -> dg.AssetCheckEvaluation:
+    """The same check's outcome for these late accounts, as a sensor reports it."""
+    [key] = every_tenant_synced_lately.check_keys
+    return dg.AssetCheckEvaluation(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=not late,
+        severity=WARNING,
+        description=_lateness(late, late_after),
+        metadata={"late": len(late)},
     )
-    return verdict("list_not_shrunk", passed=passed, says=says, listed=listed, before=before, missing=missing)
+
+
+def _lateness(late: Sequence[str], late_after: timedelta) -> str:
+    hours = late_after.total_seconds() / 3600
+    return f"Not synced for {hours:g} hours: {', '.join(late)}." if late else "Every tenant was synced lately."

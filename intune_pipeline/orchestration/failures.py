@@ -1,7 +1,7 @@
 """How a step fails: one sentence for people, nothing about anybody in Dagster's event log.
 
-Belongs here: the boundary around every asset and stored frame, where exceptions become `dagster.Failure`. Does not
-belong here: what the sentences say; each error brings its own.
+Belongs here: turning whatever an asset, an op or a stored frame stumbles over into `dagster.Failure`. Does not belong
+here: what the sentences say; each error brings its own.
 
 Texts of unexpected exceptions may hold what they stumbled over: a serial number, an e-mail address, a code. Dagster
 keeps exception texts for ever, so only the class and the places in the code go on; they lead a developer to the spot
@@ -10,15 +10,16 @@ and tell nothing else.
 
 import functools
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import dagster as dg
 import structlog
 
 from intune_pipeline.errors import PipelineError
+from intune_pipeline.microsoft.causes import MicrosoftError
 
 log = structlog.get_logger(__name__)
 
@@ -26,44 +27,74 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class StepFailure(dg.Failure):
+    """A failure that is fit for the event log.
+
+    Attributes:
+        sentence: what happened and what to do.
+        error: what it was before; not for the event log.
+    """
+
+    def __init__(self, sentence: str, error: BaseException, metadata: Mapping[str, Any]) -> None:
+        super().__init__(description=sentence, metadata=dict(metadata), allow_retries=False)
+        self.sentence = sentence
+        self.error = error
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether starting the run again can only end in the same sentence."""
+        if isinstance(self.error, MicrosoftError):
+            return not self.error.cause.retry
+        return isinstance(self.error, PipelineError)
+
+
 @contextmanager
 def failing_in_one_sentence(step: str) -> Iterator[None]:
-    """Turn whatever goes wrong inside into a `dagster.Failure` that is fit for the event log.
+    """Turn whatever goes wrong inside into a `StepFailure`.
 
     Args:
-        step: what was being done, for example an asset's name.
+        step: what is being done, for example an asset's name.
 
     Raises:
-        dagster.Failure: the sentence of a `PipelineError`, or for anything unexpected its class and where it happened.
+        StepFailure: with the sentence of a `PipelineError`, or for anything unexpected its class and where it happened.
     """
     try:
         yield
     except dg.Failure:
         raise
-    except PipelineError as error:
-        log.error("step_failed", step=step, error=type(error).__name__)  # noqa: TRY400 - the text is not for logs
-        raise dg.Failure(str(error), allow_retries=False) from None
     except Exception as error:  # noqa: BLE001 - nothing may reach the event log as it is
-        places = _places(error)
-        log.error("step_broke", step=step, error=type(error).__name__, places=places)  # noqa: TRY400 - see above
-        raise dg.Failure(
-            f"{step} stopped at an unexpected {type(error).__name__} in {places[-1]}; nothing of the step in progress "
-            "was kept, the next sync starts over, and a developer finds the way there in this failure's metadata.",
-            metadata={"error": type(error).__name__, "places": dg.MetadataValue.json(places)},
-        ) from None
+        raise _failure(step, error) from None
 
 
-def explained(asset: Callable[P, R]) -> Callable[P, R]:
-    """The same for a whole asset function."""
+def explained(step: Callable[P, R]) -> Callable[P, R]:
+    """The same for a whole function."""
 
-    @functools.wraps(asset)
+    @functools.wraps(step)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        with failing_in_one_sentence(asset.__name__):
-            return asset(*args, **kwargs)
+        with failing_in_one_sentence(step.__name__):
+            return step(*args, **kwargs)
 
     return wrapper
 
 
-def _places(error: BaseException) -> list[str]:
-    frames = traceback.extract_tb(error.__traceback__)
-    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+def _failure(step: str, error: Exception) -> StepFailure:
+    if isinstance(error, MicrosoftError):
+        metadata = {"cause": error.cause.value, "request_id": error.request_id, "who": error.cause.audience.value}
+        known = {name: dg.MetadataValue.text(value) for name, value in metadata.items() if value}
+        return StepFailure(str(error), error, known)
+    if isinstance(error, PipelineError):
+        return StepFailure(str(error), error, {})
+    places = [
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    log.error("step_broke", step=step, error=type(error).__name__, places=places)
+    sentence = (
+        f"{step} stopped at an unexpected {type(error).__name__} in {places[-1]}. Batches written before it stay, the "
+        "next sync goes on from there, and this failure's metadata shows a developer the way."
+    )
+    return StepFailure(
+        sentence,
+        error,
+        {"error": dg.MetadataValue.text(type(error).__name__), "places": dg.MetadataValue.json(places)},
+    )

@@ -4,6 +4,7 @@ Belongs here: turning frames, counts and the schema's comments into Dagster meta
 the counts. A preview is an allow-list of columns: what could name a person, a device or a secret is never in it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,12 +13,17 @@ import pandas as pd
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
+from intune_pipeline.domain.reconciliation import Counts, Plan
+from intune_pipeline.inventory.frames import Snapshot
+from intune_pipeline.inventory.unknown_models import UnknownModel
+
 #: Columns that tell nothing about a person or a single device.
 PREVIEW_COLUMNS = (
     "operating_system", "os_version", "manufacturer", "model", "storage_bytes", "ownership", "management_agent",
     "device_type", "rule", "skip_reason", "memory_gb", "has_bypass_code", "freshness", "devices", "outcome", "action",
 )  # fmt: skip
 PREVIEW_ROWS = 10
+UNKNOWN_ROWS = 25
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -59,9 +65,47 @@ def counts_table(counts: Mapping[str, int], *, of: str) -> dg.MarkdownMetadataVa
     return markdown_table([of, "devices"], ordered)
 
 
-def plotted(prefix: str, counts: Mapping[str, int]) -> dict[str, int]:
+def plotted(prefix: str, counts: Mapping[str, float]) -> dict[str, int]:
     """Counts as plain numbers, which Dagster plots over time."""
     return {f"{prefix}/{name}": int(count) for name, count in sorted(counts.items())}
+
+
+def shown(snapshot: Snapshot) -> dict[str, Any]:
+    """What every materialization shows of its frame and of the listing it stems from."""
+    listing = snapshot.listing
+    return {
+        "dagster/row_count": len(snapshot.frame),
+        "devices_listed": listing.devices_listed,
+        "listed_at": dg.MetadataValue.timestamp(listing.listed_at),
+        "list_complete": listing.complete,
+        "tenant_id": listing.tenant_id,
+        "preview": preview(snapshot.frame),
+    }
+
+
+def counts_shown(counts: Counts) -> dict[str, Any]:
+    """What a sync did, or would do: every count, the skip reasons as a table too."""
+    values = counts.as_dict()
+    skipped = values.pop("devices_skipped")
+    return {
+        **values,
+        "devices_skipped": sum(skipped.values()),
+        "skip_reasons": counts_table(skipped, of="reason"),
+        **plotted("skipped", skipped),
+    }
+
+
+def changes_table(plan: Plan) -> dg.MarkdownMetadataValue:
+    """How many assets get or change each field; values are for ``plan`` on the command line, not for the event log."""
+    fields = Counter((change["action"], name) for change in plan.changes() for name in change["fields"])
+    rows = [(action, name, count) for (action, name), count in sorted(fields.items())]
+    return markdown_table(["action", "field", "assets"], rows)
+
+
+def unknown_table(models: Sequence[UnknownModel]) -> dg.MarkdownMetadataValue:
+    """What no rule could classify, the most frequent first: what to teach next."""
+    rows = [(one.operating_system, one.manufacturer, one.model, one.devices) for one in models[:UNKNOWN_ROWS]]
+    return markdown_table(["operating system", "manufacturer", "model", "devices"], rows)
 
 
 def _cell(value: object) -> str:

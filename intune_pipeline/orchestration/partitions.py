@@ -16,6 +16,7 @@ tenants = dg.DynamicPartitionsDefinition(name=TENANTS)
 PARTITION_TAG = "dagster/partition"
 PRIORITY_TAG = "dagster/priority"
 RUN_KEY_TAG = "dagster/run_key"
+WILL_RETRY_TAG = "dagster/will_retry"
 RETRY_ON_FAILURE_TAG = "dagster/retry_on_asset_or_op_failure"
 #: A crashed sync starts over with a fresh list; going on from the step that died would trust an older one.
 RETRY_STRATEGY_TAG = "dagster/retry_strategy"

@@ -15,10 +15,23 @@ from datetime import datetime, timedelta
 
 from dagster import DagsterRun, DagsterRunStatus
 
+from intune_pipeline.inventory.open_syncs import Unserved
+from intune_pipeline.inventory.sync_runs import DIED
 from intune_pipeline.orchestration.partitions import PARTITION_TAG
 
 GRACE = timedelta(seconds=30)
 DEATH_SENTENCE = "The run's process is gone: its machine or container stopped, or it was killed. It is started over."
+
+_ENDINGS = {
+    DagsterRunStatus.CANCELED: ("canceled", "The run was canceled."),
+    DagsterRunStatus.FAILURE: (
+        DIED,
+        "The run's process ended before the sync was done; a crashed run is started over.",
+    ),
+    DagsterRunStatus.SUCCESS: (DIED, "The run ended before the sync was done; sync again."),
+}
+_UNKNOWN_RUN = (DIED, "Dagster knows nothing of the run any more: it was deleted, or its database is another one.")
+_NEVER_BEGAN = "The run ended before the sync began; its page in Dagster says why."
 
 Sightings = Mapping[str, float]
 """Runs seen without their lock, and when first, in seconds since the epoch."""
@@ -55,3 +68,17 @@ def sightings_from(cursor: str | None) -> dict[str, float]:
 def cursor_of(sightings: Sightings) -> str:
     """The sightings as a sensor's cursor."""
     return json.dumps(sightings, sort_keys=True)
+
+
+def ending(run: DagsterRun | None) -> tuple[str, str] | None:
+    """How the run of an unfinished sync ended, as cause and sentence; None while it goes on.
+
+    Args:
+        run: None when Dagster has no such run.
+    """
+    return _UNKNOWN_RUN if run is None else _ENDINGS.get(run.status)
+
+
+def request_error(request: Unserved) -> str | None:
+    """The sentence a request that nobody serves any more is closed with; None when its sync succeeded."""
+    return None if request.sync_status == "succeeded" else request.error or _NEVER_BEGAN

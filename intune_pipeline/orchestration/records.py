@@ -14,6 +14,7 @@ import pandas as pd
 from intune_pipeline.domain.classification import Classification
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice
+from intune_pipeline.domain.reconciliation import PersonStep, Plan
 from intune_pipeline.inventory.schema import FRAMES
 
 _DEVICE_FIELDS = [field.name for field in fields(ManagedDevice)]
@@ -76,3 +77,34 @@ def judged_of(frame: pd.DataFrame) -> list[JudgedDevice]:
         JudgedDevice(device, Classification(device_type, rule, reason), skip_reason)
         for device, (device_type, rule, reason, skip_reason) in zip(devices_of(frame), verdicts, strict=True)
     ]
+
+
+def frame_of_people(people: Iterable[PersonStep]) -> pd.DataFrame:
+    """The frame of ``employees``."""
+    rows = (
+        (
+            one.person.email,
+            one.person.first_name,
+            one.person.last_name,
+            one.devices,
+            one.employee_id,
+            one.action,
+            one.lookalike_id,
+        )
+        for one in people
+    )
+    columns = ["email", "first_name", "last_name", "devices", "employee_id", "action", "lookalike_id"]
+    return frame_of("employees", rows, columns)
+
+
+def frame_of_outcomes(outcomes: Iterable[Sequence[Any]], plan: Plan) -> pd.DataFrame:
+    """The frame of ``allwhere_assets``.
+
+    Args:
+        outcomes: id, serial number, asset, outcome and reason of each device, as stored.
+        plan: what was done, for the action of each device.
+    """
+    actions = {step.judged.device.intune_device_id: step.action for step in plan.steps}
+    rows = ((*outcome, actions.get(outcome[0])) for outcome in outcomes)
+    columns = ["intune_device_id", "serial_number", "asset_id", "outcome", "reason", "action"]
+    return frame_of("allwhere_assets", rows, columns)

@@ -8,12 +8,14 @@ Dagster, and anything that talks while definitions load.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import dagster as dg
 from sqlalchemy import Engine
 
+from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory.database import create_engine
 from intune_pipeline.local import database_urls
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
@@ -26,47 +28,80 @@ from intune_pipeline.settings import MicrosoftSettings, Settings
 class DatabaseResource(dg.ConfigurableResource[Engine]):
     """allwhere's database, as ``ALLWHERE_DATABASE_URL`` says."""
 
+    def create_resource(self, context: dg.InitResourceContext) -> Engine:
+        """An engine; PostgreSQL shows the run's id beside its connections."""
+        name = f"intune-pipeline {context.run.run_id}" if context.run else "intune-pipeline"
+        return create_engine(database_urls(Settings.load()).allwhere, application_name=name)
+
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Engine]:
-        """An engine for one run or tick."""
-        engine = create_engine(database_urls(Settings.load()).allwhere, application_name=_name(context))
+        """The engine of one run or tick."""
+        engine = self.create_resource(context)
         try:
             yield engine
         finally:
             engine.dispose()
 
 
-@dataclass(frozen=True)
-class Microsoft:
-    """Opens clients for tenants; reads the app's credential no earlier than a tenant is asked about."""
+class TenantRunResource(dg.ConfigurableResource[TenantRun]):
+    """The tenant a run is about."""
 
-    settings: Settings
+    database: dg.ResourceDependency[Engine]
 
-    def client(self, tenant_id: str) -> GraphClient:
-        """A client that gives up when the run's deadline has passed, counted from now.
+    def create_resource(self, context: dg.InitResourceContext) -> TenantRun:
+        """Nothing is read, locked or asked yet."""
+        if context.run is None or context.instance is None:
+            raise WrongUseError("A tenant's run exists within a Dagster run only.")
+        settings = Settings.load()
+        return TenantRun(self.database, settings, context.run, context.instance, partial(open_client, settings))
 
-        Raises:
-            SettingsError: the app's settings are missing or malformed.
-        """
-        app = MicrosoftSettings.load()
-        secret = app.microsoft_client_secret
-        return GraphClient(
-            MicrosoftCloud(app.microsoft_login_url, app.microsoft_graph_url, app.microsoft_ca_bundle),
-            Credential(
-                app.microsoft_client_id,
-                secret.get_secret_value() if secret else None,
-                app.microsoft_client_certificate,
-                app.microsoft_federated_token_file,
-            ),
-            tenant_id,
-            deadline=time.monotonic() + 60 * self.settings.intune_run_deadline_minutes,
-            give_up_after=timedelta(seconds=self.settings.intune_request_give_up_seconds),
-        )
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[TenantRun]:
+        """The tenant, for one run: its lock is given back at the end."""
+        tenant = self.create_resource(context)
+        try:
+            yield tenant
+        finally:
+            tenant.close()
 
 
-class MicrosoftResource(dg.ConfigurableResource[Microsoft]):
-    """Entra and Graph, as the settings ``MICROSOFT_*`` say."""
+def default_resources() -> dict[str, Any]:
+    """The resources by key; ``io_manager`` is the default of every asset."""
+    database = DatabaseResource()
+    return {
+        "database": database,
+        "io_manager": FrameIOManager(database=database),
+        "tenant": TenantRunResource(database=database),
+    }
 
-    def create_resource(self, context: dg.InitResourceContext) -> Microsoft:
-        """Nothing is sent yet."""
-        return Microsoft(Settings.load())
+
+def cloud_of(settings: MicrosoftSettings) -> MicrosoftCloud:
+    """Where Microsoft is."""
+    return MicrosoftCloud(settings.microsoft_login_url, settings.microsoft_graph_url, settings.microsoft_ca_bundle)
+
+
+def credential_of(settings: MicrosoftSettings) -> Credential:
+    """Who we are."""
+    secret = settings.microsoft_client_secret
+    return Credential(
+        settings.microsoft_client_id,
+        client_secret=secret.get_secret_value() if secret else None,
+        client_certificate=settings.microsoft_client_certificate,
+        federated_token_file=settings.microsoft_federated_token_file,
+    )
+
+
+def open_client(settings: Settings, tenant_id: str) -> GraphClient:
+    """A client for one tenant, which gives up when the run's deadline has passed, counted from now.
+
+    Raises:
+        SettingsError: the app's settings are missing or malformed.
+    """
+    app = MicrosoftSettings.load()
+    return GraphClient(
+        cloud_of(app),
+        credential_of(app),
+        tenant_id,
+        deadline=time.monotonic() + 60 * settings.intune_run_deadline_minutes,
+        give_up_after=timedelta(seconds=settings.intune_request_give_up_seconds),
+    )

@@ -1,0 +1,5 @@
+"""The one place where everything is assembled: Dagster loads ``defs`` from here, and nothing else belongs here."""
+
+from intune_pipeline.orchestration.build import build_defs
+
+defs = build_defs()

@@ -1,0 +1,66 @@
+"""What a sync would do now, without doing it: for ``plan`` on the command line.
+
+Belongs here: the same steps as the assets take, with nothing written. Does not belong here: printing (``cli``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Engine
+
+from intune_pipeline.domain.classification import Classifier
+from intune_pipeline.domain.eligibility import JudgedDevice, judge
+from intune_pipeline.domain.fields import DeviceDetails
+from intune_pipeline.domain.reconciliation import Listing, Plan
+from intune_pipeline.inventory import account_rules, connections, details
+from intune_pipeline.inventory.state import load_state
+from intune_pipeline.inventory.vault import Vault
+from intune_pipeline.microsoft.graph import GraphClient
+from intune_pipeline.orchestration import steps
+from intune_pipeline.orchestration.resources import open_client
+from intune_pipeline.settings import Settings
+
+
+def plan_account(engine: Engine, account: str) -> dict[str, Any]:
+    """The counts a sync would report, ``status`` being ``planned``, and every change it would make.
+
+    Raises:
+        NotConnectedError: the account is not connected.
+        MicrosoftError: Microsoft did not give the list.
+    """
+    made = make_plan(engine, account, Settings.load())
+    counts = made.counts.as_dict()
+    del counts["lookalikes_held"]
+    return {"status": "planned", **counts, "changes": made.changes()}
+
+
+def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
+    """List, classify, ask for what is due without storing it, and plan."""
+    with engine.connect() as connection:
+        record = connections.syncable(connection, account)
+        classifier = Classifier(account_rules.for_classifier(connection, account))
+    with open_client(settings, str(record.tenant_id)) as client:
+        listed = steps.list_devices(client)
+        judged = judge(listed.devices, classifier, listed_at=listed.listed_at)
+        fetched = _details(engine, record.id, judged, settings, client)
+        with engine.connect() as connection:
+            known = load_state(connection, record.id)
+        personal = set(listed.personal_ids)
+        memory = {device_id: known.memory[device_id] for device_id in known.memory if device_id not in personal}
+        listing = Listing(listed.listed_at, listed.complete, len(personal))
+        state = replace(known, memory=memory).with_details(fetched)
+        return steps.decide(judged, state, record.policy, listing, lambda: client)
+
+
+def _details(
+    engine: Engine, connection_id: int, judged: Sequence[JudgedDevice], settings: Settings, client: GraphClient
+) -> dict[str, DeviceDetails]:
+    vault = Vault(settings.bypass_code_keys)
+    fetched: dict[str, DeviceDetails] = {}
+    with engine.connect() as connection:
+        due = steps.details_due(connection, connection_id, judged, settings, vault)
+    for answers in steps.ask_details(lambda: client, due):
+        with engine.connect() as connection:
+            fetched |= details.sealed(connection, connection_id, answers, vault)
+    return fetched

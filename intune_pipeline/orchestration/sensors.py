@@ -1,0 +1,190 @@
+"""What Dagster looks at all day: requests to sync, runs that ended without a word, troubles to tell people of.
+
+Belongs here: the loops and what they decide. Does not belong here: SQL (``inventory``), finding dead runs (``reaper``),
+sending messages (``alerts``).
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster import DagsterRunStatus, RunsFilter
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from sqlalchemy import Engine
+
+from intune_pipeline.inventory import open_syncs, sync_requests, sync_runs
+from intune_pipeline.inventory.alerts import LATE
+from intune_pipeline.inventory.sync_requests import SyncRequest
+from intune_pipeline.orchestration import alerts, reaper
+from intune_pipeline.orchestration.checks import lateness
+from intune_pipeline.orchestration.jobs import intune_sync
+from intune_pipeline.orchestration.partitions import (
+    PARTITION_TAG,
+    PRIORITY_TAG,
+    RUN_KEY_TAG,
+    SYNC_REQUEST_TAG,
+    TENANT_TAG,
+    TRIGGER_TAG,
+    WILL_RETRY_TAG,
+    add_missing,
+)
+from intune_pipeline.settings import Settings
+
+#: A tick may last 60 seconds; the next one follows in five.
+REQUESTS_PER_TICK = 50
+#: People wait for these; the nightly runs do not mind.
+MANUAL_PRIORITY = "10"
+SECONDS_BETWEEN_TICKS = 5
+SECONDS_BETWEEN_WATCHES = 30
+
+
+def run_key(request_id: object) -> str:
+    """The run key of a sync request: a UUID's, because Dagster never starts a key twice, even after a failure."""
+    return f"sync-request:{request_id}"
+
+
+def run_requests(waiting: Iterable[SyncRequest], known_run_keys: Collection[str]) -> list[dg.RunRequest]:
+    """A run for every waiting request that has none yet."""
+    return [
+        dg.RunRequest(
+            run_key=run_key(request.id),
+            partition_key=request.account,
+            tags={
+                TRIGGER_TAG: request.trigger,
+                SYNC_REQUEST_TAG: str(request.id),
+                TENANT_TAG: request.tenant_id,
+                PRIORITY_TAG: MANUAL_PRIORITY,
+            },
+        )
+        for request in waiting
+        if run_key(request.id) not in known_run_keys
+    ]
+
+
+@dg.sensor(
+    job=intune_sync,
+    minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Turns rows of sync_requests into runs; a request whose tenant is syncing joins that run.",
+)
+def manual_sync_requests(
+    context: dg.SensorEvaluationContext, database: dg.ResourceParam[Engine]
+) -> dg.SensorResult | dg.SkipReason:
+    """Ask for a run per waiting request.
+
+    A request is marked started only once its run exists, so that a daemon that dies in between starts it after all;
+    until then it is asked for at every tick, and its run key keeps Dagster from starting it twice.
+    """
+    with database.begin() as connection:
+        joined = open_syncs.join_running(connection)
+        waiting = sync_requests.pending(connection, REQUESTS_PER_TICK)
+    if not waiting:
+        return dg.SkipReason(f"No request waits; {joined} joined a running sync." if joined else "No request waits.")
+    known = _known_run_keys(context.instance, waiting)
+    with database.begin() as connection:
+        sync_requests.mark_started(connection, [one.id for one in waiting if run_key(one.id) in known])
+    add_missing(context.instance, {one.account for one in waiting})
+    return dg.SensorResult(run_requests=run_requests(waiting, known))
+
+
+def _known_run_keys(instance: dg.DagsterInstance, waiting: Iterable[SyncRequest]) -> set[str]:
+    keys = [run_key(request.id) for request in waiting]
+    runs = instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: keys}))
+    return {run.tags[RUN_KEY_TAG] for run in runs}
+
+
+@dg.sensor(
+    minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Fails runs whose process is gone, and closes what failed, canceled and dead runs left open.",
+)
+def ended_runs(
+    context: dg.SensorEvaluationContext, database: dg.ResourceParam[Engine]
+) -> dg.SensorResult | dg.SkipReason:
+    """Find dead runs, and close syncs and requests whose run has ended.
+
+    Not run status sensors: those see five runs a tick, none that were deleted, and a daemon that was down loses none
+    here, because every look is at everything still open.
+    """
+    dead, cursor = find_dead(context.instance, database, context.cursor)
+    for run in dead:
+        context.instance.report_run_failed(run, reaper.DEATH_SENTENCE)
+    closed = close_ended(context.instance, database)
+    message = f"{len(dead)} runs were dead, {closed} syncs and requests were closed."
+    return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursor)
+
+
+def find_dead(instance: dg.DagsterInstance, engine: Engine, cursor: str | None) -> tuple[list[dg.DagsterRun], str]:
+    """Runs that Dagster believes started and nobody works on, and what to remember until the next look."""
+    with engine.connect() as connection:
+        locked = open_syncs.locked_accounts(connection)
+    started = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
+    suspects = reaper.lockless(started, locked)
+    dead, sightings = reaper.judge(suspects, reaper.sightings_from(cursor), datetime.now(UTC))
+    return dead, reaper.cursor_of(sightings)
+
+
+def close_ended(instance: dg.DagsterInstance, engine: Engine) -> int:
+    """Close syncs whose run has ended, and requests that no run serves any more; returns how many.
+
+    A request stays open while its tenant's crashed run waits to be started over.
+    """
+    with engine.connect() as connection:
+        running = sync_runs.all_running(connection)
+    runs = _runs(instance, [sync.dagster_run_id for sync in running if sync.dagster_run_id])
+    closed = 0
+    for sync in running:
+        run = runs.get(sync.dagster_run_id or "")
+        if ended := reaper.ending(run):
+            with engine.begin() as connection:
+                if run and run.tags.get(WILL_RETRY_TAG) == "true":
+                    open_syncs.take_over(connection, sync.connection_id)
+                closed += sync_runs.fail(connection, sync.id, *ended)
+    with engine.connect() as connection:
+        unserved = open_syncs.unserved(connection)
+    under_way = _accounts_under_way(instance, {request.account for request in unserved})
+    with engine.begin() as connection:
+        for request in unserved:
+            if request.sync_status is not None or request.account not in under_way:
+                closed += sync_requests.mark_finished(connection, request.id, reaper.request_error(request))
+    return closed
+
+
+def _runs(instance: dg.DagsterInstance, run_ids: list[str]) -> dict[str, dg.DagsterRun]:
+    return {run.run_id: run for run in instance.get_runs(RunsFilter(run_ids=run_ids))} if run_ids else {}
+
+
+def _accounts_under_way(instance: dg.DagsterInstance, accounts: Collection[str]) -> set[str]:
+    """Of these accounts those with a run that is queued, works, or failed and is to be started over."""
+    if not accounts:
+        return set()
+    partitions = {PARTITION_TAG: sorted(accounts)}
+    working = instance.get_runs(RunsFilter(tags=partitions, statuses=NOT_FINISHED_STATUSES))
+    crashed = instance.get_runs(
+        RunsFilter(tags={**partitions, WILL_RETRY_TAG: "true"}, statuses=[DagsterRunStatus.FAILURE])
+    )
+    waiting = [run for run in crashed if run.is_complete_and_waiting_to_retry]
+    return {run.tags[PARTITION_TAG] for run in (*working, *waiting)}
+
+
+@dg.sensor(
+    minimum_interval_seconds=SECONDS_BETWEEN_WATCHES,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Records what is wrong and tells people, once per cause and tenant (INTUNE_ALERT_URLS).",
+)
+def troubles(
+    context: dg.SensorEvaluationContext, database: dg.ResourceParam[Engine]
+) -> dg.SensorResult | dg.SkipReason:
+    """Look for failures, late tenants and holds; show lateness as a check of ``allwhere_assets`` when it changes."""
+    settings = Settings.load()
+    late_after = timedelta(hours=settings.intune_late_after_hours)
+    found = alerts.watch(database, late_after=late_after, tell=alerts.teller(settings.intune_alert_urls))
+    late = sorted(trouble.account or "" for trouble in found if trouble.cause == LATE)
+    message = f"{len(found)} troubles; late: {', '.join(late) or 'nobody'}."
+    cursor = ",".join(late) or "nobody"
+    evaluations = [] if cursor == context.cursor else [lateness(late, late_after)]
+    return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursor, asset_events=evaluations)
+
+
+#: All sensors of the project.
+SENSORS = [manual_sync_requests, ended_runs, troubles]

@@ -1,0 +1,154 @@
+"""A sandbox Microsoft, a fresh database and an ephemeral Dagster: what a real run needs, and how a test starts one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from cryptography.fernet import Fernet
+
+from intune_pipeline.inventory.sync_runs import SyncRun, of_dagster_run
+from intune_pipeline.orchestration.build import build_defs
+from intune_pipeline.orchestration.launch import FinishedRun, run_sync
+from intune_pipeline.sandbox.cloud import SandboxCloud
+from intune_pipeline.sandbox.fleets import generate_fleet
+from intune_pipeline.sandbox.tenants import SandboxTenant
+from intune_pipeline_tests.conftest import ConnectedAccount
+
+KEY = Fernet.generate_key().decode()
+
+
+FLEET_SIZE = 60
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[SandboxCloud]:
+    """A running Microsoft cloud with more tenants than there are tests, all with equal fleets."""
+    tenants = [SandboxTenant(f"tenant-{number}", domain=f"t{number}.example") for number in range(100)]
+    with SandboxCloud(tenants).running() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def unused_tenants(sandbox: SandboxCloud) -> Iterator[SandboxTenant]:
+    """Tenants no test has touched yet."""
+    return iter(sandbox.tenants)
+
+
+@pytest.fixture
+def tenant(unused_tenants: Iterator[SandboxTenant]) -> SandboxTenant:
+    """A tenant with `FLEET_SIZE` devices."""
+    found = next(unused_tenants)
+    for record in generate_fleet(seed=7, size=FLEET_SIZE):
+        found.add(record)
+    return found
+
+
+@pytest.fixture(scope="session")
+def defs() -> dg.Definitions:
+    """The project's definitions."""
+    return build_defs()
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """Dagster, in memory."""
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@dataclass
+class World:
+    """One connected account with its tenant at Microsoft, and Dagster to sync it."""
+
+    engine: sa.Engine
+    instance: dg.DagsterInstance
+    defs: dg.Definitions
+    account: ConnectedAccount
+    tenant: SandboxTenant
+    last: FinishedRun = field(init=False)
+
+    def sync(self, trigger: str = "operator", **run_config: Any) -> SyncRun | None:
+        """Run ``intune_sync``; returns its line in the sync log. The run itself is ``last``."""
+        self.last = run_sync(
+            self.account.slug, trigger=trigger, run_config=run_config, instance=self.instance, defs=self.defs
+        )
+        return self.sync_run(self.last.run_id)
+
+    def sync_run(self, dagster_run_id: str) -> SyncRun | None:
+        with self.engine.connect() as connection:
+            return of_dagster_run(connection, dagster_run_id)
+
+    def materialize(self, *assets: str, tags: dict[str, str] | None = None, **run_config: Any) -> dg.DagsterRun:
+        """Materialize assets by hand, as the UI does; returns the finished run."""
+        job = dg.define_asset_job(
+            f"by_hand_{len(assets)}", selection=dg.AssetSelection.assets(*assets).without_checks()
+        )
+        definitions = dg.Definitions.merge(self.defs, dg.Definitions(jobs=[job]))
+        self.instance.add_dynamic_partitions("tenants", [self.account.slug])
+        result = definitions.resolve_job_def(job.name).execute_in_process(
+            partition_key=self.account.slug,
+            instance=self.instance,
+            run_config=run_config,
+            tags=tags,
+            asset_selection=[dg.AssetKey(asset) for asset in assets],
+            raise_on_error=False,
+        )
+        run = self.instance.get_run_by_id(result.run_id)
+        assert run
+        return run
+
+    def materialization(self, asset: str) -> dict[str, Any]:
+        """Metadata of the last materialization, as plain values."""
+        record = self.instance.fetch_materializations(dg.AssetKey(asset), limit=1).records[0]
+        assert record.asset_materialization
+        return {name: value.value for name, value in record.asset_materialization.metadata.items()}
+
+    def failures(self) -> list[str]:
+        """Sentences of the failed steps of the last run."""
+        events = self.instance.all_logs(self.last.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+        return [event.get_dagster_event().step_failure_data.user_failure_data.description or "" for event in events]
+
+    def checks(self) -> dict[str, bool]:
+        """Outcome of every check of the last run."""
+        events = self.instance.all_logs(self.last.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        found = [event.get_dagster_event().asset_check_evaluation_data for event in events]
+        return {one.check_name: one.passed for one in found}
+
+    def query(self, sql: str, **values: Any) -> list[Any]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(sa.text(sql), values))
+
+    def execute(self, sql: str, **values: Any) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(sql), values)
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxCloud, database: str) -> pytest.MonkeyPatch:
+    """The settings of a pipeline that syncs the sandbox into a fresh database."""
+    for name, value in sandbox.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ALLWHERE_DATABASE_URL", database)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", database)
+    monkeypatch.setenv("BYPASS_CODE_KEYS", KEY)
+    monkeypatch.delenv("INTUNE_DETAILS", raising=False)
+    return monkeypatch
+
+
+@pytest.fixture
+def world(
+    environment: pytest.MonkeyPatch,
+    engine: sa.Engine,
+    instance: dg.DagsterInstance,
+    defs: dg.Definitions,
+    sandbox: SandboxCloud,
+    tenant: SandboxTenant,
+    connect_account: Callable[..., ConnectedAccount],
+) -> Iterator[World]:
+    """The account ``acme``, connected to a tenant."""
+    account = connect_account("acme", tenant.tenant_id)
+    yield World(engine, instance, defs, account, tenant)
+    sandbox.faults.reset()
