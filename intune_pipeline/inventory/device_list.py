@@ -112,8 +112,8 @@ def csv_lines(connection: Connection, account: str, query: Query) -> Iterator[st
     What a spreadsheet would take for a formula begins with an apostrophe.
     """
     yield _csv_line(Device.__slots__)
-    streaming = connection.execution_options(yield_per=_CSV_ROWS_AT_ONCE)
-    for row in streaming.execute(_sorted(_found(account, query), query)):
+    found = _sorted(_found(account, query), query).execution_options(yield_per=_CSV_ROWS_AT_ONCE)
+    for row in connection.execute(found):
         yield _csv_line([_cell(value) for value in row])
 
 
