@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError, cause_of_graph_answer, graph_code, graph_request_id
+from intune_pipeline.microsoft.exchange import Traffic
 from intune_pipeline.microsoft.patience import Patience, retry_after_seconds
 
 MAX_ITEMS = 20
@@ -23,10 +24,6 @@ IN_FLIGHT = 6
 """Batches under way at once: at the second or so Intune takes for one, enough to use up the quota."""
 
 Answer = dict[str, Any] | MicrosoftError
-
-
-class _Counts(Protocol):
-    def add(self, **counts: float) -> None: ...
 
 
 @dataclass(order=True)
@@ -55,7 +52,7 @@ class BatchSender:
 
     post: Callable[[dict[str, Any], int], dict[str, Any]]
     threads: Executor
-    stats: _Counts
+    stats: Traffic
     tenant_id: str
     patience: Callable[[], Patience]
 

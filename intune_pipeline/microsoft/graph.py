@@ -1,45 +1,30 @@
 """Intune's devices over Microsoft Graph: whole lists, details, primary users, and whether a device still exists.
 
 Here: one client per tenant and run; what is asked and how an answer is checked. Not here: what a device's values mean
-(``domain.devices``), how long to keep asking (`patience`), what an error means (`causes`), how batches are sent
-(`batches`).
+(``domain.devices``), how a request is sent and sent again (`exchange`, `batches`), what an error means (`causes`).
 
 The client is quick where it can be and stubborn where it must be: a list is whole or an error, a throttled request
 waits as long as the run may last, and nothing it logs or raises shows a device's values.
 """
 
-import threading
-import time
-import uuid
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from http import HTTPStatus
 from types import TracebackType
-from typing import Any, NamedTuple, NoReturn, Self, cast
+from typing import Any, NoReturn, Self
 from urllib.parse import quote, urlsplit
 
 import orjson
-import requests
-import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from intune_pipeline.microsoft.batches import IN_FLIGHT, BatchSender
-from intune_pipeline.microsoft.causes import (
-    Cause,
-    MicrosoftError,
-    cause_of_graph_answer,
-    graph_code,
-    graph_request_id,
-)
+from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
-from intune_pipeline.microsoft.patience import Patience, retry_after_seconds
+from intune_pipeline.microsoft.exchange import Exchange, Request, Traffic
+from intune_pipeline.microsoft.patience import Patience
 from intune_pipeline.microsoft.quota import Quota, limiter_for
 from intune_pipeline.microsoft.tokens import TenantTokens
-from intune_pipeline.microsoft.transport import MicrosoftSession, decoded
-
-log = structlog.get_logger(__name__)
 
 LIST_PROPERTIES = (
     "id",
@@ -137,45 +122,6 @@ class PrimaryUser:
     mail: str = ""
 
 
-class Traffic:
-    """What a client has sent and waited for. Safe to count on from several threads.
-
-    Attributes:
-        requests: HTTP requests sent to Graph.
-        batch_items: requests inside batches.
-        throttled: answers 429, batch items included.
-        retried: requests and batch items sent again.
-        bytes_received: bytes of bodies, after decompression.
-        seconds_waited: seconds spent in pauses and for the quota, over all threads.
-    """
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.batch_items = 0
-        self.throttled = 0
-        self.retried = 0
-        self.bytes_received = 0
-        self.seconds_waited = 0.0
-        self._lock = threading.Lock()
-
-    def add(self, **counts: float) -> None:
-        """Add to the counts of these names."""
-        with self._lock:
-            for name, count in counts.items():
-                setattr(self, name, getattr(self, name) + count)
-
-    def as_dict(self) -> dict[str, float]:
-        """The counts by name, for metadata and logs."""
-        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
-
-
-class _Reply(NamedTuple):
-    """A JSON object from Graph and the request id it came with."""
-
-    body: dict[str, Any]
-    request_id: str
-
-
 class GraphClient:
     """Reads one tenant's devices during one run. A context manager; close it to close its connections.
 
@@ -208,10 +154,16 @@ class GraphClient:
         self._tenant_id = tenant_id
         self._deadline = deadline
         self._give_up_after = give_up_after
-        self._limiter = limiter_for(cloud, credential.client_id, tenant_id, quota)
-        self._sessions = _SessionPerThread(cloud)
         self._threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="graph")
-        self._log = log.bind(tenant_id=tenant_id)
+        self._exchange = Exchange(
+            cloud,
+            tenant_id,
+            self.tokens,
+            limiter_for(cloud, credential.client_id, tenant_id, quota),
+            deadline=deadline,
+            patience=self._patience,
+            stats=self.stats,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -223,8 +175,8 @@ class GraphClient:
 
     def close(self) -> None:
         """Stop asking and close every connection."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        self._sessions.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._exchange.close()
         self.tokens.close()
 
     def list_devices(
@@ -242,19 +194,19 @@ class GraphClient:
         Raises:
             MicrosoftError: the list could not be read to its end, whatever was yielded before.
         """
-        link: str | None = self._url(f"{_DEVICES}?$select={','.join(select)}&$top={page_size}")
+        link = self._url(f"{_DEVICES}?$select={','.join(select)}&$top={page_size}")
         followed = {link}
-        pending = self._threads.submit(self._ask, "GET", str(link), what="list")
+        pending = self._threads.submit(self._exchange.ask, Request("list", link))
         while link:
             page, request_id = pending.result()
             records = page.get("value")
             if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
                 raise self._incomplete("a page without devices", request_id)
-            link = page.get("@odata.nextLink")
+            link = page.get("@odata.nextLink") or ""
             if link:
                 self._check_link(link, followed, request_id)
                 followed.add(link)
-                pending = self._threads.submit(self._ask, "GET", link, what="list")
+                pending = self._threads.submit(self._exchange.ask, Request("list", link))
             yield records
 
     def probe(self) -> None:
@@ -263,7 +215,7 @@ class GraphClient:
         Raises:
             MicrosoftError: they may not.
         """
-        self._ask("GET", self._url(f"{_DEVICES}?$select=id&$top=1"), what="probe")
+        self._exchange.ask(Request("probe", self._url(f"{_DEVICES}?$select=id&$top=1")))
 
     def device(self, device_id: str, *, select: Sequence[str]) -> DeviceDetail | None:
         """One device, or None when Intune says that it has no such device.
@@ -272,7 +224,7 @@ class GraphClient:
             MicrosoftError: Graph gave no answer.
         """
         try:
-            return DeviceDetail(self._ask("GET", self._url(_device(device_id, select)), what="device").body)
+            return DeviceDetail(self._exchange.ask(Request("device", self._url(_device(device_id, select)))).body)
         except MicrosoftError as error:
             if error.cause is Cause.NOT_FOUND:
                 return None
@@ -328,11 +280,10 @@ class GraphClient:
             tenant_id=self._tenant_id,
             patience=self._patience,
         )
-        return sender.answers((device_id, path(device_id)) for device_id in device_ids)
+        return sender.answers((device_id, path(device_id)) for device_id in dict.fromkeys(device_ids))
 
     def _post_batch(self, payload: dict[str, Any], size: int) -> dict[str, Any]:
-        url, body = self._url("/$batch"), orjson.dumps(payload)
-        return self._ask("POST", url, what="batch", payload=body, weight=size).body
+        return self._exchange.ask(Request("batch", self._url("/$batch"), orjson.dumps(payload), weight=size)).body
 
     def _patience(self) -> Patience:
         return Patience(self._deadline, self._give_up_after)
@@ -340,127 +291,15 @@ class GraphClient:
     def _url(self, path: str) -> str:
         return f"{self._cloud.graph_url}/v1.0{path}"
 
-    def _ask(self, method: str, url: str, *, what: str, payload: bytes | None = None, weight: int = 1) -> _Reply:
-        """The JSON object of an answer, after as many tries as patience allows.
-
-        Raises:
-            MicrosoftError: for good.
-        """
-
-        def retrying(state: RetryCallState) -> None:
-            error = cast("MicrosoftError", state.outcome.exception())  # type: ignore[union-attr]
-            self._log.warning(
-                "graph_request_retried",
-                what=what,
-                cause=error.cause.value,
-                status=error.status,
-                request_id=error.request_id,
-                pause=round(patience.pause, 3),
-            )
-            self.stats.add(retried=1, seconds_waited=patience.pause)
-
-        patience = self._patience()
-        attempts = Retrying(
-            retry=retry_if_exception(patience.allows),
-            wait=lambda _: patience.pause,
-            before_sleep=retrying,
-            reraise=True,
-        )
-        return attempts(self._attempt, method, url, payload, weight)
-
-    def _attempt(self, method: str, url: str, payload: bytes | None, weight: int) -> _Reply:
-        """Send once, or twice when Graph refuses the token: it may have been revoked a moment ago."""
-        token = self.tokens.token()
-        response = self._send(method, url, payload, weight, token)
-        if response.status_code == HTTPStatus.UNAUTHORIZED:
-            response = self._send(method, url, payload, weight, self.tokens.token(refused=token))
-        body = decoded(response.content)
-        if response.status_code != HTTPStatus.OK:
-            raise self._refusal(response, body)
-        if not isinstance(body, dict):
-            raise self._outage("a body that breaks off", _request_id(response, body))
-        return _Reply(body, _request_id(response, body))
-
-    def _send(self, method: str, url: str, payload: bytes | None, weight: int, token: str) -> requests.Response:
-        started = time.monotonic()
-        try:
-            self._limiter.acquire(weight, timeout=self._deadline - started)
-        except TimeoutError:
-            raise MicrosoftError(Cause.THROTTLED, tenant_id=self._tenant_id, note="the run's deadline passed") from None
-        request_id = str(uuid.uuid4())
-        headers = {"Accept": "application/json", "client-request-id": request_id, "return-client-request-id": "true"}
-        if payload is not None:
-            headers["Content-Type"] = "application/json"
-            self.stats.add(batch_items=weight)
-        self.stats.add(requests=1, seconds_waited=time.monotonic() - started)
-        try:
-            response = self._sessions.own().exchange(method, url, headers=headers, data=payload, token=token)
-        except requests.RequestException as error:
-            self._sessions.renew()
-            raise self._outage(type(error).__name__, request_id) from None
-        self.stats.add(bytes_received=len(response.content))
-        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            # Graph: a server that is overloaded is left behind only by a new connection.
-            self._sessions.renew()
-        return response
-
-    def _refusal(self, response: requests.Response, body: Any) -> MicrosoftError:
-        cause = cause_of_graph_answer(response.status_code, body)
-        if cause is Cause.THROTTLED:
-            self.stats.add(throttled=1)
-        return MicrosoftError(
-            cause,
-            tenant_id=self._tenant_id,
-            status=response.status_code,
-            code=graph_code(body),
-            request_id=_request_id(response, body),
-            retry_after=retry_after_seconds(response.headers.get("Retry-After")),
-        )
-
-    def _outage(self, note: str, request_id: str) -> MicrosoftError:
-        return MicrosoftError(Cause.OUTAGE, tenant_id=self._tenant_id, request_id=request_id, note=note)
-
-    def _check_link(self, link: Any, followed: set[str | None], request_id: str) -> None:
+    def _check_link(self, link: Any, followed: set[str], request_id: str) -> None:
         """Refuse to walk in circles, and to carry the token anywhere but to Graph."""
-        there, graph = urlsplit(str(link)), urlsplit(self._cloud.graph_url)
-        if (there.scheme, there.netloc.lower()) != (graph.scheme, graph.netloc.lower()):
+        if _origin(link) != _origin(self._cloud.graph_url):
             raise self._incomplete("a next page outside of Graph", request_id)
         if link in followed:
             raise self._incomplete("a page that leads back to an earlier one", request_id)
 
     def _incomplete(self, note: str, request_id: str) -> MicrosoftError:
         return MicrosoftError(Cause.LIST_INCOMPLETE, tenant_id=self._tenant_id, request_id=request_id, note=note)
-
-
-def _request_id(response: requests.Response, body: Any) -> str:
-    """Microsoft's id of a request, or the one it was sent with: Microsoft's support can find both."""
-    return graph_request_id(response.headers, body) or response.request.headers["client-request-id"]
-
-
-class _SessionPerThread:
-    """A session of its own for each thread: requests promises no more."""
-
-    def __init__(self, cloud: MicrosoftCloud) -> None:
-        self._cloud = cloud
-        self._local = threading.local()
-        self._all: list[MicrosoftSession] = []
-
-    def own(self) -> MicrosoftSession:
-        """The calling thread's session."""
-        session: MicrosoftSession | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = MicrosoftSession(self._cloud)
-            self._all.append(session)
-        return session
-
-    def renew(self) -> None:
-        """Drop the calling thread's connections; its next request opens a new one."""
-        self.own().close()
-
-    def close(self) -> None:
-        """Close every thread's connections."""
-        for session in self._all:
-            session.close()
 
 
 def newest_by_id(pages: Iterable[Iterable[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -489,9 +328,19 @@ def _device(device_id: str, select: Sequence[str] = ()) -> str:
     return f"{_DEVICES}/{quote(device_id, safe='')}{query}"
 
 
-def _primary_user(answer: dict[str, Any]) -> PrimaryUser | None:
+def _origin(url: Any) -> tuple[str, str, int] | None:
+    """Scheme, host and port of an address, None when it is none."""
+    with contextlib.suppress(ValueError, AttributeError, TypeError):
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or 443
+    return None
+
+
+def _primary_user(answer: dict[str, Any]) -> PrimaryUser | Unanswered | None:
     listed = answer.get("value")
-    user = next((one for one in listed if isinstance(one, dict) and one.get("id")), None) if listed else None
+    if not isinstance(listed, list):
+        return Unanswered(Cause.UNEXPECTED, "")
+    user = next((one for one in listed if isinstance(one, dict) and one.get("id")), None)
     if user is None:
         return None
     return PrimaryUser(

@@ -22,7 +22,7 @@ class Quota:
     they leave, by differing times, and a few requests are left for a person who looks at the connection meanwhile.
     """
 
-    requests: int = 1950
+    requests: int = 1980
     window: timedelta = timedelta(seconds=21)
 
 

@@ -51,13 +51,13 @@ class MicrosoftSession(requests.Session):
         self.last_answer = (response.status_code, response.headers, decoded(response.content))
         return response
 
-    def exchange(
-        self, method: str, url: str, *, headers: Mapping[str, str], data: bytes | None, token: str
+    def send_verbatim(
+        self, url: str, payload: bytes | None, *, headers: Mapping[str, str], token: str
     ) -> requests.Response:
-        """Send a request to Graph. The address is sent verbatim: requests would rewrite escapes in a nextLink."""
-        prepared = self.prepare_request(
-            requests.Request(method, url, headers=dict(headers), data=data, auth=Bearer(token))
-        )
+        """Post a payload, or get. The address goes out as it is: requests would rewrite escapes in a nextLink."""
+        method = "GET" if payload is None else "POST"
+        request = requests.Request(method, url, headers=dict(headers), data=payload, auth=Bearer(token))
+        prepared = self.prepare_request(request)
         prepared.url = url
         settings = self.merge_environment_settings(url, {}, None, self._cloud.verify, None)
         return self.send(prepared, timeout=TIMEOUTS, allow_redirects=False, **settings)

@@ -46,15 +46,28 @@ def trust(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("trust")
 
 
-@pytest.fixture
-def tenant() -> SandboxTenant:
-    return SandboxTenant("acme", fleet(250))
+@pytest.fixture(scope="session")
+def running(trust: Path) -> Iterator[tuple[SandboxCloud, Iterator[SandboxTenant]]]:
+    """One sandbox for all tests, with a tenant for each: a sandbox takes longer to start than most tests to run."""
+    devices = fleet(250)
+    tenants = [SandboxTenant(f"acme-{number}", devices) for number in range(300)]
+    with SandboxCloud(tenants, directory=trust).running() as cloud:
+        yield cloud, iter(tenants)
 
 
 @pytest.fixture
-def sandbox(tenant: SandboxTenant, trust: Path) -> Iterator[SandboxCloud]:
-    with SandboxCloud([tenant], directory=trust).running() as cloud:
-        yield cloud
+def sandbox(running: tuple[SandboxCloud, Iterator[SandboxTenant]]) -> Iterator[SandboxCloud]:
+    cloud, _ = running
+    cloud.requests.clear()
+    yield cloud
+    cloud.faults.reset()
+
+
+@pytest.fixture
+def tenant(running: tuple[SandboxCloud, Iterator[SandboxTenant]]) -> SandboxTenant:
+    """A tenant with 250 devices that no other test has touched."""
+    _, untouched = running
+    return next(untouched)
 
 
 @pytest.fixture

@@ -146,6 +146,18 @@ def test_a_primary_user_may_be_nothing_but_an_id(connect: Connect, tenant: Sandb
     assert connect().primary_users(["device-00001"]) == {"device-00001": PrimaryUser("user-1")}
 
 
+def test_an_answer_without_users_is_no_answer(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.says(Said(body={"responses": [item("0", 200, {"unexpected": 1})]}))
+    assert isinstance(connect().primary_users(["a"])["a"], Unanswered)
+
+
+def test_a_device_named_twice_is_asked_about_once(connect: Connect) -> None:
+    client = connect()
+    assert len(list(client.details(["device-00001", "device-00001"]))) == 1
+    assert client.stats.batch_items == 1
+
+
 def test_users_the_application_may_not_read_are_a_definite_nobody(scripted: Scripted) -> None:
     graph, connect = scripted
     graph.says(Said(body={"responses": [item("0", 403, {"error": {"code": "Forbidden"}})]}))

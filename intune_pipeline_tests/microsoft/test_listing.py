@@ -1,6 +1,7 @@
 """A list of devices is whole, or it is an error."""
 
 import gzip
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
@@ -67,12 +68,27 @@ def test_a_next_link_is_followed_byte_for_byte(scripted: Scripted) -> None:
     [
         page("b", link="http://graph/v1.0/deviceManagement/managedDevices"),
         page("b", link="https://elsewhere.example/v1.0/deviceManagement/managedDevices"),
+        page("b", link="https://["),
+        page("b", link="https://127.0.0.1:1/v1.0/deviceManagement/managedDevices"),
+        page("b", link="/v1.0/deviceManagement/managedDevices"),
+        {"value": [], "@odata.nextLink": 7},
         {"@odata.nextLink": "https://graph/next"},
         {"value": None},
         {"value": ["not a device"]},
         {},
     ],
-    ids=["http", "another host", "no value", "null value", "no objects", "nothing"],
+    ids=[
+        "http",
+        "another host",
+        "no address",
+        "another port",
+        "relative",
+        "no text",
+        "no value",
+        "null value",
+        "no objects",
+        "nothing",
+    ],
 )
 def test_a_page_that_is_not_right_fails_the_whole_list_and_says_which_request(
     scripted: Scripted, broken: dict[str, Any]
@@ -111,8 +127,9 @@ def test_what_passes_is_asked_again(scripted: Scripted, passing: Said) -> None:
     with capture_logs() as logged:
         assert [len(one) for one in client.list_devices()] == [1]
     assert client.stats.retried == 1
-    assert logged[0]["event"] == "graph_request_retried"
-    assert logged[0]["request_id"]
+    retried = [line for line in logged if line["event"] == "graph_request_retried"]
+    assert len(retried) == 1
+    assert all(line["request_id"] for line in logged)
 
 
 def test_what_does_not_pass_fails_the_whole_list_even_on_a_late_page(scripted: Scripted) -> None:
@@ -171,6 +188,19 @@ def test_every_request_carries_an_id_of_its_own(scripted: Scripted) -> None:
     graph.says(Said(body=page("a", link=f"{graph.url}/next")), Said(body=page("b")))
     list(connect().list_devices())
     assert len({asked.headers["client-request-id"] for asked in graph.asked}) == 2
+
+
+def test_closing_a_client_does_not_wait_for_a_pause_to_end(scripted: Scripted) -> None:
+    graph, connect = scripted
+    link = f"{graph.url}/next"
+    graph.asked.clear()
+    graph.script = lambda asked: throttled("100") if "/next" in asked.target else Said(body=page("a", link=link))
+    client = connect()
+    next(client.list_devices())
+    while client.stats.retried == 0:
+        time.sleep(0.01)
+    client.close()
+    assert len(graph.asked) == 2
 
 
 def test_a_redirect_is_not_followed(scripted: Scripted) -> None:

@@ -25,6 +25,8 @@ from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline.sandbox.tokens import TokenSigner
 from intune_pipeline_tests.microsoft.browser import REDIRECT_URI, visit
 
+pytestmark = pytest.mark.filterwarnings("ignore:response_mode='form_post':UserWarning")
+
 
 @pytest.fixture
 def started(cloud: MicrosoftCloud, credential: Credential) -> SignInStart:
@@ -123,6 +125,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:JWS algorithm")
 @pytest.mark.parametrize("forgery", [*FORGERIES, "another key", "no signature"])
 def test_an_id_token_that_is_not_right_in_every_part_is_not_trusted(
     cloud: MicrosoftCloud,
