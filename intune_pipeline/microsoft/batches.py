@@ -13,15 +13,17 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from requests.structures import CaseInsensitiveDict
+
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError, cause_of_graph_answer, graph_code, graph_request_id
-from intune_pipeline.microsoft.exchange import Traffic
+from intune_pipeline.microsoft.exchange import Reply, Traffic
 from intune_pipeline.microsoft.patience import Patience, retry_after_seconds
 
 MAX_ITEMS = 20
 """Graph: a batch holds 20 requests at most."""
 
-IN_FLIGHT = 6
-"""Batches under way at once: at the second or so Intune takes for one, enough to use up the quota."""
+IN_FLIGHT = 8
+"""Batches under way at once: enough to use up the quota when Intune takes a second and a half for one."""
 
 Answer = dict[str, Any] | MicrosoftError
 
@@ -43,14 +45,14 @@ class BatchSender:
     """Sends requests in batches and yields their answers.
 
     Attributes:
-        post: sends one batch of so many items and returns the decoded answer; raises `MicrosoftError` for good.
+        post: sends one batch of so many items and returns the answer; raises `MicrosoftError` for good.
         threads: where batches are sent from.
         stats: counts throttled and repeated items.
         tenant_id: for errors.
         patience: makes the patience for one item.
     """
 
-    post: Callable[[dict[str, Any], int], dict[str, Any]]
+    post: Callable[[dict[str, Any], int], Reply]
     threads: Executor
     stats: Traffic
     tenant_id: str
@@ -63,7 +65,7 @@ class BatchSender:
         """
         turns = itertools.count()
         queue = [_Item(0.0, next(turns), key, url) for key, url in requests]
-        flying: dict[Future[dict[str, Any]], list[_Item]] = {}
+        flying: dict[Future[Reply], list[_Item]] = {}
         failed: MicrosoftError | None = None
         try:
             while queue or flying:
@@ -99,17 +101,19 @@ class BatchSender:
         self.stats.add(retried=1)
         return True
 
-    def _read(self, items: list[_Item], answer: dict[str, Any]) -> Iterator[tuple[_Item, Answer]]:
-        responses = answer.get("responses")
-        by_id = {str(one.get("id")): one for one in responses or () if isinstance(one, dict)}
+    def _read(self, items: list[_Item], reply: Reply) -> Iterator[tuple[_Item, Answer]]:
+        responses = reply.body.get("responses")
+        listed = responses if isinstance(responses, list) else []
+        by_id = {str(one.get("id")): one for one in listed if isinstance(one, dict)}
         for number, item in enumerate(items):
-            yield item, self._answer(by_id.get(str(number)) or {})
+            yield item, self._answer(by_id.get(str(number)) or {}, reply.request_id)
 
-    def _answer(self, response: dict[str, Any]) -> Answer:
-        status, body = response.get("status"), response.get("body")
+    def _answer(self, response: dict[str, Any], batch_request_id: str) -> Answer:
+        """The body of one item, or why there is none; an item that is missing or malformed may come next time."""
+        status, body, headers = response.get("status"), response.get("body"), response.get("headers")
         if status == HTTPStatus.OK and isinstance(body, dict):
             return body
-        headers = {str(name).lower(): str(value) for name, value in (response.get("headers") or {}).items()}
+        headers = CaseInsensitiveDict(headers if isinstance(headers, dict) else {})
         failed = isinstance(status, int) and status != HTTPStatus.OK
         cause = cause_of_graph_answer(int(status or 0), body) if failed else Cause.OUTAGE
         if cause is Cause.THROTTLED:
@@ -119,8 +123,8 @@ class BatchSender:
             tenant_id=self.tenant_id,
             status=status,
             code=graph_code(body),
-            request_id=graph_request_id(headers, body),
-            retry_after=retry_after_seconds(headers.get("retry-after")),
+            request_id=graph_request_id(headers, body) or batch_request_id,
+            retry_after=retry_after_seconds(headers.get("Retry-After")),
         )
 
 
@@ -136,7 +140,7 @@ def _payload(batch: list[_Item]) -> dict[str, Any]:
     return {"requests": [{"id": str(number), "method": "GET", "url": item.url} for number, item in enumerate(batch)]}
 
 
-def _landed(flying: dict[Future[dict[str, Any]], list[_Item]], queue: list[_Item]) -> set[Future[dict[str, Any]]]:
+def _landed(flying: dict[Future[Reply], list[_Item]], queue: list[_Item]) -> set[Future[Reply]]:
     """The batches answered by now, after waiting for one of them or for the next item's time."""
     pause = max(queue[0].due - time.monotonic(), 0.0) if queue and len(flying) < IN_FLIGHT else None
     if not flying:

@@ -29,7 +29,7 @@ from intune_pipeline.microsoft.cloud import MicrosoftCloud
 from intune_pipeline.microsoft.patience import Patience, retry_after_seconds
 from intune_pipeline.microsoft.quota import RequestLimiter
 from intune_pipeline.microsoft.tokens import TenantTokens
-from intune_pipeline.microsoft.transport import MicrosoftSession, decoded
+from intune_pipeline.microsoft.transport import MicrosoftSession, decoded, reason
 
 log = structlog.get_logger(__name__)
 
@@ -172,7 +172,7 @@ class Exchange:
             response = self._sessions.own().send_verbatim(request.url, request.payload, headers=headers, token=token)
         except requests.RequestException as error:
             self._sessions.renew()
-            raise self._outage(type(error).__name__, request_id) from None
+            raise self._outage(reason(error), request_id) from None
         self._stats.add(bytes_received=len(response.content))
         if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             # An overloaded server is left behind only by a new connection.

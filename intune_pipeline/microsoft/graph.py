@@ -21,7 +21,7 @@ import orjson
 from intune_pipeline.microsoft.batches import IN_FLIGHT, BatchSender
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
-from intune_pipeline.microsoft.exchange import Exchange, Request, Traffic
+from intune_pipeline.microsoft.exchange import Exchange, Reply, Request, Traffic
 from intune_pipeline.microsoft.patience import Patience
 from intune_pipeline.microsoft.quota import Quota, limiter_for
 from intune_pipeline.microsoft.tokens import TenantTokens
@@ -282,8 +282,8 @@ class GraphClient:
         )
         return sender.answers((device_id, path(device_id)) for device_id in dict.fromkeys(device_ids))
 
-    def _post_batch(self, payload: dict[str, Any], size: int) -> dict[str, Any]:
-        return self._exchange.ask(Request("batch", self._url("/$batch"), orjson.dumps(payload), weight=size)).body
+    def _post_batch(self, payload: dict[str, Any], size: int) -> Reply:
+        return self._exchange.ask(Request("batch", self._url("/$batch"), orjson.dumps(payload), weight=size))
 
     def _patience(self) -> Patience:
         return Patience(self._deadline, self._give_up_after)

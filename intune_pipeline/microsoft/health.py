@@ -22,7 +22,7 @@ from intune_pipeline.microsoft.causes import (
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.microsoft.tokens import REQUIRED_ROLE
-from intune_pipeline.microsoft.transport import MicrosoftSession, decoded
+from intune_pipeline.microsoft.transport import MicrosoftSession, decoded, reason
 
 _PATIENCE = timedelta(seconds=20)
 
@@ -81,7 +81,7 @@ def _discovery(cloud: MicrosoftCloud, tenant: str) -> requests.Response:
         try:
             response = session.get(f"{cloud.login_url}/{tenant}/v2.0/.well-known/openid-configuration")
         except requests.RequestException as error:
-            note = f"{cloud.login_url} was not reached: {type(error).__name__}"
+            note = f"{cloud.login_url}: {reason(error)}"
             raise MicrosoftError(Cause.OUTAGE, tenant_id=tenant, note=note) from None
     if not response.ok:
         body = decoded(response.content)

@@ -58,20 +58,19 @@ def _full_jitter(failures: int) -> float:
     return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 10)))  # noqa: S311
 
 
-def retry_after_seconds(value: str | None, *, now: datetime | None = None) -> float | None:
+def retry_after_seconds(value: object, *, now: datetime | None = None) -> float | None:
     """Seconds of a Retry-After header, which holds seconds or an HTTP date; None when it says nothing of use.
 
     Args:
         value: the header.
         now: the moment to count a date from; the clock's when not given.
     """
-    if not value:
-        return None
+    text = str(value or "")
     try:
-        seconds = float(value)
+        seconds = float(text)
     except ValueError:
         try:
-            date = parsedate_to_datetime(value)
+            date = parsedate_to_datetime(text)
         except ValueError:
             return None
         seconds = (date.replace(tzinfo=date.tzinfo or UTC) - (now or datetime.now(UTC))).total_seconds()

@@ -22,7 +22,7 @@ from intune_pipeline.microsoft.causes import Cause, MicrosoftError, cause_of_tok
 from intune_pipeline.microsoft.cloud import Credential, CredentialFileError, MicrosoftCloud
 from intune_pipeline.microsoft.consent import ANY_ORGANISATION
 from intune_pipeline.microsoft.tokens import confidential_client, read_claims
-from intune_pipeline.microsoft.transport import MicrosoftSession, decoded
+from intune_pipeline.microsoft.transport import MicrosoftSession, decoded, reason
 
 # MSAL would rather have the answer posted across sites, where a same-site cookie does not go along.
 warnings.filterwarnings("ignore", message="response_mode='form_post' is recommended", category=UserWarning)
@@ -123,8 +123,8 @@ def finish_sign_in(
         application = _application(cloud, credential, session)
         try:
             answer = application.acquire_token_by_auth_code_flow(flow, dict(params))
-        except requests.RequestException:
-            raise _outage() from None
+        except requests.RequestException as error:
+            raise _outage(cloud, error) from None
         except msal.exceptions.MsalError:
             raise _refusal(session, {}) from None
         except ValueError:
@@ -144,8 +144,8 @@ def _application(
 ) -> msal.ConfidentialClientApplication:
     try:
         return confidential_client(cloud, credential, ANY_ORGANISATION, session, exclude_scopes=["offline_access"])
-    except requests.RequestException:
-        raise _outage() from None
+    except requests.RequestException as error:
+        raise _outage(cloud, error) from None
     except CredentialFileError as error:
         raise MicrosoftError(Cause.OUR_CREDENTIAL, tenant_id=ANY_ORGANISATION, note=str(error)) from None
     except (ValueError, KeyError, RuntimeError, msal.exceptions.MsalError):
@@ -176,8 +176,8 @@ def _signed_in(cloud: MicrosoftCloud, client_id: str, id_token: str, session: Mi
             tid={"essential": True},
             oid={"essential": True},
         ).validate(claims)
-    except requests.RequestException:
-        raise _outage() from None
+    except requests.RequestException as error:
+        raise _outage(cloud, error) from None
     except (JoseError, ValueError, KeyError, TypeError):
         raise SignInError(SignInProblem.UNTRUSTED) from None
     return SignedIn(tenant_id, str(claims["oid"]), str(claims.get("preferred_username") or ""))
@@ -189,8 +189,8 @@ def _fetch(session: MicrosoftSession, url: str) -> Any:
     return decoded(response.content)
 
 
-def _outage() -> MicrosoftError:
-    return MicrosoftError(Cause.OUTAGE, tenant_id=ANY_ORGANISATION, note="Entra was not reached")
+def _outage(cloud: MicrosoftCloud, error: requests.RequestException) -> MicrosoftError:
+    return MicrosoftError(Cause.OUTAGE, tenant_id=ANY_ORGANISATION, note=f"{cloud.login_url}: {reason(error)}")
 
 
 def _refusal(session: MicrosoftSession, answer: Mapping[str, Any]) -> MicrosoftError:

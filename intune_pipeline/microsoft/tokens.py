@@ -23,7 +23,7 @@ from intune_pipeline.microsoft.causes import (
 )
 from intune_pipeline.microsoft.cloud import Credential, CredentialFileError, MicrosoftCloud
 from intune_pipeline.microsoft.patience import retry_after_seconds
-from intune_pipeline.microsoft.transport import MicrosoftSession, decoded
+from intune_pipeline.microsoft.transport import MicrosoftSession, decoded, reason
 
 REQUIRED_ROLE = "DeviceManagementManagedDevices.Read.All"
 """The one application permission this product asks for."""
@@ -112,9 +112,10 @@ class TenantTokens:
                     self._cloud, self._credential, self._tenant_id, self._session, http_cache=self._msal_replays
                 )
             return self._application.acquire_token_for_client([self._cloud.scope]) or {}
-        except requests.RequestException:
+        except requests.RequestException as error:
             self._session.close()
-            raise MicrosoftError(Cause.OUTAGE, tenant_id=self._tenant_id, note="Entra was not reached") from None
+            note = f"{self._cloud.login_url}: {reason(error)}"
+            raise MicrosoftError(Cause.OUTAGE, tenant_id=self._tenant_id, note=note) from None
         except CredentialFileError as error:
             raise MicrosoftError(Cause.OUR_CREDENTIAL, tenant_id=self._tenant_id, note=str(error)) from None
         except (ValueError, KeyError, RuntimeError, msal.exceptions.MsalError):

@@ -63,6 +63,19 @@ class MicrosoftSession(requests.Session):
         return self.send(prepared, timeout=TIMEOUTS, allow_redirects=False, **settings)
 
 
+def reason(error: requests.RequestException) -> str:
+    """Why there was no answer, in a few words for an operator."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "the server's certificate is not trusted, see MICROSOFT_CA_BUNDLE"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy gave no connection"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+        return "a body that breaks off"
+    return "no connection"
+
+
 def decoded(content: bytes) -> Any:
     """The JSON value of a body, None when it is not JSON."""
     try:

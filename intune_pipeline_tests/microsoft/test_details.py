@@ -93,6 +93,24 @@ def test_an_item_left_out_of_the_answer_is_asked_again(scripted: Scripted) -> No
     assert len(dict(connect().details(["a", "b"]))) == 2
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"responses": None},
+        {"responses": 7},
+        {"responses": ["x", {"id": "0"}]},
+        {"responses": [{"id": "0", "status": "200", "headers": [], "body": {}}]},
+        {"responses": [{"id": "0", "status": 200, "headers": None, "body": "aGVsbG8="}]},
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_no_answer(scripted: Scripted, odd: dict[str, Any]) -> None:
+    graph, connect = scripted
+    graph.script = lambda _: Said(body=odd, headers={"request-id": "r-5"})
+    details = dict(connect(give_up_after=timedelta(0)).details(["a"]))
+    assert details == {"a": DetailFailure(Cause.OUTAGE, "r-5")}
+
+
 def test_one_refusal_of_an_item_is_forgiven_a_second_is_its_answer(scripted: Scripted) -> None:
     graph, connect = scripted
     refused = item("0", 401, {"error": {"code": "UnknownError"}}, **{"request-id": "r-1"})

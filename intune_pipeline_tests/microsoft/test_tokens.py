@@ -1,13 +1,16 @@
 """Tokens of one tenant, with each kind of credential, and what goes wrong with them."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import certifi
 import pytest
 
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
+from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.microsoft.tokens import REQUIRED_ROLE, TenantTokens, read_claims
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
@@ -116,20 +119,19 @@ def test_the_ca_bundle_holds_although_the_environment_names_another(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import certifi
-
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
     monkeypatch.setenv("CURL_CA_BUNDLE", certifi.where())
-    assert TenantTokens(cloud, credential, tenant.tenant_id).token()
+    with GraphClient(cloud, credential, tenant.tenant_id, deadline=time.monotonic() + 10) as client:
+        client.probe()
 
 
 def test_a_server_of_another_authority_is_not_trusted(
     cloud: MicrosoftCloud, credential: Credential, tenant: SandboxTenant
 ) -> None:
-    import certifi
-
     stranger = MicrosoftCloud(cloud.login_url, cloud.graph_url, Path(certifi.where()))
-    assert failure(stranger, credential, tenant.tenant_id).cause is Cause.OUTAGE
+    error = failure(stranger, credential, tenant.tenant_id)
+    assert error.cause is Cause.OUTAGE
+    assert "MICROSOFT_CA_BUNDLE" in str(error)
 
 
 def test_secrets_are_in_no_text(sandbox: SandboxCloud, credential: Credential) -> None:
