@@ -16,7 +16,6 @@ from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.schema import connections, lifecycle_holds
 
-EmployeeDecision = Literal["create", "link", "skip"]
 LifecycleDecision = Literal["released", "dropped"]
 
 _DECIDED: Final = {"create": "created", "link": "linked", "skip": "skipped"}
@@ -82,7 +81,7 @@ def lifecycle_waiting(connection: Connection, account: str) -> list[WaitingEnds]
 
 
 def decide_employees(
-    connection: Connection, account: str, hold_ids: Sequence[int], decision: EmployeeDecision, *, decided_by: str
+    connection: Connection, account: str, hold_ids: Sequence[int], decision: str, *, decided_by: str
 ) -> int:
     """Decide about held employees, all of them or none; the next sync creates and assigns.
 
