@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intune_pipeline.microsoft.causes import (
@@ -138,6 +138,7 @@ _json = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(status=st.integers(100, 599), body=_json)
 def test_no_body_however_odd_breaks_the_recognition(status: int, body: object) -> None:
     assert isinstance(cause_of_graph_answer(status, body), Cause)

@@ -258,6 +258,7 @@ def test_any_fleet_in_any_pages_with_gaps_repeats_and_renames_gives_each_device_
         assert device["lastSyncDateTime"].rstrip("Z") == max(dates)
 
 
+@settings(deadline=None)
 @given(
     records=st.permutations(
         [{"id": str(i // 2), "lastSyncDateTime": f"2026-10-{i + 1:02}T00:00:00Z"} for i in range(8)]
