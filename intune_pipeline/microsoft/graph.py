@@ -185,7 +185,7 @@ class GraphClient:
         """Every managed device, page by page as Graph sends them; the next page is fetched meanwhile.
 
         A device renamed during the crawl may come twice (Graph: pages are keyed on name and id), and pages may be
-        empty: see `newest_by_id`. Only when the iterator ends by itself was the list whole.
+        empty. Only when the iterator ends by itself was the list whole.
 
         Args:
             select: properties to read.
@@ -300,27 +300,6 @@ class GraphClient:
 
     def _incomplete(self, note: str, request_id: str) -> MicrosoftError:
         return MicrosoftError(Cause.LIST_INCOMPLETE, tenant_id=self._tenant_id, request_id=request_id, note=note)
-
-
-def newest_by_id(pages: Iterable[Iterable[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """One record per device of a list: of records with the same id the one with the newest ``lastSyncDateTime``.
-
-    Equal dates: the later one, which was read later. Records without an id cannot be told apart and are all kept.
-    The order is that of the first appearance.
-    """
-    newest: dict[object, dict[str, Any]] = {}
-    for page in pages:
-        for record in page:
-            key = record.get("id") or object()
-            known = newest.get(key)
-            if known is None or _synced_at(record) >= _synced_at(known):
-                newest[key] = record
-    return list(newest.values())
-
-
-def _synced_at(record: dict[str, Any]) -> str:
-    """The date in a form that compares as text, with or without a fraction of a second."""
-    return str(record.get("lastSyncDateTime") or "").rstrip("Z")
 
 
 def _device(device_id: str, select: Sequence[str] = ()) -> str:

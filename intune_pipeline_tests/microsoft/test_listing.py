@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from intune_pipeline.domain.devices import managed_device
+from intune_pipeline.domain.eligibility import newest_by_id
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
-from intune_pipeline.microsoft.graph import LIST_PROPERTIES, GraphClient, newest_by_id
+from intune_pipeline.microsoft.graph import LIST_PROPERTIES, GraphClient
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline_tests.microsoft.conftest import CANARY, Connect
@@ -251,26 +253,11 @@ def test_any_fleet_in_any_pages_with_gaps_repeats_and_renames_gives_each_device_
         return Said(body={"value": split[number], **more})
 
     graph.script = serve
-    devices = newest_by_id(lasting(connect).list_devices())
-    assert [record["id"] for record in devices] == list(dict.fromkeys(r["id"] for one in split for r in one))
-    for device in devices:
-        dates = [r["lastSyncDateTime"].rstrip("Z") for one in split for r in one if r["id"] == device["id"]]
-        assert device["lastSyncDateTime"].rstrip("Z") == max(dates)
-
-
-@settings(deadline=None)
-@given(
-    records=st.permutations(
-        [{"id": str(i // 2), "lastSyncDateTime": f"2026-10-{i + 1:02}T00:00:00Z"} for i in range(8)]
-    )
-)
-def test_the_order_of_the_list_does_not_decide_which_record_is_kept(records: list[dict[str, Any]]) -> None:
-    kept = {record["id"]: record["lastSyncDateTime"] for record in newest_by_id([records])}
-    assert kept == {str(n): f"2026-10-{2 * n + 2:02}T00:00:00Z" for n in range(4)}
-
-
-def test_records_without_an_id_are_all_kept_for_somebody_else_to_judge() -> None:
-    assert len(newest_by_id([[{"id": ""}, {}, {"id": None}]])) == 3
+    records = [record for one in lasting(connect).list_devices() for record in one]
+    assert records == [record for one in split for record in one]
+    devices = newest_by_id(map(managed_device, records))
+    assert {device.intune_device_id for device in devices} == {record["id"] for record in records}
+    assert len(devices) == len({record["id"] for record in records})
 
 
 def test_pages_are_taken_one_at_a_time(scripted: Scripted) -> None:

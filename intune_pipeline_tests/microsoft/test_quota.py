@@ -14,7 +14,7 @@ CLOUD = MicrosoftCloud("https://login.example", "https://graph.example")
 
 
 def test_permits_of_several_threads_never_exceed_the_quota_in_any_window() -> None:
-    limiter = RequestLimiter(Quota(requests=40, window=timedelta(seconds=0.5)))
+    limiter = RequestLimiter(Quota(requests=40, window=timedelta(seconds=2)))
     taken: list[tuple[float, int]] = []
 
     def take(weight: int) -> None:
@@ -22,9 +22,9 @@ def test_permits_of_several_threads_never_exceed_the_quota_in_any_window() -> No
         taken.append((time.monotonic(), weight))
 
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(take, itertools.islice(itertools.cycle([1, 20, 7]), 12)))
+        list(threads.map(take, itertools.islice(itertools.cycle([1, 20, 7]), 8)))
     for start, _ in taken:
-        assert sum(weight for at, weight in taken if start <= at < start + 0.4) <= 40
+        assert sum(weight for at, weight in taken if start <= at < start + 1.5) <= 40
 
 
 def test_waiting_ends_at_the_deadline() -> None:
