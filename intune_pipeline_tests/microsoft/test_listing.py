@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -203,6 +204,18 @@ def test_closing_a_client_does_not_wait_for_a_pause_to_end(scripted: Scripted) -
         time.sleep(0.01)
     client.close()
     assert len(graph.asked) == 2
+
+
+def test_passwords_of_this_machine_do_not_replace_the_token(
+    scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, connect = scripted
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password something")
+    monkeypatch.setenv("NETRC", str(netrc))
+    graph.says(Said(body=page("a")))
+    list(connect().list_devices())
+    assert graph.asked[0].headers["authorization"].startswith("Bearer ")
 
 
 def test_a_redirect_is_not_followed(scripted: Scripted) -> None:

@@ -1,10 +1,12 @@
 """A bad day at Microsoft: everything arrives all the same, and never faster than allowed."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from intune_pipeline.microsoft import transport
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.graph import DeviceDetail, GraphClient
 from intune_pipeline.microsoft.quota import Quota
@@ -65,3 +67,25 @@ def test_the_rate_stays_below_the_quota_in_every_window_whatever_is_asked_and_by
     asked = sum(request.items for request in sandbox.requests if request.path.startswith("/v1.0/"))
     assert asked > 120
     assert sandbox.requests.busiest_window(tenant.tenant_id, seconds=1.2) <= 60
+
+
+def test_a_silent_server_is_given_up_not_waited_for(
+    connect: Connect, sandbox: SandboxCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "TIMEOUTS", (1.0, 0.1))
+    client = connect(give_up_after=timedelta(0))
+    client.probe()
+    sandbox.faults.slow_seconds = 1
+    with pytest.raises(MicrosoftError, match="no answer in time") as failure:
+        client.probe()
+    assert failure.value.cause is Cause.OUTAGE
+
+
+def test_a_throttled_entra_is_waited_for_too(connect: Connect, sandbox: SandboxCloud) -> None:
+    sandbox.faults.throttle_tokens = True
+    client = connect()
+    patience = threading.Timer(0.2, lambda: setattr(sandbox.faults, "throttle_tokens", False))
+    patience.start()
+    client.probe()
+    patience.join()
+    assert client.stats.retried > 0
