@@ -1,6 +1,9 @@
 """Classification by rule: what it answers, and laws that hold whatever a device calls itself."""
 
+import csv
 from dataclasses import replace
+from importlib.resources import files
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -207,6 +210,18 @@ class TestLenovoMachineTypes:
     def test_old_numbers_are_decided_by_their_range(self) -> None:
         assert type_of("LENOVO", "23068KG") == "laptop"
         assert type_of("LENOVO", "3209A1G") == "desktop"
+
+    @pytest.mark.parametrize(("inside", "exception"), [("4480", "4484"), ("2768", "2929"), ("3227", "3093")])
+    def test_a_single_number_overrules_the_range_around_it(self, inside: str, exception: str) -> None:
+        assert {type_of("LENOVO", f"{inside}CTO"), type_of("LENOVO", f"{exception}CTO")} == {"laptop", "desktop"}
+
+    def test_the_table_is_sorted_and_its_ranges_never_overlap(self) -> None:
+        table = files("intune_pipeline.domain.catalog") / "lenovo_machine_types.csv"
+        types = [row["machine_type"] for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines())]
+        ranges = sorted(tuple(map(int, name.split("-"))) for name in types if "-" in name)
+        assert types == sorted(set(types))
+        assert all(first <= last for first, last in ranges)
+        assert all(last < following for (_, last), (following, _) in pairwise(ranges))
 
     def test_five_digits_are_a_type_of_their_own(self) -> None:
         assert CLASSIFIER.classify("Windows", "LENOVO", "20999").rule == "lenovo:machine-type-20-number"
