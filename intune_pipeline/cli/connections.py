@@ -51,8 +51,11 @@ def list_(*, as_json: bool) -> None:
     if as_json:
         output.print_json(rows)
         return
-    shown = ("account", "tenant_id", "status", "status_message", "mdm_assignee_updates", "connected_at")
+    shown = ("account", "tenant_id", "status", "connected_at")
     output.print_table([name.replace("_", " ") for name in shown], [[row[name] for name in shown] for row in rows])
+    for row in rows:
+        if row["status_message"]:
+            click.echo(f"{row['account']}: {row['status_message']}")
 
 
 @group.command("set")

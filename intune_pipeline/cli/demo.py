@@ -67,7 +67,8 @@ def _start_sandbox(started: Children, directory: Path, devices: int, portal_port
     for name in [name for name in os.environ if name.startswith(OURS)]:
         del os.environ[name]
     environment = {
-        **json.loads(described.read_text()),
+        **(sandbox := json.loads(described.read_text())),
+        "AUTH0_CA_BUNDLE": sandbox["MICROSOFT_CA_BUNDLE"],
         "BYPASS_CODE_KEYS": _kept(directory / "bypass-code-key", _new_fernet_key),
         "PORTAL_SESSION_SECRET": _kept(directory / "portal-session-secret", _new_fernet_key),
         "PORTAL_URL": f"http://127.0.0.1:{portal_port}",
@@ -103,9 +104,10 @@ def _sync_all(engine: "Engine", account_slugs: list[str]) -> bool:
     _say("First syncs, through Dagster")
     reports = {account: synced(engine, account, trigger="initial") for account in account_slugs}
     for account, counts in reports.items():
-        output.print_counts(account, counts)
-        if counts["status"] != "succeeded":
-            click.echo(f"Error: {counts['error']}", err=True)
+        if counts["status"] == "succeeded":
+            output.print_counts(account, counts)
+        else:
+            click.echo(f"Error: {account}: {counts['error']}", err=True)
     return any(counts["status"] != "succeeded" for counts in reports.values())
 
 

@@ -78,8 +78,8 @@ def _seed_assets(connection: "Connection", account_id: int, records: list[dict[s
         sa.text("""
             insert into assets (account_id, serial_number, name, status, condition, location, notes)
             select :account_id, serial_number, 'AW-' || lpad(n::text, 4, '0'),
-                   cast(:statuses as text[])[1 + n % :status_number], 'good',
-                   cast(:locations as text[])[1 + n % :location_number], 'entered by hand'
+                   (cast(:statuses as text[]))[1 + n % :status_number], 'good',
+                   (cast(:locations as text[]))[1 + n % :location_number], 'entered by hand'
             from unnest(cast(:serials as text[])) with ordinality as s(serial_number, n)
         """),
         {

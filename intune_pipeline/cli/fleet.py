@@ -16,10 +16,25 @@ def command(*, as_json: bool) -> None:
     from intune_pipeline.inventory.sync_runs import fleet
 
     with store.opened() as engine, engine.connect() as connection:
-        tenants = [asdict(tenant) for tenant in fleet(connection)]
+        tenants = fleet(connection)
     if as_json:
-        output.print_json(tenants)
+        output.print_json([asdict(tenant) for tenant in tenants])
     elif tenants:
-        output.print_table([name.replace("_", " ") for name in tenants[0]], [list(t.values()) for t in tenants])
+        output.print_table(
+            ("account", "status", "hours ago", "seconds", "devices", "unknown", "holds", "trouble"),
+            [
+                (
+                    tenant.account,
+                    tenant.status,
+                    tenant.age_hours,
+                    tenant.duration_seconds,
+                    tenant.devices,
+                    None if tenant.unknown_share is None else f"{tenant.unknown_share:.1%}",
+                    tenant.employee_holds + tenant.lifecycle_holds,
+                    tenant.trouble,
+                )
+                for tenant in tenants
+            ],
+        )
     else:
         click.echo("No tenant is connected yet; see: intune-pipeline connections add --help")

@@ -3,6 +3,8 @@
 Belongs here: the commands. Does not belong here: what is held and why (``domain``).
 """
 
+from typing import Literal
+
 import click
 
 from intune_pipeline.cli.bypass_code import operator
@@ -39,7 +41,7 @@ def list_(account: str) -> None:
 @click.argument("account")
 @click.argument("decision", type=click.Choice(["create", "link", "skip"]))
 @click.argument("hold_ids", type=int, nargs=-1, required=True)
-def decide(account: str, decision: str, hold_ids: tuple[int, ...]) -> None:
+def decide(account: str, decision: Literal["create", "link", "skip"], hold_ids: tuple[int, ...]) -> None:
     """Create, link (to the look-alike) or skip the held employees HOLD_IDS of ACCOUNT."""
     from intune_pipeline.cli import store
     from intune_pipeline.inventory import holds

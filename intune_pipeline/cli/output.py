@@ -33,10 +33,13 @@ def print_json(value: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """Print a table for people; empty cells stay empty, times are shown in the reader's zone."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, title=title, title_justify="left", header_style="bold")
+    table = Table(
+        *columns, title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for row in rows:
         table.add_row(*(shown(cell) for cell in row))
     Console().print(table)

@@ -22,10 +22,14 @@ def opened(*, migrated: bool = True) -> Iterator["Engine"]:
         DatabaseUnreachableError: the server does not answer.
         WrongUseError: migrations are pending and ``migrated`` asks for none.
     """
+    import logging
+
+    from intune_pipeline import logs
     from intune_pipeline.inventory.database import create_engine, pending
     from intune_pipeline.local import database_urls, export, prepare_dagster_home
     from intune_pipeline.settings import Settings
 
+    logs.configure(logging.WARNING)
     settings = Settings.load()
     urls = database_urls(settings)
     export(urls, prepare_dagster_home(settings))

@@ -10,6 +10,9 @@ import click
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+#: Dagster's console log would bury the progress bar; the Dagster UI shows every event.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
 
 @click.command("sync")
 @click.argument("account")
@@ -18,19 +21,21 @@ def command(account: str, *, as_json: bool) -> int:
     """Sync ACCOUNT now and print what changed."""
     from intune_pipeline.cli import output, store
     from intune_pipeline.inventory import connections
+    from intune_pipeline.settings import MicrosoftSettings
 
+    MicrosoftSettings.load()
     with store.opened() as engine:
         with engine.connect() as connection:
             connections.syncable(connection, account)
         counts = synced(engine, account, trigger="operator")
+    failed = counts["status"] != "succeeded"
     if as_json:
         output.print_json(counts)
-    else:
+    elif not failed:
         output.print_counts(account, counts)
-    if counts["status"] != "succeeded":
+    if failed:
         click.echo(f"Error: {counts['error']}", err=True)
-        return 1
-    return 0
+    return int(failed)
 
 
 def synced(engine: "Engine", account: str, *, trigger: str) -> dict[str, Any]:
@@ -40,6 +45,6 @@ def synced(engine: "Engine", account: str, *, trigger: str) -> dict[str, Any]:
     from intune_pipeline.orchestration.launch import run_sync
 
     with progress_of(engine, account):
-        run = run_sync(account, trigger=trigger)
+        run = run_sync(account, trigger=trigger, run_config=QUIET)
     with engine.connect() as connection:
         return sync_runs.report(connection, run.run_id)

@@ -40,7 +40,7 @@ def progress_of(engine: "Engine", account: str) -> Iterator[None]:
 
 
 def _watch(engine: "Engine", account: str, bar: "Progress", done: threading.Event) -> None:
-    from intune_pipeline.inventory.sync_runs import running
+    from intune_pipeline.inventory.sync_runs import last, running
 
     task = bar.add_task(f"{account}: starting", total=None)
     while not done.wait(SECONDS_BETWEEN_LOOKS):
@@ -55,4 +55,6 @@ def _watch(engine: "Engine", account: str, bar: "Progress", done: threading.Even
             total=None if reading else run.devices_listed,
             completed=run.devices_read if reading else run.devices_reconciled,
         )
-    bar.update(task, description=f"{account}: done")
+    with engine.connect() as connection:
+        devices = next((run.devices_listed for run in last(connection, account, 1)), 0)
+    bar.update(task, description=f"{account}: done", total=devices, completed=devices)
