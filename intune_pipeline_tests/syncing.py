@@ -3,8 +3,10 @@
 Belongs here: building devices, one sync from judging to the closed run. Does not belong here: what must come of it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import contextlib
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,7 +26,9 @@ from intune_pipeline.domain.reconciliation import (
     needed_evidence,
     plan,
 )
-from intune_pipeline.inventory import connections, schema, sync_runs
+from intune_pipeline.inventory import database as databases
+from intune_pipeline.inventory import schema, sync_runs
+from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 from intune_pipeline.inventory.reconciliation import apply, run_columns
 from intune_pipeline.inventory.state import load_state
 
@@ -105,6 +109,19 @@ class Tenant:
         self.account_id = account_id
         self.now = NOW
         self.intune = Intune()
+
+    @classmethod
+    def connected(cls, engine: sa.Engine, slug: str, **settings: object) -> "Tenant":
+        """A new account with a connected tenant."""
+        with engine.begin() as connection:
+            account_id = connection.execute(
+                sa.insert(schema.accounts).values(slug=slug).returning(schema.accounts.c.id)
+            ).scalar_one()
+            values = {"account_id": account_id, "tenant_id": str(uuid.uuid4()), "status": "connected", **settings}
+            connection_id = connection.execute(
+                sa.insert(schema.connections).values(**values).returning(schema.connections.c.id)
+            ).scalar_one()
+        return cls(engine, connection_id, account_id)
 
     def later(self, **of: float) -> None:
         """Let time pass."""
@@ -211,11 +228,21 @@ class Tenant:
         return [(row["field"], row["old_value"], row["new_value"]) for row in found]
 
 
+@contextlib.contextmanager
+def migrated_engine(postgres: EmbeddedPostgres, maintenance: sa.Engine, template: str) -> Iterator[sa.Engine]:
+    """The product's engine on a fresh database, for fixtures that live longer than a test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with maintenance.connect() as connection:
+        connection.execute(sa.text(f"create database {name} template {template} strategy file_copy"))
+    engine = databases.create_engine(postgres.url(name))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+        with maintenance.connect() as connection:
+            connection.execute(sa.text(f"drop database {name} with (force)"))
+
+
 def counted(counts: Counts) -> Mapping[str, Any]:
     """The counts that are not zero."""
     return {name: value for name, value in counts.as_dict().items() if value}
-
-
-__all__ = [
-    "NOW", "Intune", "Tenant", "connections", "counted", "device", "directory", "employee", "judged", "replace",
-]  # fmt: skip
