@@ -17,7 +17,7 @@ from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal.access import Role, TokenAdmin, TokenPrimaryAdmin
 from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
-from intune_pipeline.portal.inputs import DeviceType, FilledText, Id, Text
+from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, FilledText, Id, LifecycleDecision, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
@@ -46,12 +46,15 @@ def _problem(description: str) -> dict[str, Any]:
 
 
 _COMMON: dict[int | str, dict[str, Any]] = {
+    400: _problem("The body is no JSON."),
     401: {**_problem("The token is missing, has expired or is not for this API."), "model": Problem},
     403: _problem("Not allowed: the role or the permission intune:beta is missing."),
     422: _problem("Something in the request is not right."),
 }
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: _problem("The account has no such thing.")}
-_CONFLICT: dict[int | str, dict[str, Any]] = {409: _problem("Not possible in the present state.")}
+_CONFLICT: dict[int | str, dict[str, Any]] = {
+    409: _problem("Not possible in the present state, or a pattern that cannot be used.")
+}
 _TOO_OFTEN: dict[int | str, dict[str, Any]] = {
     429: _problem("Too early; the header Retry-After says how long to wait.")
 }
@@ -242,13 +245,13 @@ class EmployeeDecided(Input):
     """A decision on held people."""
 
     hold_ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
-    decision: holds.EmployeeDecision
+    decision: EmployeeDecision
 
 
 class LifecycleDecided(Input):
     """A decision on the held lifecycle ends."""
 
-    decision: holds.LifecycleDecision
+    decision: LifecycleDecision
 
 
 class UnknownModel(Output):

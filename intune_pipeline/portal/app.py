@@ -114,11 +114,11 @@ def _not_possible(request: Request, error: Exception) -> Response:
 
 
 def _http_error(request: Request, error: Exception) -> Response:
-    """What the router itself refuses: unknown paths and methods."""
+    """What the framework itself refuses: unknown paths, methods, bodies that cannot be read."""
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == HTTPStatus.NOT_FOUND:
         return _answer(request, NotHereError("There is no such page."))
-    refused = PortalError("This address does not take that kind of request.", title="Not possible")
+    refused = PortalError(f"{error.detail.rstrip('.')}.", title="Not possible")
     refused.status = HTTPStatus(error.status_code)
     return _answer(request, refused, dict(error.headers or {}))
 

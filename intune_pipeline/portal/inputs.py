@@ -1,14 +1,14 @@
 """What people and programs may send: types of form fields, queries and JSON bodies.
 
-Belongs here: limits shared by pages and API. PostgreSQL stores no NUL, and its numbers end at 64 bits.
+Belongs here: limits shared by pages and API. PostgreSQL stores no NUL.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-#: PostgreSQL's bigint.
-MAX_ID = 2**63 - 1
+#: The largest number that every reader of JSON keeps exact.
+MAX_ID = 2**53 - 1
 MAX_TEXT = 500
 _NO_NUL = r"^[^\x00]*$"
 
@@ -16,3 +16,5 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=_NO_NUL)]
 FilledText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=_NO_NUL)]
 DeviceType = Literal["laptop", "tablet", "mobile", "desktop", "unknown"]
+EmployeeDecision = Literal["create", "link", "skip"]
+LifecycleDecision = Literal["released", "dropped"]

@@ -5,6 +5,7 @@ Belongs here: protection that does not know what a page is about. Does not belon
 
 import hmac
 import threading
+import time
 from collections import OrderedDict
 from typing import Annotated
 
@@ -123,8 +124,10 @@ class RateLimit:
             self._buckets.move_to_end(key)
             if len(self._buckets) > _REMEMBERED_KEYS:
                 self._buckets.popitem(last=False)
-            item = RateItem(key, bucket.now())
+            item = RateItem(key, time.monotonic_ns() // 1_000_000)
             if bucket.put(item):
                 return
-            wait = max(1, round(bucket.waiting(item) / 1000))
+            waiting = bucket.waiting(item)
+            assert isinstance(waiting, int)  # noqa: S101 - awaitable for stores elsewhere only
+            wait = max(1, round(waiting / 1000))
         raise TooOftenError(self._sentence.format(seconds=wait), retry_after=wait)

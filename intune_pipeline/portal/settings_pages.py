@@ -17,7 +17,7 @@ from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import account_rules, audit, connections, holds, unknown_models
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin, signed_in_primary_admin
 from intune_pipeline.portal.errors import ConflictError
-from intune_pipeline.portal.inputs import DeviceType, Id, Text
+from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, Id, LifecycleDecision, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -118,7 +118,7 @@ def decide_employees(
     portal: ThePortal,
     admin: PagePrimaryAdmin,
     hold_id: Annotated[list[Id], Form()],
-    decision: Annotated[holds.EmployeeDecision, Form()],
+    decision: Annotated[EmployeeDecision, Form()],
 ) -> Response:
     """Create, link or skip look-alikes."""
     with portal.engine.begin() as database:
@@ -128,7 +128,7 @@ def decide_employees(
 
 @router.post(f"{HOLDS}/lifecycle", dependencies=CHECKED)
 def decide_lifecycle(
-    portal: ThePortal, admin: PagePrimaryAdmin, decision: Annotated[holds.LifecycleDecision, Form()]
+    portal: ThePortal, admin: PagePrimaryAdmin, decision: Annotated[LifecycleDecision, Form()]
 ) -> Response:
     """Release or drop held lifecycle ends."""
     with portal.engine.begin() as database:

@@ -38,7 +38,7 @@ def test_no_page_and_no_api_answer_shows_anything_of_another_account(
     for method, path, _ in routes_of(app):
         if method != "GET" or path in OPEN_TO_ALL:
             continue
-        params = {"serial_number": theirs.serial_number, "search": THEIRS, "manufacturer": "x", "before": 2**62}
+        params = {"serial_number": theirs.serial_number, "search": THEIRS, "manufacturer": "x", "before": 2**52}
         for asked in (params, {"serial_number": mine.serial_number}, {}):
             answer = (client if path.startswith("/api/") else browser).get(path, params=asked)
             assert answer.status_code < 500, path
