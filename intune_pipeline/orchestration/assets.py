@@ -48,7 +48,7 @@ else:
     # Dagster knows the annotation only without its parameter.
     Materialized = dg.MaterializeResult
 
-SNAPSHOT = dg.PythonObjectDagsterType(Snapshot, "Snapshot", "A frame and the listing it stems from.")
+SNAPSHOT = dg.PythonObjectDagsterType(Snapshot, name="Snapshot")
 OWNERS = ["team:it-asset-management"]
 
 

@@ -4,7 +4,7 @@ Belongs here: which column holds which attribute. Does not belong here: deciding
 (``inventory.frames``). The columns are those of the tables in schema ``pipeline``; their comments say what they hold.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -38,10 +38,17 @@ def columns_of(asset: str) -> list[str]:
     return [column.name for column in FRAMES[asset].columns if column.name != "partition_key"]
 
 
-def rows_of(frame: pd.DataFrame, columns: Sequence[str]) -> Iterable[tuple[Any, ...]]:
-    """The rows of these columns as plain tuples, with None for everything missing."""
-    values = frame.loc[:, list(columns)].astype(object)
-    return values.where(values.notna(), None).itertuples(index=False, name=None)
+def rows_of(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of these columns as plain Python values, with None for everything missing."""
+    return zip(*(_plain(frame[name]) for name in columns), strict=True)
+
+
+def _plain(series: "pd.Series[Any]") -> list[Any]:
+    values = series.astype(object).where(series.notna(), None).tolist()
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        # pandas' own kind of datetime is not accepted everywhere.
+        return [value and value.to_pydatetime() for value in values]
+    return values
 
 
 def frame_of_devices(devices: Iterable[ManagedDevice]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
+import structlog
 from sqlalchemy import Engine
 
 from intune_pipeline.errors import WrongUseError
@@ -59,10 +60,11 @@ class TenantRunResource(dg.ConfigurableResource[TenantRun]):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[TenantRun]:
         """The tenant, for one run: its lock is given back at the end."""
         tenant = self.create_resource(context)
-        try:
-            yield tenant
-        finally:
-            tenant.close()
+        with structlog.contextvars.bound_contextvars(account=tenant.account, run_id=tenant.run.run_id):
+            try:
+                yield tenant
+            finally:
+                tenant.close()
 
 
 def default_resources() -> dict[str, Any]:

@@ -68,7 +68,7 @@ class World:
     defs: dg.Definitions
     account: ConnectedAccount
     tenant: SandboxTenant
-    last: FinishedRun = field(init=False)
+    last: FinishedRun = field(init=False, repr=False)
 
     def sync(self, trigger: str = "operator", **run_config: Any) -> SyncRun | None:
         """Run ``intune_sync``; returns its line in the sync log. The run itself is ``last``."""
@@ -83,12 +83,8 @@ class World:
 
     def materialize(self, *assets: str, tags: dict[str, str] | None = None, **run_config: Any) -> dg.DagsterRun:
         """Materialize assets by hand, as the UI does; returns the finished run."""
-        job = dg.define_asset_job(
-            f"by_hand_{len(assets)}", selection=dg.AssetSelection.assets(*assets).without_checks()
-        )
-        definitions = dg.Definitions.merge(self.defs, dg.Definitions(jobs=[job]))
         self.instance.add_dynamic_partitions("tenants", [self.account.slug])
-        result = definitions.resolve_job_def(job.name).execute_in_process(
+        result = self.defs.resolve_implicit_global_asset_job_def().execute_in_process(
             partition_key=self.account.slug,
             instance=self.instance,
             run_config=run_config,
@@ -98,6 +94,7 @@ class World:
         )
         run = self.instance.get_run_by_id(result.run_id)
         assert run
+        self.last = FinishedRun(run.run_id, result.success, None)
         return run
 
     def materialization(self, asset: str) -> dict[str, Any]:

@@ -1,5 +1,10 @@
 """Whole runs of ``intune_sync``: from Microsoft's list to allwhere's assets, and what people see of it."""
 
+import dagster as dg
+import pytest
+
+from intune_pipeline.inventory.sync_runs import locked
+from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline_tests.orchestration.conftest import FLEET_SIZE, World
 
 WRITTEN = ("assets", "employees", "employee_emails", "asset_changes")
@@ -36,3 +41,153 @@ def test_a_second_run_writes_nothing(world: World) -> None:
     assert (synced.assets_created, synced.assets_updated, synced.employees_created) == (0, 0, 0)
     assert synced.assets_unchanged == synced.devices_synced
     assert contents(world) == before
+
+
+def test_every_check_of_a_healthy_tenant_is_evaluated_and_none_blocks(world: World) -> None:
+    world.sync()
+    found = world.checks()
+    assert set(found) == {
+        "list_accounted_for", "list_complete", "list_not_shrunk", "counts_add_up", "one_device_per_serial",
+        "few_unknown_models", "few_junk_serials", "no_lookalikes", "outcomes_add_up", "one_asset_per_serial",
+        "no_device_failed", "no_plaintext_secrets",
+    }  # fmt: skip
+    assert all(found[name] for name in found if not name.startswith("few_"))
+
+
+def test_removed_consent_fails_the_run_in_one_sentence_and_the_connection_says_so(world: World) -> None:
+    world.sync()
+    before = contents(world)
+    world.tenant.consented = False
+    synced = world.sync("schedule")
+    assert synced
+    assert (synced.status, synced.cause) == ("failed", "consent_missing")
+    [sentence] = world.failures()
+    assert sentence == synced.error
+    assert "consent" in sentence
+    assert contents(world) == before
+    assert world.query("select status, status_cause from connections") == [("needs_consent", "consent_missing")]
+    run = world.instance.get_run_by_id(world.last.run_id)
+    assert run
+    assert run.tags["dagster/retry_on_asset_or_op_failure"] == "false"
+
+    world.tenant.consented = True
+    synced = world.sync()
+    assert synced
+    assert synced.status == "succeeded"
+    assert world.query("select status, status_cause, status_message from connections") == [("connected", None, None)]
+
+
+def test_a_list_that_breaks_off_syncs_nothing(world: World, sandbox: SandboxCloud) -> None:
+    sandbox.faults.spoil_page, sandbox.faults.spoil_how = 1, "no_value"
+    synced = world.sync()
+    assert synced
+    assert (synced.status, synced.cause) == ("failed", "list_incomplete")
+    assert world.query("select count(*) from assets") == [(0,)]
+    assert not world.instance.fetch_materializations(dg.AssetKey("raw_intune_devices"), limit=1).records
+
+
+def test_a_shrunken_list_is_synced_with_a_warning(world: World) -> None:
+    world.execute("update connections set lifecycle_max_devices = 5")
+    world.sync()
+    for device_id in list(world.tenant.devices)[:20]:
+        world.tenant.remove(device_id)
+    synced = world.sync()
+    assert synced
+    assert (synced.status, synced.devices_listed) == ("succeeded", FLEET_SIZE - 20)
+    assert not world.checks()["list_not_shrunk"]
+
+
+def test_a_capped_list_counts_as_incomplete(world: World) -> None:
+    synced = world.sync(ops={"raw_intune_devices": {"config": {"max_devices": 10}}})
+    assert synced
+    assert (synced.status, synced.devices_listed, synced.list_complete) == ("succeeded", 10, False)
+    assert not world.checks()["list_complete"]
+
+
+@pytest.mark.parametrize("nonsense", [0, -5])
+def test_a_senseless_cap_is_refused_with_a_sentence(world: World, nonsense: int) -> None:
+    world.sync(ops={"raw_intune_devices": {"config": {"max_devices": nonsense}}})
+    [sentence] = world.failures()
+    assert sentence.startswith(f"max_devices is {nonsense}; it must be at least 1")
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(world: World) -> None:
+    dry = world.sync(ops={"allwhere_assets": {"config": {"dry_run": True}}})
+    assert world.last.succeeded, world.last.error
+    assert dry is None
+    assert not any(contents(world).values())
+    assert world.query("select count(*) from sync_runs") == [(0,)]
+    seen = world.instance.fetch_observations(dg.AssetKey("allwhere_assets"), limit=1).records[0].asset_observation
+    assert seen
+    synced = world.sync()
+    assert synced
+    assert seen.metadata["assets_created"].value == synced.assets_created
+    assert "|" in str(seen.metadata["changes"].value)
+
+
+def test_devices_that_become_personal_are_forgotten(world: World) -> None:
+    world.sync()
+    [(device_id, serial)] = world.query(
+        "select intune_device_id, serial_number from device_outcomes where outcome = 'synced' limit 1"
+    )
+    world.tenant.update(device_id, managedDeviceOwnerType="personal")
+    synced = world.sync()
+    assert synced
+    assert synced.status == "succeeded"
+    for table in ("device_outcomes", "device_details", "pipeline.raw_intune_devices"):
+        rows = world.query(f"select * from {table} where intune_device_id = :id", id=device_id)  # noqa: S608
+        assert rows == [], table
+    assert world.query("select count(*) from assets where serial_number = :serial", serial=serial) == [(1,)]
+
+
+def test_one_devices_failure_fails_nothing_else(world: World) -> None:
+    """A constraint of the customer's own refuses one device's asset."""
+    serial = next(
+        record["serialNumber"]
+        for record in world.tenant.devices.values()
+        if record["managedDeviceOwnerType"] == "company" and record["model"].startswith("iPhone")
+    )
+    world.execute(f"alter table assets add constraint house_rule check (serial_number <> '{serial}')")
+    synced = world.sync()
+    assert synced
+    assert (synced.status, synced.devices_failed) == ("succeeded", 1)
+    assert synced.devices_listed == synced.devices_synced + synced.devices_skipped + synced.devices_failed
+    assert not world.checks()["no_device_failed"]
+
+
+def test_switched_off_details_are_said_and_not_asked_for(
+    world: World, environment: pytest.MonkeyPatch, sandbox: SandboxCloud
+) -> None:
+    environment.setenv("INTUNE_DETAILS", "off")
+    synced = world.sync()
+    assert synced
+    assert synced.requests == 1
+    assert "INTUNE_DETAILS is off" in world.materialization("intune_device_details")["left_out"]
+
+
+def test_without_keys_no_bypass_code_is_collected_and_that_is_said(
+    world: World, environment: pytest.MonkeyPatch
+) -> None:
+    environment.delenv("BYPASS_CODE_KEYS")
+    world.sync()
+    assert "BYPASS_CODE_KEYS is not set" in world.materialization("intune_device_details")["left_out"]
+    assert world.query("select count(*) from device_details where bypass_code is not null") == [(0,)]
+
+
+def test_details_are_asked_for_once_a_week(world: World) -> None:
+    first, second = world.sync(), world.sync()
+    assert first
+    assert second
+    assert second.requests == 1
+    world.execute("update device_details set refreshed_at = now() - interval '8 days'")
+    third = world.sync()
+    assert third
+    assert third.requests == first.requests
+    assert third.assets_updated == 0
+
+
+def test_a_run_that_is_refused_by_the_lock_says_who_holds_it(world: World) -> None:
+    with locked(world.engine, world.account.connection_id):
+        assert world.sync() is None
+    assert "sync" in world.failures()[0].lower()
+    assert world.query("select count(*) from sync_runs") == [(0,)]

@@ -1,0 +1,211 @@
+"""What people are told: once per cause and tenant until it clears, our own credential once for all."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from intune_pipeline.orchestration.alerts import teller, watch
+from intune_pipeline.orchestration.sensors import troubles
+from intune_pipeline.settings import SettingsError
+from intune_pipeline_tests.conftest import ConnectedAccount
+
+LATE_AFTER = timedelta(hours=26)
+
+
+class Inbox:
+    """Remembers what it is told; out of order while ``works`` is False."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, str]] = []
+        self.works = True
+
+    def __call__(self, title: str, body: str) -> bool:
+        if self.works:
+            self.messages.append((title, body))
+        return self.works
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def end_sync(engine: sa.Engine) -> Callable[..., None]:
+    """``end_sync(account, cause="outage", error="…")`` writes a finished sync; without a cause a good one."""
+
+    def end(account: ConnectedAccount, cause: str | None = None, hours_ago: float = 0) -> None:
+        with engine.begin() as connection:
+            connection.execute(
+                sa.text(
+                    "insert into sync_runs (connection_id, trigger, status, started_at, finished_at, cause, error) values "
+                    "(:id, 'schedule', case when :cause is null then 'succeeded' else 'failed' end, "
+                    "clock_timestamp() - :ago, clock_timestamp() - :ago, :cause, 'It broke.')"
+                ),
+                {"id": account.connection_id, "cause": cause, "ago": timedelta(hours=hours_ago)},
+            )
+
+    return end
+
+
+def look(engine: sa.Engine, inbox: Inbox) -> list[str]:
+    """Watch once; returns the messages of this look."""
+    before = len(inbox.messages)
+    watch(engine, late_after=LATE_AFTER, tell=inbox)
+    return [body for _, body in inbox.messages[before:]]
+
+
+def test_a_failure_is_told_once_until_it_clears(
+    engine: sa.Engine, inbox: Inbox, connect_account: Callable[..., ConnectedAccount], end_sync: Callable[..., None]
+) -> None:
+    account = connect_account("acme")
+    end_sync(account, "consent_missing")
+    assert look(engine, inbox) == ["acme: It broke."]
+    assert inbox.messages[0][0] == "Intune sync: consent missing"
+    assert look(engine, inbox) == []
+    end_sync(account, "consent_missing")
+    assert look(engine, inbox) == []
+    end_sync(account)
+    assert look(engine, inbox) == []
+    end_sync(account, "consent_missing")
+    assert look(engine, inbox) == ["acme: It broke."]
+
+
+def test_another_cause_and_another_tenant_are_other_messages(
+    engine: sa.Engine, inbox: Inbox, connect_account: Callable[..., ConnectedAccount], end_sync: Callable[..., None]
+) -> None:
+    acme, globex = connect_account("acme"), connect_account("globex")
+    end_sync(acme, "outage")
+    assert look(engine, inbox) == ["acme: It broke."]
+    end_sync(acme, "no_intune_licence")
+    end_sync(globex, "outage")
+    assert look(engine, inbox) == ["acme: It broke.", "globex: It broke."]
+
+
+def test_our_own_credential_is_one_alarm_for_all_tenants(
+    engine: sa.Engine, inbox: Inbox, connect_account: Callable[..., ConnectedAccount], end_sync: Callable[..., None]
+) -> None:
+    for number in range(5):
+        end_sync(connect_account(f"acme-{number}"), "our_credential")
+    assert look(engine, inbox) == ["It broke."]
+    end_sync(connect_account("another"), "our_credential")
+    assert look(engine, inbox) == []
+
+
+def test_a_tenant_without_a_good_sync_for_26_hours_is_late(
+    engine: sa.Engine, inbox: Inbox, connect_account: Callable[..., ConnectedAccount], end_sync: Callable[..., None]
+) -> None:
+    end_sync(connect_account("fresh"), hours_ago=25)
+    end_sync(connect_account("stale"), hours_ago=27)
+    connect_account("new")
+    connect_account("never", connected_at=sa.text("now() - interval '27 hours'"))
+    connect_account("gone", status="disconnected", connected_at=sa.text("now() - interval '9 days'"))
+    told = look(engine, inbox)
+    assert [body.split(":")[0] for body in told] == ["stale", "never"]
+    assert "The last good sync ended" in told[0]
+
+
+def test_holds_are_told(engine: sa.Engine, inbox: Inbox, connect_account: Callable[..., ConnectedAccount]) -> None:
+    account = connect_account("acme")
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "insert into lifecycle_holds (connection_id, intune_device_ids, reason) "
+                "values (:id, '[\"a\"]', '60 devices would end at once.')"
+            ),
+            {"id": account.connection_id},
+        )
+        connection.execute(
+            sa.text(
+                "insert into employee_holds (connection_id, email, first_name, last_name) values (:id, 'a@b.c', 'A', 'B')"
+            ),
+            {"id": account.connection_id},
+        )
+    told = look(engine, inbox)
+    assert len(told) == 2
+    assert "a@b.c" not in str(told)
+    assert any("60 devices would end at once." in body for body in told)
+
+
+def test_what_could_not_be_sent_is_sent_later_and_once(
+    engine: sa.Engine, inbox: Inbox, connect_account: Callable[..., ConnectedAccount], end_sync: Callable[..., None]
+) -> None:
+    end_sync(connect_account("acme"), "outage")
+    inbox.works = False
+    assert look(engine, inbox) == []
+    inbox.works = True
+    assert look(engine, inbox) == ["acme: It broke."]
+    assert look(engine, inbox) == []
+
+
+@pytest.fixture
+def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A web server on loopback and the JSON bodies it got."""
+    bodies: list[dict[str, Any]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"json://127.0.0.1:{server.server_port}/hook", bodies
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_sensor_tells_a_webhook_and_shows_lateness_as_a_check(
+    webhook: tuple[str, list[dict[str, Any]]],
+    engine: sa.Engine,
+    instance: dg.DagsterInstance,
+    defs: dg.Definitions,
+    connect_account: Callable[..., ConnectedAccount],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address, bodies = webhook
+    connect_account("acme", connected_at=sa.text("now() - interval '30 hours'"))
+    monkeypatch.setenv("INTUNE_ALERT_URLS", address)
+    context = dg.build_sensor_context(instance=instance, definitions=defs, resources={"database": engine})
+    result = troubles(context)
+    assert isinstance(result, dg.SensorResult)
+    assert [body["title"] for body in bodies] == ["Intune sync: late"]
+    [evaluation] = result.asset_events
+    assert isinstance(evaluation, dg.AssetCheckEvaluation)
+    assert not evaluation.passed
+    assert "acme" in str(evaluation.description)
+    context = dg.build_sensor_context(
+        instance=instance, definitions=defs, resources={"database": engine}, cursor=result.cursor
+    )
+    assert troubles(context).asset_events == []  # type: ignore[union-attr]
+    assert len(bodies) == 1
+
+
+def test_an_address_nobody_understands_is_refused_without_showing_it() -> None:
+    with pytest.raises(SettingsError) as caught:
+        teller([SecretStr("nonsense:secret")])
+    assert "INTUNE_ALERT_URLS" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_without_addresses_alerts_are_recorded_only(
+    engine: sa.Engine, connect_account: Callable[..., ConnectedAccount], end_sync: Callable[..., None]
+) -> None:
+    end_sync(connect_account("acme"), "outage")
+    assert teller([]) is None
+    assert len(watch(engine, late_after=LATE_AFTER, tell=None)) == 1
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("select cause, told_at from alerts")).all() == [("outage", None)]

@@ -1,0 +1,72 @@
+"""What the project consists of: a guard against drift in what others build on."""
+
+import dagster as dg
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from intune_pipeline.inventory.schema import FRAMES
+from intune_pipeline.orchestration.metadata import column_schema
+from intune_pipeline.settings import SettingsError
+
+
+def test_the_assets_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotAssertion) -> None:
+    """Names, group and partitions are pinned; everything else changes only on purpose (``--snapshot-update``)."""
+    specs = sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)
+    assert snapshot == [
+        {
+            "key": spec.key.to_user_string(),
+            "depends_on": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+            "group": spec.group_name,
+            "owners": list(spec.owners),
+            "kinds": sorted(spec.kinds),
+            "partitions": spec.partitions_def.name if spec.partitions_def else None,
+            "table": spec.metadata["dagster/table_name"],
+            "columns": [column.name for column in spec.metadata["dagster/column_schema"].columns],
+            "description": spec.description,
+        }
+        for spec in specs
+    ]
+
+
+def test_the_checks_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotAssertion) -> None:
+    specs = defs.resolve_all_job_defs()[0].asset_layer.asset_graph
+    nodes = sorted(specs.asset_check_keys, key=lambda key: (key.asset_key, key.name))
+    assert snapshot == [
+        (key.asset_key.to_user_string(), key.name, specs.get(key).blocking, specs.get(key).description) for key in nodes
+    ]
+
+
+def test_jobs_schedules_and_sensors_have_their_names(defs: dg.Definitions) -> None:
+    assert {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")} == {
+        "intune_sync",
+        "maintenance",
+    }
+    repository = defs.get_repository_def()
+    assert {schedule.name for schedule in repository.schedule_defs} == {"daily_intune_sync", "daily_maintenance"}
+    assert {sensor.name for sensor in repository.sensor_defs} >= {"manual_sync_requests", "ended_runs", "troubles"}
+    for sensor in repository.sensor_defs:
+        if sensor.name in {"manual_sync_requests", "ended_runs", "troubles"}:
+            assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_the_job_runs_its_five_steps_in_one_process_and_no_more(defs: dg.Definitions) -> None:
+    job = defs.resolve_job_def("intune_sync")
+    assert sorted(node.name for node in job.nodes) == [
+        "allwhere_assets", "classified_devices", "employees", "intune_device_details", "raw_intune_devices",
+    ]  # fmt: skip
+    assert job.executor_def.name == "in_process"
+
+
+@pytest.mark.parametrize("asset", sorted(FRAMES))
+def test_every_column_is_described(asset: str) -> None:
+    columns = column_schema(FRAMES[asset]).columns
+    assert columns
+    assert all(column.description and column.type for column in columns)
+
+
+def test_a_malformed_setting_is_named_when_definitions_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    from intune_pipeline.orchestration.build import build_defs
+
+    monkeypatch.setenv("INTUNE_SYNC_HOUR", "25")
+    with pytest.raises(SettingsError, match="INTUNE_SYNC_HOUR"):
+        build_defs()

@@ -1,0 +1,245 @@
+"""Sync requests become runs exactly once, and whatever ends without a word is closed."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from dagster import DagsterRunStatus
+
+from intune_pipeline.inventory import sync_requests, sync_runs
+from intune_pipeline.inventory.open_syncs import locked_accounts
+from intune_pipeline.inventory.sync_runs import locked
+from intune_pipeline.orchestration import reaper
+from intune_pipeline.orchestration.sensors import close_ended, ended_runs, find_dead, manual_sync_requests, run_key
+from intune_pipeline_tests.orchestration.conftest import World
+
+DEBOUNCE = timedelta(minutes=30)
+
+
+def wait_until_unlocked(world: World) -> None:
+    """A server process lets go of its lock a moment after its client has gone."""
+    for _ in range(100):
+        with world.engine.connect() as connection:
+            if not locked_accounts(connection):
+                return
+        time.sleep(0.05)
+    raise AssertionError("The lock is still held.")
+
+
+def ask(world: World, trigger: Any = "manual") -> UUID:
+    with world.engine.begin() as connection:
+        answer = sync_requests.request(
+            connection, world.account.connection_id, requested_by="ada", debounce=DEBOUNCE, trigger=trigger
+        )
+    assert answer.request_id
+    return answer.request_id
+
+
+def state_of(world: World, request_id: UUID) -> tuple[str, str | None]:
+    [row] = world.query("select status, error from sync_requests where id = :id", id=request_id)
+    return tuple(row)
+
+
+def tick(world: World, sensor: dg.SensorDefinition = manual_sync_requests) -> Any:
+    context = dg.build_sensor_context(
+        instance=world.instance, definitions=world.defs, resources={"database": world.engine}
+    )
+    return sensor(context)
+
+
+def launch(
+    world: World, request: dg.RunRequest, status: DagsterRunStatus = DagsterRunStatus.NOT_STARTED
+) -> dg.DagsterRun:
+    """What the daemon does with a run request: a run exists, and waits."""
+    job = world.defs.resolve_job_def("intune_sync")
+    tags = {**request.tags, "dagster/run_key": request.run_key, "dagster/partition": request.partition_key}
+    return world.instance.create_run_for_job(job, tags=tags, status=status)
+
+
+def test_a_request_becomes_one_run_however_often_the_sensor_looks(world: World) -> None:
+    request_id = ask(world)
+    [first] = tick(world).run_requests
+    [again] = tick(world).run_requests
+    assert first.run_key == again.run_key == run_key(request_id)
+    assert first.partition_key == "acme"
+    assert first.tags["intune/trigger"] == "manual"
+    assert int(first.tags["dagster/priority"]) > 0
+    assert state_of(world, request_id) == ("pending", None)
+
+    launch(world, first)
+    assert tick(world).run_requests == []
+    assert state_of(world, request_id) == ("started", None)
+    assert isinstance(tick(world), dg.SkipReason)
+
+
+def test_a_daemon_that_dies_before_it_starts_the_run_starts_it_later(world: World) -> None:
+    """Nothing is written until the run exists, so a look that came to nothing is simply repeated."""
+    request_id = ask(world)
+    tick(world)
+    assert state_of(world, request_id) == ("pending", None)
+    assert [request.run_key for request in tick(world).run_requests] == [run_key(request_id)]
+
+
+def test_the_partition_follows_the_database(world: World) -> None:
+    ask(world, "initial")
+    [request] = tick(world).run_requests
+    assert world.instance.has_dynamic_partition("tenants", "acme")
+    assert request.tags["intune/trigger"] == "initial"
+
+
+def test_a_request_whose_tenant_is_syncing_joins_that_sync(world: World) -> None:
+    request_id = ask(world)
+    with locked(world.engine, world.account.connection_id):
+        with world.engine.begin() as connection:
+            sync_run_id = sync_runs.open_run(connection, world.account.connection_id, "schedule", "run-1")
+        assert isinstance(tick(world), dg.SkipReason)
+        assert world.query("select status, sync_run_id from sync_requests") == [("started", sync_run_id)]
+        with world.engine.begin() as connection:
+            sync_runs.succeed(connection, sync_run_id, {})
+    assert state_of(world, request_id) == ("succeeded", None)
+
+
+def test_a_sync_that_begins_serves_whatever_is_asked_for(world: World) -> None:
+    request_id = ask(world)
+    synced = world.sync("schedule")
+    assert synced
+    assert synced.status == "succeeded"
+    assert state_of(world, request_id) == ("succeeded", None)
+
+
+def test_a_failed_sync_fails_its_request_with_the_same_sentence(world: World) -> None:
+    request_id = ask(world)
+    world.tenant.consented = False
+    synced = world.sync("manual")
+    assert synced
+    assert state_of(world, request_id) == ("failed", synced.error)
+    assert state_of(world, ask(world))[0] == "pending"
+
+
+@pytest.fixture
+def queued(world: World) -> tuple[UUID, dg.DagsterRun]:
+    """A request with its run, and the sync that run has begun."""
+    request_id = ask(world)
+    [request] = tick(world).run_requests
+    run = launch(world, request, DagsterRunStatus.STARTED)
+    with world.engine.begin() as connection:
+        sync_run_id = sync_runs.open_run(connection, world.account.connection_id, "manual", run.run_id)
+        sync_requests.mark_started(connection, [request_id], sync_run_id)
+    return request_id, run
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"), [(DagsterRunStatus.CANCELED, "canceled"), (DagsterRunStatus.FAILURE, "died")]
+)
+def test_what_a_run_that_ended_without_a_word_left_open_is_closed(
+    world: World, queued: tuple[UUID, dg.DagsterRun], status: DagsterRunStatus, cause: str
+) -> None:
+    request_id, run = queued
+    assert close_ended(world.instance, world.engine) == 0
+    if status is DagsterRunStatus.CANCELED:
+        world.instance.report_run_canceled(run)
+    else:
+        world.instance.report_run_failed(run)
+    assert close_ended(world.instance, world.engine) == 1
+    synced = world.sync_run(run.run_id)
+    assert synced
+    assert (synced.status, synced.cause) == ("failed", cause)
+    assert state_of(world, request_id) == ("failed", synced.error)
+    assert close_ended(world.instance, world.engine) == 0
+
+
+def test_a_request_stays_open_while_its_crashed_run_waits_to_be_started_over(
+    world: World, queued: tuple[UUID, dg.DagsterRun]
+) -> None:
+    request_id, run = queued
+    world.instance.report_run_failed(run)
+    world.instance.add_run_tags(run.run_id, {"dagster/will_retry": "true"})
+    close_ended(world.instance, world.engine)
+    synced = world.sync_run(run.run_id)
+    assert synced
+    assert synced.status == "failed"
+    assert state_of(world, request_id) == ("started", None)
+    assert world.sync("manual")
+    assert state_of(world, request_id) == ("succeeded", None)
+
+
+def test_a_run_that_dagster_forgot_is_closed_too(world: World, queued: tuple[UUID, dg.DagsterRun]) -> None:
+    request_id, run = queued
+    world.instance.delete_run(run.run_id)
+    close_ended(world.instance, world.engine)
+    status, error = state_of(world, request_id)
+    assert status == "failed"
+    assert error
+    assert "deleted" in error
+
+
+def test_a_run_that_died_before_its_sync_began_fails_its_request(world: World) -> None:
+    request_id = ask(world)
+    [request] = tick(world).run_requests
+    run = launch(world, request)
+    tick(world)
+    assert close_ended(world.instance, world.engine) == 0
+    world.instance.report_run_failed(run)
+    assert close_ended(world.instance, world.engine) == 1
+    assert state_of(world, request_id)[0] == "failed"
+
+
+def test_a_run_nobody_works_on_is_failed_after_a_while(world: World, queued: tuple[UUID, dg.DagsterRun]) -> None:
+    """Left STARTED by a dead machine; Dagster itself would let it block its tenant until the maximum run time."""
+    _, run = queued
+    dead, cursor = find_dead(world.instance, world.engine, None)
+    assert dead == []
+    long_ago = reaper.cursor_of({run.run_id: (datetime.now(UTC) - 2 * reaper.GRACE).timestamp()})
+    with locked(world.engine, world.account.connection_id):
+        assert find_dead(world.instance, world.engine, long_ago) == ([], "{}")
+    assert set(reaper.sightings_from(cursor)) == {run.run_id}
+    wait_until_unlocked(world)
+    [found], _ = find_dead(world.instance, world.engine, long_ago)
+    assert found.run_id == run.run_id
+
+
+def test_the_sensor_reports_the_dead_and_closes_their_syncs(
+    world: World, queued: tuple[UUID, dg.DagsterRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, run = queued
+    monkeypatch.setattr(reaper, "GRACE", timedelta(0))
+    result = tick(world, ended_runs)
+    assert "1 runs were dead" in result.skip_reason.skip_message
+    ended = world.instance.get_run_by_id(run.run_id)
+    assert ended
+    assert ended.status is DagsterRunStatus.FAILURE
+    synced = world.sync_run(run.run_id)
+    assert synced
+    assert synced.status == "failed"
+
+
+def test_only_started_runs_of_tenants_can_be_dead() -> None:
+    def run(status: DagsterRunStatus, **tags: str) -> dg.DagsterRun:
+        return dg.DagsterRun(
+            "intune_sync", status=status, tags={f"dagster/{name}": value for name, value in tags.items()}
+        )
+
+    suspects = [
+        run(DagsterRunStatus.STARTED, partition="dead"),
+        run(DagsterRunStatus.STARTED, partition="alive"),
+        run(DagsterRunStatus.STARTING, partition="waiting"),
+        run(DagsterRunStatus.STARTED),
+    ]
+    assert reaper.lockless(suspects, {"alive"}) == suspects[:1]
+
+
+def test_a_suspect_that_got_its_lock_back_is_forgotten() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert reaper.judge([], {"run-1": 0.0}, now) == ([], {})
+
+
+def test_sql_knows_locks_of_this_database_only(world: World, engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        assert locked_accounts(connection) == set()
+        with locked(engine, world.account.connection_id):
+            assert locked_accounts(connection) == {"acme"}
+    wait_until_unlocked(world)
