@@ -27,10 +27,13 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from intune_pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    import psutil
 
 MAJOR_VERSION = "18"
 SUPERUSER = "postgres"
@@ -54,6 +57,7 @@ SETTINGS: Mapping[str, str] = {
     # One machine, no replica; containers give little /dev/shm, which parallel queries would need.
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
     "max_parallel_workers_per_gather": "0",
     "io_method": "sync",
     "jit": "off",
@@ -178,12 +182,12 @@ class _Cluster:
         running = self._running()
         if running is not None:
             return running
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self._clear_after_crash()
         return self._start()
 
     def stop(self) -> None:
         with contextlib.suppress(EmbeddedPostgresError, OSError):
-            self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", str(START_TIMEOUT_SECONDS))
+            self._run(self.data, "pg_ctl", "stop", "-m", "fast", "-w", "-t", str(START_TIMEOUT_SECONDS))
 
     def _create(self) -> None:
         """Initialise beside the final place, so that a killed attempt leaves nothing that looks whole."""
@@ -193,10 +197,8 @@ class _Cluster:
         if os.geteuid() == 0:
             user = _system_user()
             os.chown(unfinished, user.pw_uid, user.pw_gid)
-            _let_others_pass(unfinished)
-            _let_others_pass(_binaries())
-        self._run("initdb", "-D", str(unfinished), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8",
-                  "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", owner=unfinished)  # fmt: skip
+        self._run(unfinished, "initdb", "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8",
+                  "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")  # fmt: skip
         unfinished.rename(self.data)
 
     def _check_version(self) -> None:
@@ -241,6 +243,12 @@ class _Cluster:
             return None
         return lines if lines and lines[0].strip().isdigit() else None
 
+    def _clear_after_crash(self) -> None:
+        """Remove what makes a dead server look alive, its last workers first: they must not outlive it."""
+        if (self.data / "postmaster.pid").exists():
+            _end_workers(self.data)
+            (self.data / "postmaster.pid").unlink()
+
     def _start(self) -> Path:
         owner = self.data.stat()
         socket_directory = self._socket_directory(owner)
@@ -248,13 +256,12 @@ class _Cluster:
         lines = [f"{name} = {_quoted(value)}" for name, value in self.settings.items()]
         lines.append(f"unix_socket_directories = {_quoted(_listed(str(socket_directory)))}")
         configuration.write_text("# Written at every start; edit nothing here.\n" + "\n".join(lines) + "\n")
-        log = self.data / "server.log"
-        log.unlink(missing_ok=True)
-        self._run("pg_ctl", "start", "-D", str(self.data), "-l", str(log), "-s", "-w", "-t", str(START_TIMEOUT_SECONDS))
+        (self.data / "server.log").unlink(missing_ok=True)
+        self._run(self.data, "pg_ctl", "start", "-l", "server.log", "-s", "-w", "-t", str(START_TIMEOUT_SECONDS))
         return socket_directory
 
     def _socket_directory(self, owner: os.stat_result) -> Path:
-        """A directory short enough for a UNIX socket that nobody but the server's user and root can enter."""
+        """A directory fit for a UNIX socket that nobody but the server's user and root can enter."""
         place = self.directory / "socket"
         if not _fits(place):
             digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:12]
@@ -270,27 +277,32 @@ class _Cluster:
                 f"The embedded PostgreSQL cannot use {place} for its socket, because it belongs to somebody else or is "
                 "open to others; remove it."
             )
+        for left in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
+            (place / left).unlink(missing_ok=True)
         return place
 
-    def _run(self, program: str, *arguments: str, owner: Path | None = None) -> None:
-        """Run a program of PostgreSQL as the owner of the data.
+    def _run(self, data: Path, program: str, *arguments: str) -> None:
+        """Run a program of PostgreSQL in the data directory, as its owner.
 
-        Output goes to a file: the server inherits it, and a pipe would stay open as long as the server lives.
+        The directory is ``.`` to it, because ``pg_ctl`` hands paths to a shell. Output goes to a file: the server inherits
+        it, and a pipe would stay open as long as the server lives.
         """
         identity: dict[str, Any] = {}
         if os.geteuid() == 0:
-            found = (owner or self.data).stat()
-            identity = {"user": found.st_uid, "group": found.st_gid, "extra_groups": []}
+            owner = data.stat()
+            _let_others_pass(data)
+            _let_others_pass(_binaries())
+            identity = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
         with tempfile.TemporaryFile() as output:
             done = subprocess.run(
-                [str(_binaries() / program), *arguments],
-                check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/",
+                [str(_binaries() / program), *arguments, "-D", "."],
+                check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=data,
                 env={**os.environ, "LC_ALL": "C"}, **identity,
             )  # fmt: skip
             output.seek(0)
             said = output.read().decode(errors="replace").strip().splitlines()
         if done.returncode != 0:
-            log = self.data / "server.log"
+            log = data / "server.log"
             hint = f"; see {log}" if log.exists() else ""
             raise EmbeddedPostgresError(
                 f"The embedded PostgreSQL in {self.directory} failed ({program}: {said[-1] if said else 'no output'}){hint}."
@@ -332,14 +344,34 @@ def _is_postmaster(pid: int, data: Path) -> bool:
     import psutil
 
     try:
-        command = psutil.Process(pid).cmdline()
+        return _works_in(psutil.Process(pid), data)
     except psutil.Error:
         return False
-    return bool(command) and Path(command[0]).name == "postgres" and str(data) in command
+
+
+def _works_in(process: "psutil.Process", data: Path) -> bool:
+    """Whether this is a process of the server of this data: they all work in its directory."""
+    import psutil
+
+    try:
+        return process.name() == "postgres" and Path(process.cwd()).samefile(data)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _end_workers(data: Path) -> None:
+    import psutil
+
+    workers = [process for process in psutil.process_iter() if _works_in(process, data)]
+    for worker in workers:
+        with contextlib.suppress(psutil.Error):
+            worker.kill()
+    psutil.wait_procs(workers, timeout=START_TIMEOUT_SECONDS)
 
 
 def _fits(directory: Path) -> bool:
-    return len(os.fsencode(directory / SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES
+    """Whether a socket can be there: clients take a comma for the end of a host."""
+    return "," not in str(directory) and len(os.fsencode(directory / SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES
 
 
 def _listed(value: str) -> str:
