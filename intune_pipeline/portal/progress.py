@@ -20,7 +20,7 @@ class Step:
         name: for the page's script.
         label: for people.
         done: devices done.
-        total: devices to do, None while nobody knows.
+        total: devices to do; 0 before there is anything to do, None while nobody knows how many.
         words: the two in words.
     """
 
@@ -56,7 +56,7 @@ def not_begun() -> Progress:
     """A sync that was asked for and has not begun."""
     steps = (("read", "Devices read"), ("classified", "Devices classified"), ("reconciled", "Devices compared"))
     return Progress(
-        tuple(Step(name, label, 0, None, "") for name, label in steps),
+        tuple(Step(name, label, 0, 0, "") for name, label in steps),
         "Waiting for the sync to begin; it takes seconds.",
     )
 
@@ -68,12 +68,12 @@ def of_run(run: SyncRun) -> Progress:
     return Progress(
         (
             Step("read", "Devices read", run.devices_read, total, counted(run.devices_read, "device")),
-            _of_total("classified", "Devices classified", run.devices_classified, total),
-            _of_total("reconciled", "Devices compared", run.devices_reconciled, run.devices_classified or None),
+            _of_total("classified", "Devices classified", run.devices_classified, total or 0),
+            _of_total("reconciled", "Devices compared", run.devices_reconciled, run.devices_classified),
         ),
         PHASES.get(run.phase, ""),
     )
 
 
-def _of_total(name: str, label: str, done: int, total: int | None) -> Step:
-    return Step(name, label, done, total, "" if total is None else f"{done:,} of {total:,}".replace(",", "\u202f"))
+def _of_total(name: str, label: str, done: int, total: int) -> Step:
+    return Step(name, label, done, total, "" if not total else f"{done:,} of {total:,}".replace(",", "\u202f"))

@@ -81,7 +81,7 @@ def test_the_page_warns_with_the_accounts_own_figures_and_offers_to_hold(signed_
     add_employee(engine, "acme", "personal")
     add_employee(engine, "globex", "personal")
     page = signed_in("acme-primary").open(f"{HOME}/connect").text
-    assert "You have 2 employees; <strong>1 employee</strong>" in page
+    assert "You have 2 employees; <strong>1</strong> of them" in page
     assert (
         'name="hold_lookalike_employees" value="true" aria-describedby="hold_lookalike_employees-hint" checked' in page
     )

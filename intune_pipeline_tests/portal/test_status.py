@@ -128,7 +128,7 @@ def test_progress_is_followed_without_reloading_and_ends_at_the_result(
     browser = signed_in("acme-primary").open(HOME).press("Sync Now")
     progress = browser.portal.get(f"{HOME}/progress.json").json()
     assert progress["go_to"] is None
-    assert [step["total"] for step in progress["steps"]] == [None, None, None]
+    assert [step["total"] for step in progress["steps"]] == [0, 0, 0]
 
     answer_requests(
         engine, acme.connection_id, phase="reconciling", devices_read=100, devices_classified=90, devices_reconciled=50

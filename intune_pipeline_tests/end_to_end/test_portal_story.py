@@ -1,0 +1,367 @@
+"""The portal's whole story in a real browser: sign in, connect, consent, watch the first sync, live with it, sign out.
+
+Chromium drives a portal served on loopback, beside the sandbox cloud and a real Dagster run for each sync. With
+``PORTAL_SCREENSHOTS=docs/screenshots`` the pictures of the docs are taken on the way.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+import uvicorn
+
+from intune_pipeline.inventory import accounts, audit, connections, schema
+from intune_pipeline.orchestration.build import build_defs
+from intune_pipeline.orchestration.launch import run_sync
+from intune_pipeline.portal.app import create_app
+from intune_pipeline.sandbox.cloud import SandboxCloud
+from intune_pipeline.sandbox.fleets import generate_fleet
+from intune_pipeline.sandbox.tenants import SandboxTenant
+from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+SWITCHES = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+HOME = "/integrations/intune"
+SCREENSHOTS = os.environ.get("PORTAL_SCREENSHOTS")
+SHARED_NAME = ("Ada", "Byron")
+SERIAL = "C02STORY0001"
+
+
+@pytest.fixture(scope="module")
+def tenant() -> SandboxTenant:
+    """A customer's tenant: a fleet, and a person who looks like an employee of theirs."""
+    fleet = generate_fleet(seed=11, size=150)
+    first = next(record for record in fleet if record["managedDeviceOwnerType"] == "company")
+    ada = {
+        **first,
+        "id": "11111111-aaaa-4aaa-8aaa-111111111111",
+        "deviceName": "Ada's MacBook",
+        "serialNumber": SERIAL,
+        "operatingSystem": "macOS",
+        "manufacturer": "Apple",
+        "model": "MacBook Pro (14-inch, 2021)",
+        "managementState": "managed",
+        "userId": "22222222-aaaa-4aaa-8aaa-222222222222",
+        "userDisplayName": " ".join(SHARED_NAME),
+        "userPrincipalName": "ada.byron@acme.example",
+        "emailAddress": "ada.byron@acme.example",
+    }
+    return SandboxTenant("acme", [*fleet, ada], consented=False)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tenant: SandboxTenant) -> Iterator[SandboxCloud]:
+    with SandboxCloud([tenant]).running() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def customer(engine: sa.Engine) -> None:
+    """Account acme with one employee who has only a personal e-mail."""
+    with engine.begin() as database:
+        account_id = accounts.create(database, "acme", "Acme").id
+        employee_id = database.scalar(
+            sa.insert(schema.employees)
+            .values(account_id=account_id, first_name=SHARED_NAME[0], last_name=SHARED_NAME[1])
+            .returning(schema.employees.c.id)
+        )
+        database.execute(
+            sa.insert(schema.employee_emails).values(
+                employee_id=employee_id, account_id=account_id, email="ada@home.example", kind="personal"
+            )
+        )
+
+
+@pytest.fixture
+def address(engine: sa.Engine, sandbox: SandboxCloud, customer: None) -> Iterator[str]:
+    """The portal, served on loopback."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    given = {name.lower(): value for name, value in sandbox.environment().items()}
+    portal = PortalSettings(
+        portal_url=url,
+        portal_session_secret="s" * 40,
+        auth0_ca_bundle=sandbox.ca_bundle,
+        **{name: value for name, value in given.items() if name.startswith("auth0_") and name != "auth0_ca_bundle"},
+    )
+    microsoft = MicrosoftSettings(**{name: value for name, value in given.items() if name.startswith("microsoft_")})
+    app = create_app(Settings(), portal, microsoft, engine)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield url
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def sync(database: str, sandbox: SandboxCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """``sync("initial")`` starts what the daemon would: a real run of the job, in the background."""
+    monkeypatch.setenv("ALLWHERE_DATABASE_URL", database)
+    for name, value in sandbox.environment().items():
+        monkeypatch.setenv(name, value)
+    threads = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        definitions = build_defs()
+
+        def start(trigger: str) -> None:
+            given = {"trigger": trigger, "instance": instance, "defs": definitions}
+            threads.append(threading.Thread(target=run_sync, args=("acme",), kwargs=given))
+            threads[-1].start()
+
+        yield start
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: "Browser", address: str) -> Iterator["Page"]:
+    """A tab of a phone-sized to desktop-sized browser; what a page logs as an error fails the test."""
+    context = chromium.new_context(
+        base_url=address,
+        ignore_https_errors=True,
+        viewport={"width": 1000, "height": 720},
+        timezone_id="Europe/Berlin",
+        locale="en-GB",
+    )
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    assert not [said for said in complaints if "status of" not in said], complaints
+
+
+def press(page: "Page", text: str, *, key: str = "Enter") -> None:
+    """Reach a link, button or box by the Tab key alone and press it."""
+    page.evaluate("document.activeElement?.blur()")
+    described = (
+        "element => element.matches('a, button, input, select, summary')"
+        " ? (element.labels?.[0]?.innerText ?? element.innerText) : ''"
+    )
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if text in page.evaluate(f"({described})(document.activeElement)"):
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none", f"focus on {text!r} cannot be seen"
+            page.keyboard.press(key)
+            return
+    raise AssertionError(f"{text!r} cannot be reached by keyboard on {page.url}")
+
+
+def heading(page: "Page", text: str) -> None:
+    """Wait for the page with this heading, and hold it to the rules of accessibility."""
+    page.get_by_role("heading", level=1, name=text).wait_for()
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    serious = [rule for rule in found if rule["impact"] in {"serious", "critical"}]
+    assert not serious, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in serious]
+
+
+def picture(page: "Page", name: str) -> None:
+    """Take a picture for the docs."""
+    if SCREENSHOTS:
+        page.screenshot(path=Path(SCREENSHOTS) / f"portal-{name}.png", full_page=True)
+
+
+def sign_in(page: "Page", user: str) -> None:
+    page.goto("/sign-in")
+    heading(page, "Microsoft Intune in allwhere")
+    press(page, "Sign in to allwhere")
+    page.locator(f'button[value="{user}"]').click()
+
+
+def at_microsoft(page: "Page", account: str) -> None:
+    page.get_by_role("button", name=account).click()
+
+
+def test_an_admin_connects_watches_trusts_and_leaves(
+    page: "Page", sync: Callable[[str], None], engine: sa.Engine, sandbox: SandboxCloud
+) -> None:
+    sign_in(page, "acme-primary")
+
+    heading(page, "Connect Microsoft Intune")
+    page.get_by_text("You have 1 employee; 1 of them has no work e-mail.").wait_for()
+    assert page.get_by_label("Hold look-alikes for my decision").is_checked()
+    assert not page.get_by_label("Allow MDM to update allwhere assignee").is_checked()
+    picture(page, "connect")
+    press(page, "Continue to Microsoft")
+    at_microsoft(page, "admin@acme.example")
+    page.get_by_role("button", name="Accept").click()
+    at_microsoft(page, "admin@acme.example")
+
+    heading(page, "Your first sync")
+    sandbox.faults.largest_page, sandbox.faults.slow_seconds = 25, 0.25
+    loaded = page.evaluate("performance.timeOrigin")
+    sync("initial")
+    page.locator("[data-count=read]").filter(has_text=re.compile("^[1-9]")).wait_for()
+    picture(page, "progress")
+    assert page.evaluate("performance.timeOrigin") == loaded, "progress came without reloading"
+    page.wait_for_url(f"**{HOME}/result")
+    sandbox.faults.reset()
+    heading(page, "Your first sync is done")
+    picture(page, "result")
+
+    press(page, "Decide now")
+    heading(page, "Decisions")
+    page.get_by_text("Ada Byron (ada@home.example)").wait_for()
+    picture(page, "decisions")
+    press(page, "Same person: link")
+    page.get_by_text("Nothing waits for a decision.").wait_for()
+
+    half_an_hour_passes(engine)
+    press(page, "Status")
+    heading(page, "Microsoft Intune")
+    assert "CET" not in page.locator("time").first.inner_text()
+    assert page.locator("time").first.get_attribute("title").endswith("UTC"), "times are the reader's own"
+    press(page, "Sync Now")
+    heading(page, "Sync in progress")
+    sync("manual")
+    page.wait_for_url(f"**{HOME}/result")
+    press(page, "Status page")
+    heading(page, "Microsoft Intune")
+    page.get_by_text("Possible again at").wait_for()
+    assert page.get_by_role("button", name="Sync Now").is_disabled()
+    picture(page, "status")
+
+    press(page, "Settings")
+    heading(page, "Settings")
+    press(page, "Turn on")
+    page.get_by_role("heading", name="Let Intune decide who has a device?").wait_for()
+    picture(page, "assignee")
+    press(page, "Cancel")
+    assert not connection_of(engine).mdm_assignee_updates
+    press(page, "Turn on")
+    press(page, "Yes, turn on")
+    page.get_by_text("the assignee of allocated and transferred assets follows").wait_for()
+    assert connection_of(engine).mdm_assignee_updates
+
+    press(page, "Devices")
+    heading(page, "Devices")
+    page.get_by_label("Search").fill(SERIAL)
+    press(page, "Show")
+    heading(page, "Devices")
+    picture(page, "devices")
+    press(page, SERIAL)
+    heading(page, SERIAL)
+    page.get_by_text("Ada Byron").first.wait_for()
+    picture(page, "device")
+
+    press(page, "Audit log")
+    heading(page, "Audit log")
+    assert page.locator("tbody tr").count() >= 3
+
+    narrow_pages_do_not_scroll_sideways(page)
+    press(page, "Sign out")
+    heading(page, "You are signed out")
+    page.goto(HOME)
+    heading(page, "Microsoft Intune in allwhere")
+    assert {entry.action for entry in audit_of(engine)} >= {"connect", "release", "settings"}
+
+
+def narrow_pages_do_not_scroll_sideways(page: "Page") -> None:
+    """On a phone, every page fits."""
+    page.set_viewport_size({"width": 360, "height": 740})
+    for path in ("", "/devices", "/settings", "/models", "/holds", "/audit", f"/device?serial_number={SERIAL}"):
+        page.goto(f"{HOME}{path}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        if path in {"", "/devices"}:
+            picture(page, f"phone{path.replace('/', '-')}")
+
+
+def test_refusals_are_pages_that_say_what_to_do(page: "Page", engine: sa.Engine) -> None:
+    sign_in(page, "acme-no-beta")
+    heading(page, "Not part of the beta yet")
+    picture(page, "no-beta")
+    press(page, "Sign out")
+    heading(page, "You are signed out")
+
+    sign_in(page, "acme-secondary")
+    heading(page, "Connect Microsoft Intune")
+    page.get_by_text("A Primary Admin has to do this").wait_for()
+    press(page, "Sign out")
+    heading(page, "You are signed out")
+
+    sign_in(page, "acme-primary")
+    heading(page, "Connect Microsoft Intune")
+    press(page, "Continue to Microsoft")
+    at_microsoft(page, "user@acme.example")
+    page.get_by_role("button", name="Return to the application").click()
+    heading(page, "Consent was not given")
+    picture(page, "declined")
+
+    page.goto(f"{HOME}/connect/consent?admin_consent=True&tenant=0f2c1e5a-1234-5678-9abc-def012345678")
+    heading(page, "Thank you. One more step, in allwhere")
+    page.goto(f"{HOME}/connect/consent?admin_consent=True&tenant=0f2c1e5a-1234-5678-9abc-def012345678&state=made-up")
+    heading(page, "This connection attempt is not yours to finish")
+    with contextlib.suppress(Exception), engine.connect() as database:
+        assert connections.of_account(database, "acme") is None
+
+
+def test_without_script_everything_still_works(chromium: "Browser", address: str, engine: sa.Engine) -> None:
+    context = chromium.new_context(base_url=address, ignore_https_errors=True, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/sign-in")
+    page.get_by_role("link", name="Sign in to allwhere").click()
+    page.locator('button[value="acme-primary"]').click()
+    page.get_by_role("button", name="Continue to Microsoft").click()
+    at_microsoft(page, "admin@acme.example")
+    page.get_by_role("button", name="Accept").click()
+    at_microsoft(page, "admin@acme.example")
+    page.get_by_role("heading", level=1, name="Your first sync").wait_for()
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("link", name="Turn on").click()
+    page.get_by_role("button", name="Yes, turn on").click()
+    page.get_by_role("heading", level=1, name="Settings").wait_for()
+    context.close()
+    assert connection_of(engine).mdm_assignee_updates
+
+
+def half_an_hour_passes(engine: sa.Engine) -> None:
+    """Let the last request for a sync be older than the debounce."""
+    with engine.begin() as database:
+        earlier = schema.sync_requests.c.requested_at - timedelta(minutes=31)
+        database.execute(sa.update(schema.sync_requests).values(requested_at=earlier))
+
+
+def connection_of(engine: sa.Engine) -> connections.Record:
+    with engine.connect() as database:
+        return connections.get(database, "acme")
+
+
+def audit_of(engine: sa.Engine) -> list[audit.Entry]:
+    with engine.connect() as database:
+        return audit.entries(database, "acme")
