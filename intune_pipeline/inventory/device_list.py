@@ -152,12 +152,11 @@ def _found(account: str, query: Query) -> Select[Any]:
 
 def _matches(search: str) -> ColumnElement[bool]:
     table = device_outcomes.c
-    fields = (table.device_name, table.manufacturer, table.model, table.operating_system, table.serial_number)
-    together = sa.func.concat_ws(" ", table.manufacturer, table.model)
-    return sa.or_(
-        table.serial_key.contains(serial_key(search) or search, autoescape=True),
-        *(field.icontains(search, autoescape=True) for field in (*fields, together)),
+    together = sa.func.concat_ws(
+        " ", table.serial_number, table.device_name, table.manufacturer, table.model, table.operating_system
     )
+    key = serial_key(search) or search
+    return sa.or_(table.serial_key.contains(key, autoescape=True), together.icontains(search, autoescape=True))
 
 
 def _sorted(found: Select[Any], query: Query) -> Select[Any]:

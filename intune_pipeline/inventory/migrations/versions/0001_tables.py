@@ -16,9 +16,9 @@ def upgrade() -> None:
     op.execute("create schema if not exists pipeline")
     op.create_table(
         "accounts",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
         sa.Column("slug", sa.Text(), nullable=False, comment="name on the command line and Dagster partition key"),
-        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False, comment="the customer's name, for people"),
         sa.CheckConstraint(
             "slug ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' and length(slug) <= 63", name=op.f("accounts_slug_check")
         ),
@@ -28,7 +28,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "allwhere_assets",
-        sa.Column("partition_key", sa.Text(), nullable=False),
+        sa.Column("partition_key", sa.Text(), nullable=False, comment="the account's slug"),
         sa.Column("intune_device_id", sa.Text(), nullable=True, comment="Intune's id of the device record"),
         sa.Column("serial_number", sa.Text(), nullable=True, comment="as shown"),
         sa.Column("asset_id", sa.BigInteger(), nullable=True, comment="the asset, null for skipped devices"),
@@ -46,7 +46,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "classified_devices",
-        sa.Column("partition_key", sa.Text(), nullable=False),
+        sa.Column("partition_key", sa.Text(), nullable=False, comment="the account's slug"),
         sa.Column("intune_device_id", sa.Text(), nullable=True, comment="Intune's id of the device record"),
         sa.Column(
             "ownership", sa.Text(), nullable=True, comment="company, or unknown with everything personal left out"
@@ -85,7 +85,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "employees",
-        sa.Column("partition_key", sa.Text(), nullable=False),
+        sa.Column("partition_key", sa.Text(), nullable=False, comment="the account's slug"),
         sa.Column("email", sa.Text(), nullable=True, comment="the address that identifies the user"),
         sa.Column(
             "first_name",
@@ -109,7 +109,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "intune_device_details",
-        sa.Column("partition_key", sa.Text(), nullable=False),
+        sa.Column("partition_key", sa.Text(), nullable=False, comment="the account's slug"),
         sa.Column("intune_device_id", sa.Text(), nullable=True, comment="Intune's id of the device record"),
         sa.Column("memory_gb", sa.Integer(), nullable=True, comment="GiB, Windows only"),
         sa.Column("has_bypass_code", sa.Boolean(), nullable=True, comment="whether a bypass code is stored"),
@@ -127,7 +127,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "raw_intune_devices",
-        sa.Column("partition_key", sa.Text(), nullable=False),
+        sa.Column("partition_key", sa.Text(), nullable=False, comment="the account's slug"),
         sa.Column("intune_device_id", sa.Text(), nullable=True, comment="Intune's id of the device record"),
         sa.Column(
             "ownership", sa.Text(), nullable=True, comment="company, or unknown with everything personal left out"
@@ -162,14 +162,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "snapshots",
-        sa.Column("asset", sa.Text(), nullable=False),
-        sa.Column("partition_key", sa.Text(), nullable=False),
-        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("asset", sa.Text(), nullable=False, comment="the Dagster asset"),
+        sa.Column("partition_key", sa.Text(), nullable=False, comment="the account's slug"),
+        sa.Column("tenant_id", sa.Text(), nullable=False, comment="the Entra tenant that was listed"),
         sa.Column("run_id", sa.Text(), nullable=False, comment="Dagster run that wrote the frame"),
         sa.Column("listing_id", sa.Text(), nullable=False, comment="the listing all frames of one run stem from"),
-        sa.Column("listed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("listed_at", sa.DateTime(timezone=True), nullable=False, comment="when the listing began"),
         sa.Column("complete", sa.Boolean(), nullable=False, comment="false for a capped list, which proves no absence"),
-        sa.Column("devices_listed", sa.Integer(), nullable=False),
+        sa.Column(
+            "devices_listed", sa.Integer(), nullable=False, comment="devices in the list, personal ones included"
+        ),
         sa.Column("personal", sa.Integer(), nullable=False, comment="personal devices, counted and dropped"),
         sa.Column(
             "rows", sa.Integer(), nullable=False, comment="rows of the frame; another number means that it was lost"
@@ -188,14 +190,20 @@ def upgrade() -> None:
     )
     op.create_table(
         "account_rules",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
+        sa.Column("account_id", sa.BigInteger(), nullable=False, comment="the account's row"),
         sa.Column("position", sa.Integer(), nullable=False, comment="rules are tried in this order"),
-        sa.Column("maker_pattern", sa.Text(), server_default="", nullable=False),
-        sa.Column("model_pattern", sa.Text(), nullable=False),
-        sa.Column("device_type", sa.Text(), nullable=False),
-        sa.Column("note", sa.Text(), server_default="", nullable=False),
-        sa.Column("created_by", sa.Text(), server_default="", nullable=False),
+        sa.Column(
+            "maker_pattern",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="RE2 searched for in the maker, case ignored; empty matches all",
+        ),
+        sa.Column("model_pattern", sa.Text(), nullable=False, comment="RE2 searched for in the model, case ignored"),
+        sa.Column("device_type", sa.Text(), nullable=False, comment="what such devices are"),
+        sa.Column("note", sa.Text(), server_default="", nullable=False, comment="why, shown wherever the rule decides"),
+        sa.Column("created_by", sa.Text(), server_default="", nullable=False, comment="who added it"),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="when"
         ),
@@ -216,17 +224,23 @@ def upgrade() -> None:
     )
     op.create_table(
         "audit_log",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
+        sa.Column("account_id", sa.BigInteger(), nullable=False, comment="the account's row"),
         sa.Column(
             "actor", sa.Text(), nullable=False, comment="who: a portal user, or operator:NAME on the command line"
         ),
         sa.Column(
             "action", sa.Text(), nullable=False, comment="connect, disconnect, settings, release, reveal, rule …"
         ),
-        sa.Column("subject", sa.Text(), server_default="", nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("details", JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
+        sa.Column(
+            "subject",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="what it was done to: a tenant, an e-mail, a serial number, a rule",
+        ),
+        sa.Column("reason", sa.Text(), nullable=True, comment="in the actor's own words"),
+        sa.Column("details", JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False, comment="what changed"),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="when"),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("audit_log_account_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("audit_log_pkey")),
@@ -236,19 +250,27 @@ def upgrade() -> None:
     op.create_table(
         "connect_attempts",
         sa.Column("state_hash", sa.Text(), nullable=False, comment="SHA-256 of the one-time state"),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False, comment="the account's row"),
         sa.Column(
             "session_hash", sa.Text(), nullable=False, comment="SHA-256 of the browser session the state is bound to"
         ),
-        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("requested_by", sa.Text(), nullable=False, comment="who connects"),
         sa.Column("step", sa.Text(), nullable=False, comment="consent, then sign_in"),
         sa.Column(
             "tenant_id", sa.Text(), nullable=True, comment="claimed by the consent redirect; proven only by the sign-in"
         ),
         sa.Column("secrets", sa.Text(), nullable=True, comment="nonce and PKCE verifier of the sign-in, sealed"),
-        sa.Column("choices", JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "choices",
+            JSONB(),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+            comment="what was ticked on the connect page",
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, comment="15 minutes after it began"),
+        sa.Column(
+            "used_at", sa.DateTime(timezone=True), nullable=True, comment="when the state came back; it works once"
+        ),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="when"
         ),
@@ -259,15 +281,21 @@ def upgrade() -> None:
     )
     op.create_table(
         "connections",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
+        sa.Column("account_id", sa.BigInteger(), nullable=False, comment="the account's row"),
         sa.Column(
             "tenant_id",
             sa.Text(),
             nullable=True,
             comment="Entra tenant GUID, lower case; null until the tenant is proven",
         ),
-        sa.Column("status", sa.Text(), server_default="pending", nullable=False),
+        sa.Column(
+            "status",
+            sa.Text(),
+            server_default="pending",
+            nullable=False,
+            comment="how the link is doing; status_cause and status_message say why",
+        ),
         sa.Column(
             "status_cause",
             sa.Text(),
@@ -275,8 +303,20 @@ def upgrade() -> None:
             comment="cause of microsoft.causes that set the status, null when all is well",
         ),
         sa.Column("status_message", sa.Text(), nullable=True, comment="one sentence: what happened and what to do"),
-        sa.Column("mdm_assignee_updates", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("hold_lookalike_employees", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column(
+            "mdm_assignee_updates",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment='"Allow MDM to update allwhere assignee"',
+        ),
+        sa.Column(
+            "hold_lookalike_employees",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="hold new employees who share a name with one without a work e-mail, until somebody decides",
+        ),
         sa.Column(
             "assignee_confirmations",
             sa.Integer(),
@@ -319,8 +359,13 @@ def upgrade() -> None:
             nullable=False,
             comment="number of devices that may end in one run before all are held",
         ),
-        sa.Column("connected_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("disconnected_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("connected_at", sa.DateTime(timezone=True), nullable=True, comment="when the link first worked"),
+        sa.Column(
+            "disconnected_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when it was ended, null while it lives",
+        ),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -357,10 +402,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "employees",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
-        sa.Column("first_name", sa.Text(), nullable=False),
-        sa.Column("last_name", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
+        sa.Column("account_id", sa.BigInteger(), nullable=False, comment="the account's row"),
+        sa.Column("first_name", sa.Text(), nullable=False, comment="the person's first name"),
+        sa.Column("last_name", sa.Text(), nullable=False, comment="the person's last name"),
         sa.Column(
             "sync_run_id",
             sa.BigInteger(),
@@ -382,7 +427,7 @@ def upgrade() -> None:
     op.create_index(op.f("employees_account_id_idx"), "employees", ["account_id"], unique=False)
     op.create_table(
         "alerts",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
         sa.Column("connection_id", sa.BigInteger(), nullable=True, comment="null for what concerns every tenant"),
         sa.Column(
             "cause", sa.Text(), nullable=False, comment="a cause of microsoft.causes, or late, failed, lifecycle_hold …"
@@ -415,8 +460,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "assets",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
+        sa.Column("account_id", sa.BigInteger(), nullable=False, comment="the account's row"),
         sa.Column("serial_number", sa.Text(), nullable=False, comment="as Intune or a person wrote it"),
         sa.Column(
             "serial_key",
@@ -431,25 +476,31 @@ def upgrade() -> None:
         sa.Column(
             "asset_type", sa.Text(), nullable=True, comment="laptop, tablet, mobile …; set at creation, then allwhere's"
         ),
-        sa.Column("name", sa.Text(), nullable=True),
-        sa.Column("status", sa.Text(), server_default="in_inventory", nullable=False),
-        sa.Column("condition", sa.Text(), nullable=True),
-        sa.Column("location", sa.Text(), nullable=True),
-        sa.Column("notes", sa.Text(), nullable=True),
-        sa.Column("assignee_id", sa.BigInteger(), nullable=True),
-        sa.Column("color", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True, comment="a person's, never touched by a sync"),
+        sa.Column(
+            "status",
+            sa.Text(),
+            server_default="in_inventory",
+            nullable=False,
+            comment="what the customer does with it; a sync changes it only where the connection allows",
+        ),
+        sa.Column("condition", sa.Text(), nullable=True, comment="a person's, never touched by a sync"),
+        sa.Column("location", sa.Text(), nullable=True, comment="a person's, never touched by a sync"),
+        sa.Column("notes", sa.Text(), nullable=True, comment="a person's, never touched by a sync"),
+        sa.Column("assignee_id", sa.BigInteger(), nullable=True, comment="who holds it"),
+        sa.Column("color", sa.Text(), nullable=True, comment="colour"),
         sa.Column("display_size", sa.Text(), nullable=True, comment="inches"),
-        sa.Column("imei", sa.Text(), nullable=True),
-        sa.Column("make", sa.Text(), nullable=True),
-        sa.Column("model", sa.Text(), nullable=True),
-        sa.Column("memory_gb", sa.Integer(), nullable=True),
-        sa.Column("storage_gb", sa.Integer(), nullable=True),
-        sa.Column("storage_type", sa.Text(), nullable=True),
-        sa.Column("operating_system", sa.Text(), nullable=True),
-        sa.Column("os_version", sa.Text(), nullable=True),
+        sa.Column("imei", sa.Text(), nullable=True, comment="IMEI"),
+        sa.Column("make", sa.Text(), nullable=True, comment="maker"),
+        sa.Column("model", sa.Text(), nullable=True, comment="model"),
+        sa.Column("memory_gb", sa.Integer(), nullable=True, comment="GiB"),
+        sa.Column("storage_gb", sa.Integer(), nullable=True, comment="GB as sold"),
+        sa.Column("storage_type", sa.Text(), nullable=True, comment="SSD, HDD …"),
+        sa.Column("operating_system", sa.Text(), nullable=True, comment="operating system"),
+        sa.Column("os_version", sa.Text(), nullable=True, comment="its version"),
         sa.Column("release_date", sa.Text(), nullable=True, comment="a year, or a date, as far as it is known"),
-        sa.Column("intune_device_id", sa.Text(), nullable=True),
-        sa.Column("azure_ad_device_id", sa.Text(), nullable=True),
+        sa.Column("intune_device_id", sa.Text(), nullable=True, comment="Intune's id of the newest device record"),
+        sa.Column("azure_ad_device_id", sa.Text(), nullable=True, comment="Entra's id of the device"),
         sa.Column(
             "activation_lock_bypass_code", sa.Text(), nullable=True, comment="ciphertext (Fernet), never plaintext"
         ),
@@ -493,9 +544,9 @@ def upgrade() -> None:
     op.create_index(op.f("assets_assignee_id_idx"), "assets", ["assignee_id"], unique=False)
     op.create_table(
         "device_details",
-        sa.Column("connection_id", sa.BigInteger(), nullable=False),
-        sa.Column("intune_device_id", sa.Text(), nullable=False),
-        sa.Column("memory_gb", sa.Integer(), nullable=True),
+        sa.Column("connection_id", sa.BigInteger(), nullable=False, comment="the connection's row"),
+        sa.Column("intune_device_id", sa.Text(), nullable=False, comment="Intune's id of the device record"),
+        sa.Column("memory_gb", sa.Integer(), nullable=True, comment="GiB"),
         sa.Column("bypass_code", sa.Text(), nullable=True, comment="ciphertext (Fernet), never plaintext"),
         sa.Column(
             "refreshed_at",
@@ -513,11 +564,17 @@ def upgrade() -> None:
     )
     op.create_table(
         "employee_emails",
-        sa.Column("employee_id", sa.BigInteger(), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
-        sa.Column("email", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), server_default="work", nullable=False),
-        sa.Column("email_key", sa.Text(), sa.Computed("lower(btrim(email))", persisted=True), nullable=False),
+        sa.Column("employee_id", sa.BigInteger(), nullable=False, comment="the employee's row"),
+        sa.Column("account_id", sa.BigInteger(), nullable=False, comment="the account's row"),
+        sa.Column("email", sa.Text(), nullable=False, comment="as entered"),
+        sa.Column("kind", sa.Text(), server_default="work", nullable=False, comment="work or personal; both match"),
+        sa.Column(
+            "email_key",
+            sa.Text(),
+            sa.Computed("lower(btrim(email))", persisted=True),
+            nullable=False,
+            comment="compared form: trimmed, lower case",
+        ),
         sa.CheckConstraint("kind in ('work', 'personal')", name=op.f("employee_emails_kind_check")),
         sa.ForeignKeyConstraint(
             ["employee_id", "account_id"],
@@ -531,18 +588,24 @@ def upgrade() -> None:
     op.create_index(op.f("employee_emails_employee_id_idx"), "employee_emails", ["employee_id"], unique=False)
     op.create_table(
         "employee_holds",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("connection_id", sa.BigInteger(), nullable=False),
-        sa.Column("email", sa.Text(), nullable=False),
-        sa.Column("email_key", sa.Text(), sa.Computed("lower(btrim(email))", persisted=True), nullable=True),
-        sa.Column("first_name", sa.Text(), nullable=False),
-        sa.Column("last_name", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
+        sa.Column("connection_id", sa.BigInteger(), nullable=False, comment="the connection's row"),
+        sa.Column("email", sa.Text(), nullable=False, comment="work e-mail of the person"),
+        sa.Column(
+            "email_key",
+            sa.Text(),
+            sa.Computed("lower(btrim(email))", persisted=True),
+            nullable=True,
+            comment="compared form: trimmed, lower case",
+        ),
+        sa.Column("first_name", sa.Text(), nullable=False, comment="as it would be stored"),
+        sa.Column("last_name", sa.Text(), nullable=False, comment="as it would be stored"),
         sa.Column("lookalike_id", sa.BigInteger(), nullable=True, comment="the employee of the same name"),
         sa.Column(
             "decision", sa.Text(), server_default="waiting", nullable=False, comment="waiting, created, linked, skipped"
         ),
-        sa.Column("decided_by", sa.Text(), nullable=True),
-        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True, comment="who decided, null while waiting"),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True, comment="when, null while waiting"),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -563,10 +626,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "sync_runs",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("connection_id", sa.BigInteger(), nullable=False),
-        sa.Column("trigger", sa.Text(), nullable=False),
-        sa.Column("status", sa.Text(), server_default="running", nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
+        sa.Column("connection_id", sa.BigInteger(), nullable=False, comment="the connection's row"),
+        sa.Column("trigger", sa.Text(), nullable=False, comment="what started it: initial, schedule, manual, operator"),
+        sa.Column("status", sa.Text(), server_default="running", nullable=False, comment="running, succeeded, failed"),
         sa.Column(
             "phase", sa.Text(), server_default="starting", nullable=False, comment="listing, details, reconciling, done"
         ),
@@ -584,8 +647,10 @@ def upgrade() -> None:
             nullable=False,
             comment="when the row last changed",
         ),
-        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("dagster_run_id", sa.Text(), nullable=True),
+        sa.Column(
+            "finished_at", sa.DateTime(timezone=True), nullable=True, comment="when it ended, null while it runs"
+        ),
+        sa.Column("dagster_run_id", sa.Text(), nullable=True, comment="Dagster's run"),
         sa.Column(
             "list_complete",
             sa.Boolean(),
@@ -593,24 +658,86 @@ def upgrade() -> None:
             nullable=False,
             comment="a capped or failed list proves no absence",
         ),
-        sa.Column("devices_listed", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("devices_synced", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("devices_skipped", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("devices_failed", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("skipped_by_reason", JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
+        sa.Column(
+            "devices_listed",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="devices in the list, personal ones included",
+        ),
+        sa.Column(
+            "devices_synced", sa.Integer(), server_default="0", nullable=False, comment="devices that have an asset now"
+        ),
+        sa.Column(
+            "devices_skipped",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="devices left out, personal ones included",
+        ),
+        sa.Column(
+            "devices_failed",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="devices whose batch was refused; the next sync tries again",
+        ),
+        sa.Column(
+            "skipped_by_reason",
+            JSONB(),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+            comment="devices left out, by reason",
+        ),
         sa.Column(
             "devices_read", sa.Integer(), server_default="0", nullable=False, comment="progress: read from Graph so far"
         ),
         sa.Column("devices_classified", sa.Integer(), server_default="0", nullable=False, comment="progress"),
         sa.Column("devices_reconciled", sa.Integer(), server_default="0", nullable=False, comment="progress"),
-        sa.Column("assets_created", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("assets_updated", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("assets_unchanged", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("employees_created", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("assignees_changed", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("lifecycle_transitions", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("lifecycle_held", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("lookalikes_held", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("assets_created", sa.Integer(), server_default="0", nullable=False, comment="new assets"),
+        sa.Column(
+            "assets_updated",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="assets of which a field changed",
+        ),
+        sa.Column(
+            "assets_unchanged",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="assets of which nothing changed",
+        ),
+        sa.Column("employees_created", sa.Integer(), server_default="0", nullable=False, comment="new employees"),
+        sa.Column(
+            "assignees_changed",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="existing assets with a new assignee",
+        ),
+        sa.Column(
+            "lifecycle_transitions",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="assets whose device is gone and that became transferred",
+        ),
+        sa.Column(
+            "lifecycle_held",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="devices whose end waits for a decision",
+        ),
+        sa.Column(
+            "lookalikes_held",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="employees that wait for a decision",
+        ),
         sa.Column(
             "requests",
             sa.Integer(),
@@ -654,10 +781,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "asset_changes",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("asset_id", sa.BigInteger(), nullable=False),
-        sa.Column("sync_run_id", sa.BigInteger(), nullable=True),
-        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
+        sa.Column("asset_id", sa.BigInteger(), nullable=False, comment="the asset's row"),
+        sa.Column("sync_run_id", sa.BigInteger(), nullable=True, comment="the sync that changed it"),
+        sa.Column("field", sa.Text(), nullable=False, comment="column of assets"),
         sa.Column("old_value", sa.Text(), nullable=True, comment="always null for the bypass code"),
         sa.Column("new_value", sa.Text(), nullable=True, comment="always null for the bypass code"),
         sa.Column(
@@ -682,9 +809,9 @@ def upgrade() -> None:
     op.create_index(op.f("asset_changes_sync_run_id_idx"), "asset_changes", ["sync_run_id"], unique=False)
     op.create_table(
         "device_outcomes",
-        sa.Column("connection_id", sa.BigInteger(), nullable=False),
-        sa.Column("intune_device_id", sa.Text(), nullable=False),
-        sa.Column("serial_number", sa.Text(), nullable=True),
+        sa.Column("connection_id", sa.BigInteger(), nullable=False, comment="the connection's row"),
+        sa.Column("intune_device_id", sa.Text(), nullable=False, comment="Intune's id of the device record"),
+        sa.Column("serial_number", sa.Text(), nullable=True, comment="as Intune shows it"),
         sa.Column(
             "serial_key",
             sa.Text(),
@@ -693,18 +820,21 @@ def upgrade() -> None:
                 persisted=True,
             ),
             nullable=True,
+            comment="compared form, as in assets",
         ),
-        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False, comment="synced, skipped or failed"),
         sa.Column("reason", sa.Text(), nullable=True, comment="skip reason, or the sentence of a failure"),
-        sa.Column("device_type", sa.Text(), nullable=True),
+        sa.Column("device_type", sa.Text(), nullable=True, comment="laptop, tablet, mobile, desktop, unknown"),
         sa.Column("rule", sa.Text(), nullable=True, comment="id of the classification rule that decided the type"),
-        sa.Column("rule_reason", sa.Text(), nullable=True),
-        sa.Column("manufacturer", sa.Text(), nullable=True),
-        sa.Column("model", sa.Text(), nullable=True),
-        sa.Column("operating_system", sa.Text(), nullable=True),
-        sa.Column("device_name", sa.Text(), nullable=True),
+        sa.Column("rule_reason", sa.Text(), nullable=True, comment="why it decided so, in words"),
+        sa.Column("manufacturer", sa.Text(), nullable=True, comment="as Intune shows it"),
+        sa.Column("model", sa.Text(), nullable=True, comment="as Intune shows it"),
+        sa.Column("operating_system", sa.Text(), nullable=True, comment="as Intune shows it"),
+        sa.Column("device_name", sa.Text(), nullable=True, comment="as Intune shows it"),
         sa.Column("last_contact_at", sa.DateTime(timezone=True), nullable=True, comment="Intune's lastSyncDateTime"),
-        sa.Column("asset_id", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "asset_id", sa.BigInteger(), nullable=True, comment="the asset it stands for, null when there is none"
+        ),
         sa.Column("sync_run_id", sa.BigInteger(), nullable=True, comment="the run that last saw the device"),
         sa.Column(
             "first_synced_at",
@@ -712,7 +842,7 @@ def upgrade() -> None:
             nullable=True,
             comment="null until the device was synced once",
         ),
-        sa.Column("last_synced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_synced_at", sa.DateTime(timezone=True), nullable=True, comment="last sync that synced it"),
         sa.Column(
             "first_seen_at",
             sa.DateTime(timezone=True),
@@ -768,8 +898,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "held_assignments",
-        sa.Column("employee_hold_id", sa.BigInteger(), nullable=False),
-        sa.Column("asset_id", sa.BigInteger(), nullable=False),
+        sa.Column("employee_hold_id", sa.BigInteger(), nullable=False, comment="the held employee"),
+        sa.Column("asset_id", sa.BigInteger(), nullable=False, comment="the asset that waits for them"),
         sa.ForeignKeyConstraint(
             ["asset_id"], ["assets.id"], name=op.f("held_assignments_asset_id_fkey"), ondelete="CASCADE"
         ),
@@ -784,16 +914,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "lifecycle_holds",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("connection_id", sa.BigInteger(), nullable=False),
-        sa.Column("sync_run_id", sa.BigInteger(), nullable=True),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
+        sa.Column("connection_id", sa.BigInteger(), nullable=False, comment="the connection's row"),
+        sa.Column("sync_run_id", sa.BigInteger(), nullable=True, comment="the sync that held them"),
         sa.Column("intune_device_ids", JSONB(), nullable=False, comment="the devices that would have ended"),
         sa.Column("reason", sa.Text(), nullable=False, comment="one sentence: what was exceeded"),
         sa.Column(
             "decision", sa.Text(), server_default="waiting", nullable=False, comment="waiting, released, dropped"
         ),
-        sa.Column("decided_by", sa.Text(), nullable=True),
-        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True, comment="who decided, null while waiting"),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True, comment="when, null while waiting"),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -825,9 +955,15 @@ def upgrade() -> None:
             nullable=False,
             comment="run key of its Dagster run",
         ),
-        sa.Column("connection_id", sa.BigInteger(), nullable=False),
-        sa.Column("trigger", sa.Text(), server_default="manual", nullable=False),
-        sa.Column("requested_by", sa.Text(), server_default="", nullable=False),
+        sa.Column("connection_id", sa.BigInteger(), nullable=False, comment="the connection's row"),
+        sa.Column(
+            "trigger",
+            sa.Text(),
+            server_default="manual",
+            nullable=False,
+            comment="initial for the first sync after connecting, else manual",
+        ),
+        sa.Column("requested_by", sa.Text(), server_default="", nullable=False, comment="who asked"),
         sa.Column(
             "requested_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="when"
         ),
@@ -841,8 +977,10 @@ def upgrade() -> None:
         sa.Column(
             "sync_run_id", sa.BigInteger(), nullable=True, comment="the run that serves it, its own or one it joined"
         ),
-        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column(
+            "finished_at", sa.DateTime(timezone=True), nullable=True, comment="when the sync that serves it ended"
+        ),
+        sa.Column("error", sa.Text(), nullable=True, comment="one sentence when it failed"),
         sa.CheckConstraint(
             "status in ('pending', 'started', 'succeeded', 'failed')", name=op.f("sync_requests_status_check")
         ),
@@ -869,13 +1007,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "unknown_models",
-        sa.Column("sync_run_id", sa.BigInteger(), nullable=False),
-        sa.Column("connection_id", sa.BigInteger(), nullable=False),
-        sa.Column("operating_system", sa.Text(), nullable=False),
-        sa.Column("manufacturer", sa.Text(), nullable=False),
-        sa.Column("model", sa.Text(), nullable=False),
-        sa.Column("devices", sa.Integer(), nullable=False),
-        sa.Column("example_serial_number", sa.Text(), nullable=True),
+        sa.Column("sync_run_id", sa.BigInteger(), nullable=False, comment="the sync that saw them"),
+        sa.Column("connection_id", sa.BigInteger(), nullable=False, comment="the connection's row"),
+        sa.Column(
+            "operating_system", sa.Text(), nullable=False, comment="as Intune shows it, empty when it shows none"
+        ),
+        sa.Column("manufacturer", sa.Text(), nullable=False, comment="likewise"),
+        sa.Column("model", sa.Text(), nullable=False, comment="likewise"),
+        sa.Column("devices", sa.Integer(), nullable=False, comment="how many"),
+        sa.Column("example_serial_number", sa.Text(), nullable=True, comment="serial number of one of them"),
         sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("unknown_models_connection_id_fkey")),
         sa.ForeignKeyConstraint(
             ["sync_run_id"], ["sync_runs.id"], name=op.f("unknown_models_sync_run_id_fkey"), ondelete="CASCADE"
