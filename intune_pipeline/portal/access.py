@@ -112,8 +112,7 @@ def admitted(identity: Identity, portal: Portal) -> Admin:
             "Write to your allwhere contact to join.",
             title="Not part of the beta yet",
         )
-    with portal.engine.connect() as database:
-        account = accounts.find(database, identity.organization)
+    account = portal.account(identity.organization)
     if account is None:
         raise RefusedError(
             "allwhere has no account for the organisation you signed in to. Sign out and choose another one.",

@@ -16,6 +16,7 @@ from intune_pipeline.inventory.connect_attempts import AttemptError, AttemptProb
 from intune_pipeline.inventory.connections import TenantLinkedElsewhereError, TenantMismatchError
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.consent import (
+    ANY_ORGANISATION,
     ConsentAnswer,
     ConsentOutcome,
     GrantOutcome,
@@ -63,6 +64,7 @@ def to_consent(
     choices = {"hold_lookalike_employees": hold_lookalike_employees, "mdm_assignee_updates": mdm_assignee_updates}
     state = connect_attempts.new_state()
     with portal.engine.begin() as database:
+        connection = connections.of_account(database, admin.account.slug)
         connect_attempts.begin(
             database,
             state,
@@ -72,11 +74,14 @@ def to_consent(
             step="consent",
             choices=choices,
         )
+    # Who connects again is led to the tenant they are bound to.
+    bound = connection.tenant_id if connection is not None and connection.status != "disconnected" else None
     url = admin_consent_url(
         portal.microsoft.cloud,
         portal.microsoft.credential.client_id,
         redirect_uri=portal.address(CONSENT_RETURN),
         state=state,
+        tenant=bound or ANY_ORGANISATION,
     )
     return leaving(request, url, "Taking you to Microsoft")
 

@@ -4,7 +4,7 @@ Belongs here: the parts and how a route gets at them. Does not belong here: rout
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from sqlalchemy import Engine
 
+from intune_pipeline.inventory import accounts
+from intune_pipeline.inventory.accounts import Account
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.portal.access_tokens import AccessTokens
 from intune_pipeline.portal.seal import Seal
@@ -42,6 +44,20 @@ class Portal:
     sign_in_limit: RateLimit
     sync_limit: RateLimit
     clock: Callable[[], datetime]
+    _accounts: dict[str, Account] = field(default_factory=dict, init=False, repr=False)
+
+    def account(self, slug: str) -> Account | None:
+        """The account of this slug, None when allwhere has none.
+
+        An account's id and slug never change, so what was found is remembered.
+        """
+        if slug not in self._accounts:
+            with self.engine.connect() as database:
+                found = accounts.find(database, slug)
+            if found is None:
+                return None
+            self._accounts[slug] = found
+        return self._accounts[slug]
 
     @property
     def debounce(self) -> timedelta:

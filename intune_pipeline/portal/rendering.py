@@ -25,9 +25,8 @@ def when(moment: datetime | None) -> Markup:
     if moment is None:
         return Markup("never")
     in_utc = moment.astimezone(UTC)
-    return Markup('<time datetime="{}">{}</time>').format(
-        in_utc.strftime("%Y-%m-%dT%H:%M:%SZ"), in_utc.strftime("%-d %b %Y, %H:%M UTC")
-    )
+    # Nothing of it needs escaping, which a page of a hundred times is faster for.
+    return Markup(f'<time datetime="{in_utc:%Y-%m-%dT%H:%M:%SZ}">{in_utc:%-d %b %Y, %H:%M UTC}</time>')  # noqa: S704
 
 
 def number(value: int) -> str:
@@ -42,6 +41,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     environment.filters.update(when=when, number=number, counted=words.counted)
     environment.globals.update(words=words)

@@ -205,7 +205,14 @@ def test_an_account_does_not_change_tenants_by_connecting_again(
     browser = connect(signed_in("acme-primary"), tenants["acme"])
     with engine.begin() as database:
         connections.set_status(database, connection_of(engine).id, "needs_consent", "consent_missing", "Gone.")  # type: ignore[union-attr]
-    connect(browser, tenants["globex"])
+    tenants["globex"].consent()
+    to_microsoft(browser)
+    assert f"/{tenants['acme'].tenant_id}/v2.0/adminconsent" in browser.url, "it leads to the tenant it is bound to"
+    state = browser.url.partition("state=")[2].partition("&")[0]
+    browser.open(
+        f"https://portal.test{HOME}/connect/consent?admin_consent=True&tenant={tenants['globex'].tenant_id}&state={state}"
+    )
+    browser.pick_account(admin_of(tenants["globex"]))
     assert browser.title == "Your account is connected to another tenant"
     connection = connection_of(engine)
     assert connection is not None

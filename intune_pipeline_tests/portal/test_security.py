@@ -123,8 +123,7 @@ def test_an_unexpected_error_is_a_protected_page_without_its_details(
     app: FastAPI, signed_in: Callable[[str], Browser], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = signed_in("acme-primary")
-    app.state.portal.engine.dispose()
-    monkeypatch.setattr("intune_pipeline.inventory.accounts.find", lambda *_: 1 / 0)
+    monkeypatch.setattr("intune_pipeline.inventory.connections.of_account", lambda *_: 1 / 0)
     client = TestClient(app, base_url=PORTAL, raise_server_exceptions=False, cookies=browser.portal.cookies)
     answer = client.get(HOME)
     assert answer.status_code == 500

@@ -1,0 +1,169 @@
+"""How fast the portal's pages are with many devices and users: ``python -m bench.portal_load``.
+
+Prints, per page, the median and the 95th percentile twice: for users who take a second to read each page, and for users
+who never stop. The portal is one process, as ``intune-pipeline portal`` starts it; users are in another.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import socket
+import statistics
+import tempfile
+import time
+from base64 import b64encode
+from collections import defaultdict
+from pathlib import Path
+
+import httpx2
+import psutil
+import sqlalchemy as sa
+from itsdangerous import TimestampSigner
+
+from intune_pipeline.inventory import database as databases
+from intune_pipeline.inventory import embedded_postgres, schema
+
+SECRET = "load" * 10
+HOME = "/integrations/intune"
+PAGES = {
+    "status": HOME,
+    "devices": f"{HOME}/devices",
+    "devices, page 100 by model": f"{HOME}/devices?sort=model&order=asc&page=100",
+    "devices, search": f"{HOME}/devices?search=SN0099",
+    "devices, filter": f"{HOME}/devices?reason=desktop",
+    "device": f"{HOME}/device?serial_number=SN000123",
+    "settings": f"{HOME}/settings",
+    "audit": f"{HOME}/audit",
+    "progress.json": f"{HOME}/progress.json",
+}
+SEED = """
+    insert into accounts (slug, name) values ('load', 'Load');
+    insert into connections (account_id, tenant_id, status, connected_at)
+        select id, '00000000-0000-4000-8000-000000000001', 'connected', now() from accounts;
+    insert into sync_runs (connection_id, trigger, status, started_at, finished_at, devices_listed, devices_synced,
+                           devices_skipped, skipped_by_reason)
+        select c.id, 'schedule', 'succeeded', now() - n * interval '1 day', now() - n * interval '1 day', {devices},
+               {devices} * 7 / 10, {devices} - {devices} * 7 / 10, jsonb_build_object('desktop', {devices} - {devices} * 7 / 10)
+        from connections c, generate_series(30, 0, -1) n;
+    insert into employees (account_id, first_name, last_name) select id, 'Ada', 'No ' || n from accounts, generate_series(1, 3000) n;
+    insert into assets (account_id, serial_number, status, model, make, assignee_id)
+        select a.id, 'SN' || lpad(n::text, 6, '0'), 'allocated', 'ThinkPad T14', 'Lenovo', 1 + n %% 3000
+        from accounts a, generate_series(1, {devices} * 7 / 10) n;
+    insert into device_outcomes (connection_id, intune_device_id, serial_number, outcome, reason, device_type, rule, rule_reason,
+                                 manufacturer, model, operating_system, device_name, asset_id, first_synced_at, last_synced_at)
+        select c.id, gen_random_uuid()::text, 'SN' || lpad(n::text, 6, '0'), case when a.id is null then 'skipped' else 'synced' end,
+               case when a.id is null then 'desktop' end, case when a.id is null then 'desktop' else 'laptop' end, 'lenovo', 'A ThinkPad.',
+               'LENOVO', '20XWS' || n %% 97, 'Windows', 'PC-' || n, a.id, now(), now()
+        from connections c, generate_series(1, {devices}) n
+        left join assets a on a.serial_number = 'SN' || lpad(n::text, 6, '0');
+    insert into audit_log (account_id, actor, action, subject) select id, 'ada', 'settings', n::text from accounts, generate_series(1, 500) n;
+    analyze;
+"""
+
+
+def serve(url: str, port: int) -> None:
+    """The portal's process."""
+    import uvicorn
+
+    from intune_pipeline.portal.app import create_app
+    from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
+
+    portal = PortalSettings(
+        portal_url=f"http://127.0.0.1:{port}",
+        portal_session_secret=SECRET,
+        auth0_domain="sign-in.invalid",
+        auth0_client_id="x",
+        auth0_client_secret="x",
+        auth0_audience="x",
+    )
+    microsoft = MicrosoftSettings(microsoft_client_id="x", microsoft_client_secret="x")
+    app = create_app(Settings(), portal, microsoft, databases.create_engine(url))
+    uvicorn.run(app, port=port, log_level="error", access_log=False)
+
+
+def session() -> str:
+    """The cookie of a signed-in admin."""
+    identity = {
+        "subject": "x",
+        "email": "ada@load.example",
+        "name": "Ada",
+        "organization": "load",
+        "role": "primary_admin",
+        "beta": True,
+    }
+    content = json.dumps({"id": "x", "form_token": "x", "identity": identity}).encode()
+    return TimestampSigner(SECRET).sign(b64encode(content)).decode()
+
+
+async def user(address: str, until: float, pause: float, offset: int, times: dict[str, list[float]]) -> None:
+    """Read page after page until the time is over."""
+    async with httpx2.AsyncClient(base_url=address, cookies={"session": session()}, timeout=30) as client:
+        await asyncio.sleep(pause * offset / 20)
+        pages = list(PAGES.items())
+        while time.monotonic() < until:
+            name, path = pages[offset % len(pages)]
+            offset += 1
+            began = time.perf_counter()
+            answer = await client.get(path)
+            times[name].append(1000 * (time.perf_counter() - began))
+            assert answer.status_code == 200, (path, answer.status_code)
+            await asyncio.sleep(pause)
+
+
+async def load(address: str, users: int, seconds: float, pause: float) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = defaultdict(list)
+    until = time.monotonic() + seconds
+    await asyncio.gather(*(user(address, until, pause, number, times) for number in range(users)))
+    return times
+
+
+def report(title: str, times: dict[str, list[float]], seconds: float) -> None:
+    every = [one for measured in times.values() for one in measured]
+    print(f"\n{title}: {len(every) / seconds:.0f} pages a second")
+    for name, measured in [*times.items(), ("all", every)]:
+        cut = statistics.quantiles(measured, n=20)[-1] if len(measured) > 1 else measured[0]
+        print(f"  {name:28} median {statistics.median(measured):6.1f} ms   p95 {cut:6.1f} ms   ({len(measured)})")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--devices", type=int, default=10_000)
+    arguments.add_argument("--users", type=int, default=20)
+    arguments.add_argument("--seconds", type=float, default=15)
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as directory, socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+        probe.close()
+        server = embedded_postgres.start(Path(directory))
+        url = databases.create_if_missing(server.url("postgres"), "load")
+        engine = databases.create_engine(url)
+        databases.upgrade(engine)
+        with engine.begin() as database:
+            database.exec_driver_sql(SEED.format(devices=given.devices))
+            assert database.scalar(sa.select(sa.func.count()).select_from(schema.device_outcomes)) == given.devices
+        process = multiprocessing.get_context("spawn").Process(target=serve, args=(url, port), daemon=True)
+        process.start()
+        address = f"http://127.0.0.1:{port}"
+        while True:
+            try:
+                httpx2.get(f"{address}/sign-in")
+                break
+            except httpx2.ConnectError:
+                time.sleep(0.1)
+        asyncio.run(load(address, 2, 2, 0))
+        portal = psutil.Process(process.pid)
+        for title, pause in (("with a second to read each page", 1.0), ("without a pause", 0.0)):
+            before = sum(portal.cpu_times()[:2])
+            times = asyncio.run(load(address, given.users, given.seconds, pause))
+            cpu = 1000 * (sum(portal.cpu_times()[:2]) - before) / sum(map(len, times.values()))
+            report(f"{given.users} users {title}, {given.devices:,} devices", times, given.seconds)
+            print(f"  portal's own CPU             {cpu:6.1f} ms a page")
+        process.terminate()
+        process.join()
+        engine.dispose()
+        server.release()
+
+
+if __name__ == "__main__":
+    main()
