@@ -1,0 +1,344 @@
+"""Whatever happens, the invariants hold: fleets, twins, people's edits, switches, cut lists and killed runs at random.
+
+A hypothesis state machine with a real database. After every sync it compares all tables with what Intune showed, what
+people wrote and what the plan said; after every killed sync it checks that only whole batches are there.
+"""
+
+from typing import Any
+
+import hypothesis
+import pytest
+import sqlalchemy as sa
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from intune_pipeline.domain.devices import managed_device, serial_key
+from intune_pipeline.domain.fields import INTUNE_FIELDS, DeviceDetails, intune_values
+from intune_pipeline.domain.reconciliation import Counts, Plan
+from intune_pipeline.inventory import reconciliation, schema
+from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
+from intune_pipeline.inventory.state import forget_devices
+from intune_pipeline_tests.syncing import Tenant, device, judged, migrated_engine
+
+SERIALS = ("SN-1000", "sn-2000", "SN 3000", "Default string")
+USERS = ("", "jane.doe@acme.example", "Bo.Ek@acme.example", "ann.lee@acme.example", "kiosk@acme.example")
+MODELS = (
+    ("Dell Inc.", "Latitude 5440"),
+    ("Dell Inc.", "Latitude 5440"),
+    ("LENOVO", "20XWS00A00"),
+    ("Dell Inc.", "OptiPlex 7010"),
+    ("Who", "Knows"),
+)
+STATUSES = ("allocated", "transferred", "in_inventory", "locked", "retired")
+CURATED = ("serial_number", "name", "condition", "location", "notes", "created_at", "account_id", "id")
+MOVABLE = ("allocated", "transferred")
+IGNORED = {"updated_at", "created_at", "sync_run_id", "account_id", "id", "serial_key"}
+
+
+HOURS = st.sampled_from([[1], [25], [1, 1, 25], [25, 25], [25, 25, 25]])
+EDITS = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.sampled_from(STATUSES),
+        "assignee_id": st.sampled_from([None, "bo"]),
+        "asset_type": st.sampled_from([None, "spare"]),
+        "os_version": st.just("typed"),
+        "color": st.just("red"),
+        "name": st.just("mine"),
+        "condition": st.just("worn"),
+        "location": st.just("Oslo"),
+    },
+)
+
+
+class KilledError(Exception):
+    """The run's process was killed after a batch."""
+
+
+class Inventory(RuleBasedStateMachine):
+    """One account, its Intune, and the people who work with it."""
+
+    engine: sa.Engine
+    accounts = 0
+
+    @initialize(switch=st.booleans(), hold=st.booleans(), confirmations=st.sampled_from([1, 1, 2]))
+    def connect(self, switch: bool, hold: bool, confirmations: int) -> None:
+        Inventory.accounts += 1
+        self.tenant = Tenant.connected(
+            self.engine,
+            f"a{Inventory.accounts}",
+            mdm_assignee_updates=switch,
+            hold_lookalike_employees=hold,
+            assignee_confirmations=confirmations,
+            lifecycle_max_share=1,
+        )
+        self.tenant.add_employee("Ann", "Lee", "ann@home.example", kind="personal")
+        self.bo = self.tenant.add_employee("Bo", "Ek", "BO.EK@acme.example")
+        self.records: dict[str, dict[str, Any]] = {}
+        self.enrolled = 0
+        for serial, user in zip(SERIALS, USERS, strict=False):
+            self.enrol(serial, user, MODELS[0], "company")
+        self.sync([1], backwards=False)
+
+    # -- Intune ------------------------------------------------------------------------------------------------------
+
+    @rule(
+        serial=st.sampled_from(SERIALS),
+        user=st.sampled_from(USERS),
+        model=st.sampled_from(MODELS),
+        owner=st.sampled_from(["company", "company", "company", "personal", "unknown"]),
+    )
+    def enrol(self, serial: str, user: str, model: tuple[str, str], owner: str) -> None:
+        self.enrolled += 1
+        device_id = f"d{self.enrolled}"
+        listed = device(device_id, serial, user or None)
+        self.records[device_id] = {
+            "id": device_id,
+            "serialNumber": serial,
+            "managedDeviceOwnerType": owner,
+            "manufacturer": model[0],
+            "model": model[1],
+            "operatingSystem": "Windows",
+            "osVersion": "10",
+            "userId": listed.user_id,
+            "emailAddress": user,
+            "userDisplayName": listed.user_display_name,
+            "azureADDeviceId": f"aad-{device_id}",
+            "enrolledDateTime": "2025-01-01T00:00:00Z",
+            "lastSyncDateTime": f"2026-02-28T00:00:{self.enrolled % 60:02}Z",
+        }
+
+    @precondition(lambda self: self.records)
+    @rule(
+        data=st.data(),
+        changes=st.fixed_dictionaries(
+            {},
+            optional={
+                "osVersion": st.sampled_from(["", "Unknown", "10", "11"]),
+                "imei": st.sampled_from(["", "490154203237518"]),
+                "totalStorageSpaceInBytes": st.sampled_from([0, 256_000_000_000]),
+                "emailAddress": st.sampled_from(USERS),
+                "managedDeviceOwnerType": st.sampled_from(["company", "personal"]),
+                "lastSyncDateTime": st.sampled_from(["2026-03-01T00:00:00Z", "2025-06-01T00:00:00Z"]),
+            },
+        ),
+    )
+    def check_in(self, data: st.DataObject, changes: dict[str, Any]) -> None:
+        record = self.records[data.draw(st.sampled_from(sorted(self.records)))]
+        if "emailAddress" in changes:
+            shown = device("any", user=changes["emailAddress"] or None)
+            changes |= {"userId": shown.user_id, "userDisplayName": shown.user_display_name}
+        record.update(changes)
+
+    @precondition(lambda self: self.records)
+    @rule(data=st.data())
+    def leave_intune(self, data: st.DataObject) -> None:
+        del self.records[data.draw(st.sampled_from(sorted(self.records)))]
+
+    @precondition(lambda self: self.records)
+    @rule(data=st.data())
+    def enrol_anew(self, data: st.DataObject) -> None:
+        record = self.records.pop(data.draw(st.sampled_from(sorted(self.records))))
+        self.enrolled += 1
+        self.records[f"d{self.enrolled}"] = record | {"id": f"d{self.enrolled}"}
+
+    # -- people ------------------------------------------------------------------------------------------------------
+
+    @rule(serial=st.sampled_from(SERIALS[:3]), status=st.sampled_from(STATUSES))
+    def somebody_enters_an_asset(self, serial: str, status: str) -> None:
+        if serial not in self.tenant.assets():
+            self.tenant.run(
+                "insert into assets (account_id, serial_number, status, notes) values (:account, :serial, :status, 'typed') "
+                "on conflict do nothing",
+                serial=serial,
+                status=status,
+            )
+
+    @precondition(lambda self: self.tenant.assets())
+    @rule(data=st.data(), edits=EDITS)
+    def somebody_edits_an_asset(self, data: st.DataObject, edits: dict[str, str | None]) -> None:
+        serial = data.draw(st.sampled_from(sorted(self.tenant.assets())))
+        values = {name: self.bo if value == "bo" else value for name, value in edits.items()}
+        table = schema.assets
+        of_serial = (table.c.account_id == self.tenant.account_id) & (table.c.serial_number == serial)
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(table).where(of_serial).values(notes="edited", **values))
+
+    @rule(decision=st.sampled_from(["created", "skipped"]))
+    def somebody_decides(self, decision: str) -> None:
+        self.tenant.run(
+            "update employee_holds set decision = :decision where connection_id = :connection and decision = 'waiting'",
+            decision=decision,
+        )
+
+    @rule()
+    def somebody_flips_the_switch(self) -> None:
+        self.tenant.run("update connections set mdm_assignee_updates = not mdm_assignee_updates where id = :connection")
+
+    # -- syncs -------------------------------------------------------------------------------------------------------
+
+    def listed(self) -> list[Any]:
+        """What the pipeline hands on: personal devices are forgotten before anything is decided."""
+        devices = [managed_device(record) for record in self.records.values()]
+        with self.engine.begin() as connection:
+            forget_devices(
+                connection,
+                self.tenant.connection_id,
+                [one.intune_device_id for one in devices if one.ownership == "personal"],
+            )
+        return devices
+
+    @rule(hours=HOURS, backwards=st.booleans())
+    def sync(self, hours: list[int], backwards: bool) -> None:
+        for pause in hours:
+            self.tenant.later(hours=pause)
+            devices = self.listed()
+            self._sync(devices[::-1] if backwards else devices, complete=True)
+
+    @rule(hours=HOURS, data=st.data(), complete=st.booleans())
+    def syncs_of_cut_lists(self, hours: list[int], data: st.DataObject, complete: bool) -> None:
+        for pause in hours:
+            self.tenant.later(hours=pause)
+            devices = self.listed()
+            counts = self._sync(devices[: data.draw(st.integers(0, len(devices)))], complete=complete)
+            if not complete:
+                assert counts.lifecycle_transitions == 0
+
+    @rule(batches=st.integers(1, 4))
+    def killed_sync(self, batches: int) -> None:
+        devices = self.listed()
+        before = self.tenant.assets()
+        done: list[Counts] = []
+        plans: list[Plan] = []
+
+        def kill(counts: Counts) -> None:
+            done.append(counts)
+            if len(done) == batches:
+                raise KilledError
+
+        try:
+            self.tenant.sync(devices, on_batch=kill, before_apply=plans.append)
+        except KilledError:
+            self._check_tables()
+            after = self.tenant.assets()
+            for change in plans[0].changes():
+                serial = change["serial_number"]
+                assert after.get(serial) == before.get(serial) or self._is_applied(change, after[serial])
+
+    def _sync(self, devices: list[Any], *, complete: bool) -> Counts:
+        tenant = self.tenant
+        tenant.intune.present = set(self.records)
+        before, policy = tenant.assets(), tenant.policy()
+        made = tenant.plan(devices, complete=complete)
+        counts = tenant.sync(devices, complete=complete)
+        after = tenant.assets()
+
+        assert counts == made.counts
+        self._check_plan(made, before, after)
+        self._check_fields(devices, before, after)
+        self._check_people_kept(before, after, switch=policy.mdm_assignee_updates, made=made)
+        self._check_tables()
+        self._check_nothing_more_to_do(devices, complete=complete)
+        return counts
+
+    # -- invariants --------------------------------------------------------------------------------------------------
+
+    def _is_applied(self, change: dict[str, Any], asset: dict[str, Any]) -> bool:
+        return all(
+            asset[name] == new or (name == "assignee_id" and asset[name] is not None and isinstance(new, str))
+            for name, (_, new) in change["fields"].items()
+        )
+
+    def _check_plan(self, made: Plan, before: dict[str, Any], after: dict[str, Any]) -> None:
+        foreseen = {change["serial_number"]: change for change in made.changes()}
+        for serial, asset in after.items():
+            old = before.get(serial, dict.fromkeys(asset))
+            changed = {name for name in asset if name not in IGNORED and asset[name] != old[name]}
+            assert changed == (foreseen[serial]["fields"].keys() if serial in foreseen else set())
+            if serial in foreseen:
+                assert self._is_applied(foreseen[serial], asset)
+        assert before.keys() <= after.keys()
+
+    def _check_fields(self, devices: list[Any], before: dict[str, Any], after: dict[str, Any]) -> None:
+        by_key = {asset["serial_key"]: asset for asset in after.values()}
+        old_by_key = {asset["serial_key"]: asset for asset in before.values()}
+        said = {
+            one.device.serial_key: intune_values(one, DeviceDetails())
+            for one in judged(devices, self.tenant.now)
+            if one.skip_reason is None
+        }
+        assert said.keys() <= by_key.keys()
+        for key, asset in by_key.items():
+            old = old_by_key.get(key, {})
+            for name in INTUNE_FIELDS:
+                assert asset[name] == said.get(key, {}).get(name, old.get(name))
+
+    def _check_people_kept(self, before: dict[str, Any], after: dict[str, Any], *, switch: bool, made: Plan) -> None:
+        present = {serial_key(record["serialNumber"]) for record in self.records.values()}
+        settled = {step.asset.id for step in made.steps if step.settles and step.asset}
+        for serial, old in before.items():
+            new = after[serial]
+            assert {name: new[name] for name in CURATED} == {name: old[name] for name in CURATED}
+            assert new["asset_type"] == old["asset_type"] or not old["asset_type"]
+            if (not switch and old["id"] not in settled) or old["status"] not in MOVABLE:
+                assert (new["status"], new["assignee_id"]) == (old["status"], old["assignee_id"])
+            if new["serial_key"] in present and old["status"] == "allocated":
+                assert new["status"] == "allocated", "a device that is there has ended"
+            if new["assignee_id"] is None and old["assignee_id"] is not None:
+                assert (old["status"], new["status"]) == ("allocated", "transferred")
+
+    def _check_tables(self) -> None:
+        tenant = self.tenant
+        personal = [key for key, record in self.records.items() if record["managedDeviceOwnerType"] == "personal"]
+        outcomes = tenant.outcomes()
+        assert not set(personal) & outcomes.keys()
+        assert not any(asset["asset_type"] == "desktop" for asset in tenant.assets().values())
+        serials = [asset["serial_key"] for asset in tenant.assets().values()]
+        assert len(serials) == len(set(serials))
+        assert not set(serials) & {"0", "DEFAULTSTRING"}
+        emails = tenant.rows("select lower(email) as email from employee_emails where account_id = :account")
+        assert len(emails) == len({row["email"] for row in emails})
+        for run in tenant.rows("select * from sync_runs where connection_id = :connection and status = 'succeeded'"):
+            assert run["devices_listed"] == run["devices_synced"] + run["devices_skipped"] + run["devices_failed"]
+
+    def _check_nothing_more_to_do(self, devices: list[Any], *, complete: bool) -> None:
+        """A second run writes nothing, unless the first one only began to count to something."""
+        made = self.tenant.plan(devices, complete=complete)
+        if (
+            any(step.candidate for step in made.steps)
+            or made.endings
+            or self.tenant.policy().assignee_confirmations > 1
+        ):
+            return
+        assert made.changes() == []
+        versions = self._versions()
+        self.tenant.sync(devices, complete=complete)
+        assert self._versions() == versions
+
+    def _versions(self) -> list[dict[str, Any]]:
+        return self.tenant.rows("""
+            select 'asset' as what, id, xmin::text from assets where account_id = :account union all
+            select 'employee', id, xmin::text from employees where account_id = :account union all
+            select 'change', c.id, c.xmin::text from asset_changes c join assets a on a.id = c.asset_id
+            where a.account_id = :account order by 1, 2
+        """)
+
+
+def test_the_invariants_hold_whatever_happens(
+    postgres: EmbeddedPostgres,
+    maintenance: sa.Engine,
+    migrated_template: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconciliation, "BATCH_SIZE", 2)
+    with migrated_engine(postgres, maintenance, migrated_template) as engine:
+        Inventory.engine = engine
+        run_state_machine_as_test(
+            Inventory,
+            settings=hypothesis.settings(
+                max_examples=40,
+                stateful_step_count=20,
+                deadline=None,
+                suppress_health_check=list(hypothesis.HealthCheck),
+            ),
+        )
