@@ -59,14 +59,14 @@ class Children:
             while True:
                 for name, child in self._running:
                     if child.poll() is not None:
-                        raise ProcessFailedError(f"The {name} ended; its log is {self._logs / name}.log.")
+                        raise ProcessFailedError(f"The {name} ended; its log is {self._logs / f'{name}.log'}.")
                 time.sleep(0.5)
 
     def stop(self) -> None:
         """End all children, the newest first."""
         for _, child in reversed(self._running):
             if child.poll() is None:
-                child.send_signal(signal.SIGINT)
+                child.terminate()
         for _, child in reversed(self._running):
             try:
                 child.wait(STOP_SECONDS)
@@ -76,8 +76,10 @@ class Children:
 
 @contextlib.contextmanager
 def children(logs: Path) -> Iterator[Children]:
-    """Children that are stopped when the block ends, however it ends."""
+    """Children that are stopped when the block ends, however it ends: Ctrl-C and SIGTERM count alike."""
     started = Children(logs)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         yield started
     finally:
