@@ -274,7 +274,9 @@ class Inventory(RuleBasedStateMachine):
                 assert asset[name] == said.get(key, {}).get(name, old.get(name))
 
     def _check_people_kept(self, before: dict[str, Any], after: dict[str, Any], *, switch: bool, made: Plan) -> None:
-        present = {serial_key(record["serialNumber"]) for record in self.records.values()}
+        # A machine that enrolled anew and was never listed since cannot be known to be there.
+        known = self.tenant.outcomes().keys()
+        present = {serial_key(record["serialNumber"]) for key, record in self.records.items() if key in known}
         settled = {step.asset.id for step in made.steps if step.settles and step.asset}
         for serial, old in before.items():
             new = after[serial]
