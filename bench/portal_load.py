@@ -98,7 +98,7 @@ def session() -> str:
 
 async def user(address: str, until: float, pause: float, offset: int, times: dict[str, list[float]]) -> None:
     """Read page after page until the time is over."""
-    async with httpx2.AsyncClient(base_url=address, cookies={"session": session()}, timeout=30) as client:
+    async with httpx2.AsyncClient(base_url=address, cookies={"allwhere-intune": session()}, timeout=30) as client:
         await asyncio.sleep(pause * offset / 20)
         pages = list(PAGES.items())
         while time.monotonic() < until:

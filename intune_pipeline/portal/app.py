@@ -84,7 +84,7 @@ def create_app(
     app.add_middleware(
         SessionMiddleware,
         secret_key=portal.portal_session_secret.get_secret_value(),
-        session_cookie="__Host-session" if parts.https else "session",
+        session_cookie="__Host-allwhere-intune" if parts.https else "allwhere-intune",
         max_age=SESSION_SECONDS,
         same_site="lax",
         https_only=parts.https,

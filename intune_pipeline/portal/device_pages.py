@@ -4,13 +4,12 @@ Belongs here: these pages. Does not belong here: paging and filtering (``invento
 device (``inventory.history``) and ciphers (``inventory.vault``).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from intune_pipeline.inventory import device_list
 from intune_pipeline.inventory.history import Story, why
@@ -121,19 +120,19 @@ def devices_page(request: Request, portal: ThePortal, admin: PageAdmin, query: Q
 
 @router.get(f"{DEVICES}.csv")
 def devices_csv(portal: ThePortal, admin: PageAdmin, query: Queried) -> Response:
-    """Everything that is found, streamed."""
+    """Everything that is found."""
     return csv_of(portal, admin.account.slug, query)
 
 
 def csv_of(portal: Portal, account: str, query: device_list.Query) -> Response:
-    """The list as a CSV download."""
+    """The list as a CSV download.
 
-    def lines() -> Iterator[str]:
-        with portal.engine.connect() as database:
-            yield from device_list.csv_lines(database, account, query)
-
-    return StreamingResponse(
-        lines(),
+    It is read whole before it is sent, so that a slow download keeps no database connection from others.
+    """
+    with portal.engine.connect() as database:
+        lines = "".join(device_list.csv_lines(database, account, query))
+    return Response(
+        lines,
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="intune-devices-{account}.csv"'},
     )

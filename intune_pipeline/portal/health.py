@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from intune_pipeline.inventory.connections import Record
 from intune_pipeline.inventory.sync_runs import SyncRun
-from intune_pipeline.microsoft.causes import Audience, Cause
+from intune_pipeline.microsoft.causes import Audience
+from intune_pipeline.portal.words import cause_of, trouble
 
 Tone = Literal["good", "wait", "bad"]
 
@@ -82,7 +83,8 @@ def of_connection(
     if connection.status in _BY_STATUS:
         return _BY_STATUS[connection.status]
     if connection.status != "connected":
-        sentence = connection.status_message or "Microsoft refuses allwhere's access to your Intune."
+        unknown = "Microsoft refuses allwhere's access to your Intune."
+        sentence = trouble(connection.status_cause, connection.status_message or unknown)
         title = "Consent needed" if connection.status == "needs_consent" else "Not syncing"
         return Health("bad", title, sentence, _step_after(connection.status_cause, connection.status))
     return _of_runs(newest_first, now, late_after, waiting)
@@ -93,7 +95,7 @@ def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedel
     if newest is None:
         return Health("wait", "First sync about to start", "It begins within seconds.", NOTHING_TO_DO)
     if newest.status == "failed":
-        sentence = newest.error or "The last sync failed. No asset was harmed: what was synced before stays."
+        sentence = trouble(newest.cause, newest.error)
         return Health("bad", "The last sync failed", sentence, _step_after(newest.cause, "connected"))
     good = next((run.finished_at for run in newest_first if run.status == "succeeded"), None)
     if good is not None and now - good > late_after:
@@ -114,7 +116,7 @@ def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedel
 
 def _step_after(cause: str | None, status: str) -> NextStep:
     """What to do about a stored cause: the customer's turn, ours, or Microsoft's."""
-    known = next((known for known in Cause if known.value == cause), None)
+    known = cause_of(cause)
     if status == "needs_consent" or (known and known.connection_status == "needs_consent"):
         return CONNECT_AGAIN
     if known is None or known.retry:

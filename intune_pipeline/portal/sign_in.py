@@ -64,7 +64,9 @@ def sign_in_page(request: Request) -> Response:
 async def start(request: Request, portal: Annotated[Portal, Depends(portal_of)]) -> Response:
     """Send the browser to the sign-in provider."""
     portal.sign_in_limit.spend(request.client.host if request.client else "")
-    request.session.clear()
+    # Sign-ins begun and left must not fill the cookie up.
+    for begun in [name for name in request.session if name.startswith("_state_")]:
+        del request.session[begun]
     try:
         answer: Response = await request.app.state.sign_in.authorize_redirect(
             request, portal.address(CALLBACK), audience=portal.portal.auth0_audience

@@ -7,6 +7,8 @@ Belongs here: names and sentences. Does not belong here: causes of Microsoft's r
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from intune_pipeline.microsoft.causes import Cause
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -112,6 +114,32 @@ _FIELDS: Mapping[str, str] = {
     "azure_ad_device_id": "Azure AD device id",
     "activation_lock_bypass_code": "Activation-lock bypass code",
 }
+
+
+_NOT_THE_CUSTOMERS: Mapping[Cause, str] = {
+    Cause.OUR_CREDENTIAL: "Something is wrong with allwhere's own access to Microsoft. It concerns every customer.",
+    Cause.THROTTLED: "Microsoft asked allwhere to slow down, so the sync did not finish.",
+    Cause.OUTAGE: "Microsoft could not be reached, so nothing was synced.",
+    Cause.LIST_INCOMPLETE: "Microsoft's list of your devices was not whole, so nothing was synced from it.",
+    Cause.UNEXPECTED: "Microsoft gave an answer that allwhere does not know yet.",
+}
+
+
+def cause_of(name: str | None) -> Cause | None:
+    """The cause of this stored name, None for none and for causes that are not Microsoft's."""
+    return next((cause for cause in Cause if cause.value == name), None)
+
+
+def trouble(cause: str | None, sentence: str | None) -> str:
+    """What went wrong, for a customer's admins: what only an operator can mend is told without his instructions.
+
+    Args:
+        cause: the stored name of a cause.
+        sentence: the stored sentence.
+    """
+    known = cause_of(cause)
+    plain = _NOT_THE_CUSTOMERS.get(known) if known else None
+    return plain or sentence or "The last sync failed. No asset was harmed: what was synced before stays."
 
 
 def field_name(field: str) -> str:

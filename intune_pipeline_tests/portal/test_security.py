@@ -146,9 +146,9 @@ def test_no_template_has_inline_script_or_style() -> None:
 
 
 def test_a_changed_cookie_is_no_session(signed_in: Callable[[str], Browser], app: FastAPI) -> None:
-    cookie = signed_in("acme-secondary").portal.cookies["__Host-session"]
+    cookie = signed_in("acme-secondary").portal.cookies["__Host-allwhere-intune"]
     for forged in (cookie[:-2] + "xx", "e30=." + cookie.partition(".")[2], ""):
-        client = TestClient(app, base_url=PORTAL, cookies={"__Host-session": forged}, follow_redirects=False)
+        client = TestClient(app, base_url=PORTAL, cookies={"__Host-allwhere-intune": forged}, follow_redirects=False)
         assert client.get(HOME).headers.get("location") == "/sign-in"
 
 

@@ -30,7 +30,7 @@ def test_the_session_cookie_is_for_this_https_site_only_and_hidden_from_scripts(
     signed_in: Callable[[str], Browser], app: FastAPI
 ) -> None:
     browser = signed_in("acme-primary")
-    cookie = next(cookie for cookie in browser.portal.cookies.jar if cookie.name == "__Host-session")
+    cookie = next(cookie for cookie in browser.portal.cookies.jar if cookie.name == "__Host-allwhere-intune")
     assert cookie.secure
     assert cookie.has_nonstandard_attr("httponly")
     assert cookie.get_nonstandard_attr("samesite") == "lax"
@@ -39,10 +39,10 @@ def test_the_session_cookie_is_for_this_https_site_only_and_hidden_from_scripts(
 
 def test_signing_in_begins_a_new_session(signed_in: Callable[[str], Browser]) -> None:
     first = signed_in("acme-primary")
-    before = first.portal.cookies["__Host-session"]
+    before = first.portal.cookies["__Host-allwhere-intune"]
     first.open("/sign-in/start").open_as("acme-secondary")
     assert "Sami Secondary" in first.text
-    assert first.portal.cookies["__Host-session"] != before
+    assert first.portal.cookies["__Host-allwhere-intune"] != before
 
 
 def test_signing_out_ends_the_session_here_and_at_the_provider(signed_in: Callable[[str], Browser]) -> None:

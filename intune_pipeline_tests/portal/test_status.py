@@ -63,7 +63,7 @@ def test_the_chart_has_a_title_and_the_same_as_a_table(signed_in: SignIn, acme: 
     assert text.count('<rect class="failed"') == 1
     assert text.count('<rect class="synced"') == 1
     assert "First sync</td>" in text
-    assert "Failed: Microsoft could not be reached." in text
+    assert "Failed: Microsoft could not be reached, so nothing was synced." in text
 
 
 def test_waiting_decisions_are_the_next_step(signed_in: SignIn, acme: Customer) -> None:
