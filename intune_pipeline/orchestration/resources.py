@@ -5,6 +5,7 @@ when a run or tick begins. Does not belong here: secrets, which stay in the envi
 Dagster, and anything that talks while definitions load.
 """
 
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,9 +62,12 @@ class TenantRunResource(dg.ConfigurableResource[TenantRun]):
         """The tenant, for one run: its lock is given back at the end."""
         tenant = self.create_resource(context)
         with structlog.contextvars.bound_contextvars(account=tenant.account, run_id=tenant.run.run_id):
+            # What is imported by now stays; searching it for garbage again and again took a fifth of a run's CPU time.
+            gc.freeze()
             try:
                 yield tenant
             finally:
+                gc.unfreeze()
                 tenant.close()
 
 
