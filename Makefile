@@ -24,7 +24,7 @@ architecture: .venv/dev
 	$(BIN)/lint-imports
 
 tests: .venv/dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 bench: .venv/dev
 	$(BIN)/python -m bench
