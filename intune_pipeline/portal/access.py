@@ -134,7 +134,7 @@ def signed_in_admin(request: Request, portal: Annotated[Portal, Depends(portal_o
     return admitted(identity, portal)
 
 
-def signed_in_primary_admin(admin: Annotated[Admin, Depends(signed_in_admin)]) -> Admin:
+async def signed_in_primary_admin(admin: Annotated[Admin, Depends(signed_in_admin)]) -> Admin:
     """Dependency of pages only Primary Admins may use.
 
     Raises:
@@ -162,7 +162,7 @@ def token_admin(
     return admitted(Identity.of(claims, portal.portal), portal)
 
 
-def token_primary_admin(admin: Annotated[Admin, Depends(token_admin)]) -> Admin:
+async def token_primary_admin(admin: Annotated[Admin, Depends(token_admin)]) -> Admin:
     """Dependency of API routes only Primary Admins may use.
 
     Raises:

@@ -77,7 +77,7 @@ def device_href(serial_number: str) -> str:
     return f"{DEVICE}?{urlencode({'serial_number': serial_number})}"
 
 
-def queried(
+async def queried(
     search: Text = "",
     outcome: Outcome = "",
     reason: Reason = "",

@@ -84,8 +84,11 @@ class Portal:
         return f"{self.portal.portal_url.rstrip('/')}{path}"
 
 
-def portal_of(request: Request) -> Portal:
-    """Dependency: the application's parts."""
+async def portal_of(request: Request) -> Portal:
+    """Dependency: the application's parts.
+
+    Like all dependencies that wait for nothing it is ``async``, which saves the way to a thread and back.
+    """
     portal = request.app.state.portal
     assert isinstance(portal, Portal)  # noqa: S101
     return portal

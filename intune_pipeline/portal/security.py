@@ -82,7 +82,7 @@ class SecurityHeaders:
         await self._app(scope, receive, send_protected)
 
 
-def checked_form(request: Request, form_token: Annotated[str, Form()] = "") -> None:
+async def checked_form(request: Request, form_token: Annotated[str, Form()] = "") -> None:
     """Dependency of every write by form: the token in the form must be the session's.
 
     Raises:
