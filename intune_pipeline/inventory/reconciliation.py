@@ -196,8 +196,12 @@ class _Run:
             with connection.begin_nested():
                 return self._write(connection, [item])
         except (sa.exc.SQLAlchemyError, *_UNWRITABLE) as error:
-            if _is_passing(error) or isinstance(item, Ending):
+            if _is_passing(error):
                 raise
+            if isinstance(item, Ending):
+                # The asset stays as it is, and the next sync tries again.
+                logger.warning("ending could not be written", intune_device_ids=item.device.intune_device_ids)
+                return _Written()
             failed = _failure(item, error)
         try:
             with connection.begin_nested():
