@@ -108,8 +108,14 @@ class State:
     lifecycle_holds: tuple[LifecycleHold, ...] = ()
 
     def with_details(self, fetched: Mapping[str, DeviceDetails]) -> "State":
-        """The same state with newer details, which need not be stored."""
-        return replace(self, details={**self.details, **fetched})
+        """The same state with newer details, which need not be stored; what they leave empty stays known."""
+        newer = {key: self._merged(self.details.get(key), details) for key, details in fetched.items()}
+        return replace(self, details={**self.details, **newer})
+
+    @staticmethod
+    def _merged(known: DeviceDetails | None, newer: DeviceDetails) -> DeviceDetails:
+        known = known or _NO_DETAILS
+        return DeviceDetails(newer.memory_gb or known.memory_gb, newer.bypass_code or known.bypass_code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,12 @@ def test_details_are_written_when_they_are_known_and_never_shown_when_they_are_s
     assert "gAAAA-token" not in repr(made.steps) + str(made.changes())
 
 
+def test_newer_details_that_are_empty_leave_what_is_known() -> None:
+    known = state(details={"d1": DeviceDetails(32, Sealed("gAAAA-token"))})
+    assert known.with_details({"d1": DeviceDetails()}).details == known.details
+    assert known.with_details({"d1": DeviceDetails(64)}).details["d1"] == DeviceDetails(64, Sealed("gAAAA-token"))
+
+
 def test_the_same_sealed_code_changes_nothing() -> None:
     known = planned(device("d1", "SN-1")).steps[0]
     values = {c.field: c.new for c in known.changes if c.field in EMPTY}
