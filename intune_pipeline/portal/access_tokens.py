@@ -82,9 +82,14 @@ class AccessTokens:
             return jwt.decode(token, self._key_set(_SECONDS_BETWEEN_LOOKUPS), algorithms=_ALGORITHMS)
 
     def _key_set(self, max_age_seconds: float) -> KeySet:
+        """The issuer's keys, not older than this where it answers; when it does not, those known already."""
         with self._lock:
             if self._keys is None or time.monotonic() - self._looked_up_at > max_age_seconds:
-                self._keys = self._look_up()
+                try:
+                    self._keys = self._look_up()
+                except SignInProviderError:
+                    if self._keys is None:
+                        raise
                 self._looked_up_at = time.monotonic()
             return self._keys
 

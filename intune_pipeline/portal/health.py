@@ -52,6 +52,13 @@ CONNECT_AGAIN = NextStep("Connect Microsoft Intune again", "/integrations/intune
 NOTHING_TO_DO = NextStep("There is nothing you need to do.")
 RETRY = NextStep("Use Sync Now to try again; otherwise the next daily sync does.")
 _OPERATOR_AT_WORK = NextStep("allwhere has been told; there is nothing you need to do.")
+_FIRST_SYNC_ASKED = Health("wait", "First sync about to start", "It begins within seconds.", NOTHING_TO_DO)
+_NEVER_SYNCED = Health(
+    "wait",
+    "Connected, not synced yet",
+    "No sync has run yet.",
+    NextStep("Use Sync Now, or wait for the next daily sync."),
+)
 _BY_STATUS = {
     "pending": Health(
         "wait", "Not connected yet", "Connecting was begun and not finished.",
@@ -69,7 +76,13 @@ _BY_STATUS = {
 
 
 def of_connection(
-    connection: Record, newest_first: Sequence[SyncRun], *, now: datetime, late_after: timedelta, waiting: int
+    connection: Record,
+    newest_first: Sequence[SyncRun],
+    *,
+    now: datetime,
+    late_after: timedelta,
+    waiting: int,
+    asked: bool,
 ) -> Health:
     """Say how a connection is doing.
 
@@ -79,6 +92,7 @@ def of_connection(
         now: the present moment.
         late_after: how old the last good sync may get.
         waiting: decisions waiting for a Primary Admin.
+        asked: whether a sync was asked for that has not ended.
     """
     if connection.status in _BY_STATUS:
         return _BY_STATUS[connection.status]
@@ -87,13 +101,13 @@ def of_connection(
         sentence = trouble(connection.status_cause, connection.status_message or unknown)
         title = "Consent needed" if connection.status == "needs_consent" else "Not syncing"
         return Health("bad", title, sentence, _step_after(connection.status_cause, connection.status))
+    if not newest_first:
+        return _FIRST_SYNC_ASKED if asked else _NEVER_SYNCED
     return _of_runs(newest_first, now, late_after, waiting)
 
 
 def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedelta, waiting: int) -> Health:
-    newest = newest_first[0] if newest_first else None
-    if newest is None:
-        return Health("wait", "First sync about to start", "It begins within seconds.", NOTHING_TO_DO)
+    newest = newest_first[0]
     if newest.status == "failed":
         sentence = trouble(newest.cause, newest.error)
         return Health("bad", "The last sync failed", sentence, _step_after(newest.cause, "connected"))

@@ -85,7 +85,12 @@ def status_of(database: Connection, portal: Portal, account: str) -> Status | No
     return Status(
         connection=connection,
         health=health.of_connection(
-            connection, runs, now=now, late_after=timedelta(hours=settings.intune_late_after_hours), waiting=waiting
+            connection,
+            runs,
+            now=now,
+            late_after=timedelta(hours=settings.intune_late_after_hours),
+            waiting=waiting,
+            asked=sync_requests.is_open(database, connection.id),
         ),
         runs=runs,
         counts=counts_of(good),

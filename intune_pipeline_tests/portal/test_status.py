@@ -176,6 +176,16 @@ def test_health_in_words_has_one_next_step(
     assert step in text
 
 
+def test_a_connection_that_never_synced_says_whether_it_is_about_to(
+    signed_in: SignIn, connected: Callable[..., int], app: FastAPI
+) -> None:
+    connected("acme")
+    browser = signed_in("acme-primary").open(HOME)
+    assert "Connected, not synced yet" in browser.text
+    browser.press("Sync Now").open(HOME)
+    assert "First sync about to start" in browser.text
+
+
 def test_an_old_last_sync_is_late(signed_in: SignIn, acme: Customer, clock: Callable[[], datetime]) -> None:
     clock.move(timedelta(hours=48, minutes=5))  # type: ignore[attr-defined]
     assert "The last good sync is 50 hours old." in signed_in("acme-primary").open(HOME).text
