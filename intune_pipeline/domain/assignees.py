@@ -235,10 +235,10 @@ class Assignees:
                 Candidate(memory.candidate_user, memory.candidate_syncs) if memory and memory.candidate_user else None
             )
             return Assignment(reason="Microsoft did not say who uses the device", candidate=kept)
-        user = self._confirmed(device, listed, self._evidence.primary_users[device.intune_device_id])
+        user, reason = self._confirmed(device, listed, self._evidence.primary_users[device.intune_device_id])
         if user is None:
-            return Assignment(reason="the device's primary user is somebody else, not known by e-mail")
-        return self._become(user, assignee_id, memory)
+            return Assignment(reason=reason)
+        return self._become(user, reason, assignee_id, memory)
 
     def needs_primary_user(self, device: ManagedDevice, status: str, assignee_id: int | None) -> bool:
         """Whether the change of an existing asset's assignee depends on the device's primary user."""
@@ -256,10 +256,15 @@ class Assignees:
         employee = self._directory.match(person)
         return employee is not None and employee.id == assignee_id
 
-    def _confirmed(self, device: ManagedDevice, listed: Person, primary: PrimaryUser | None) -> Person | None:
-        """Who uses the device: the list's user unless the primary user is another; None when that one is unknown."""
+    def _confirmed(
+        self, device: ManagedDevice, listed: Person, primary: PrimaryUser | None
+    ) -> tuple[Person | None, str]:
+        """Who uses the device and how that is known: the list's user unless the primary user is another one.
+
+        None when that one is not known by e-mail.
+        """
         if primary is None:
-            return listed
+            return listed, "Intune lists this user for the device, and Microsoft names no primary user"
         same_id = bool(device.user_id) and primary.user_id.lower() == str(device.user_id).lower()
         shown = person_of(
             replace(
@@ -271,12 +276,13 @@ class Assignees:
             )
         )
         if same_id or (shown and {shown.email_key, *shown.other_keys} & {listed.email_key, *listed.other_keys}):
-            return listed
-        if shown:
-            return self.people.get(shown.email_key, shown)
-        return self._people_by_id.get(primary.user_id.lower())
+            return listed, "Intune lists this user for the device, and the device's primary user is the same"
+        other = self.people.get(shown.email_key, shown) if shown else self._people_by_id.get(primary.user_id.lower())
+        if other is None:
+            return None, "the device's primary user is somebody else, not known by e-mail"
+        return other, "the device's primary user is this one, though Intune lists another for the device"
 
-    def _become(self, user: Person, assignee_id: int | None, memory: DeviceMemory | None) -> Assignment:
+    def _become(self, user: Person, reason: str, assignee_id: int | None, memory: DeviceMemory | None) -> Assignment:
         if self._is(user, assignee_id):
             return Assignment(reason="the device's primary user is the assignee already")
         devices = self.devices_of[user.email_key]
@@ -288,9 +294,9 @@ class Assignees:
         before = candidate_of(memory)
         syncs = 1 + (before.syncs if before and before.user == user.email_key else 0)
         if syncs < self._policy.assignee_confirmations:
-            reason = f"seen in {syncs} of {self._policy.assignee_confirmations} consecutive syncs"
-            return Assignment(reason=reason, candidate=Candidate(user.email_key, syncs))
-        return replace(assignment, reason="Intune shows this user, and the device's primary user confirms it")
+            so_far = f"seen in {syncs} of {self._policy.assignee_confirmations} consecutive syncs"
+            return Assignment(reason=so_far, candidate=Candidate(user.email_key, syncs))
+        return replace(assignment, reason=reason)
 
     def _settled(self, device: ManagedDevice, status: str, assignee_id: int | None) -> Assignment:
         """An assignment that waited for the decision about its employee: done, or superfluous."""

@@ -3,9 +3,8 @@
 Ids and times apart: every row is compared by what it says, references by what they refer to.
 """
 
-import os
+import multiprocessing
 import random
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -109,16 +108,15 @@ def tables(tenant: Tenant) -> dict[str, list[dict[str, object]]]:
 
 def killed_after(tenant: Tenant, devices: list[ManagedDevice], seconds: float) -> None:
     """Sync in a process of its own, killed with SIGKILL after so long."""
-    child = os.fork()
-    if child == 0:
-        try:
-            own = Tenant(databases.create_engine(tenant.engine.url), tenant.connection_id, tenant.account_id)
-            own.sync(devices)
-        finally:
-            os._exit(0)
+    child = multiprocessing.get_context("fork").Process(target=sync_alone, args=(tenant, devices))
+    child.start()
     time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    child.kill()
+    child.join()
+
+
+def sync_alone(tenant: Tenant, devices: list[ManagedDevice]) -> None:
+    Tenant(databases.create_engine(tenant.engine.url), tenant.connection_id, tenant.account_id).sync(devices)
 
 
 @pytest.fixture(scope="module")
