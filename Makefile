@@ -29,7 +29,7 @@ tests: .venv/dev
 bench: .venv/dev
 	$(BIN)/python -m bench
 
-# The lock files carry hashes, so that every machine installs the same bytes.
+# The lock files are complete and carry hashes: every machine installs the same bytes, and pip has nothing to resolve.
 lock: .venv/dev
 	$(BIN)/uv pip compile pyproject.toml --extra celery --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
@@ -38,12 +38,12 @@ lock: .venv/dev
 
 .venv/runtime: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/dev: requirements-dev.lock .venv/runtime
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	touch $@
 
 clean:
