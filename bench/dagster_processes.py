@@ -68,7 +68,7 @@ class Processes:
         found = []
         for process in psutil.process_iter(["cmdline"]):
             command = process.info["cmdline"] or []
-            if "execute_run" in command and str(self.directory) in (_environment(process).get("DAGSTER_HOME") or ""):
+            if "execute_run" in command and _environment(process).get("DAGSTER_HOME") == os.environ["DAGSTER_HOME"]:
                 found.append(process)
         return found
 

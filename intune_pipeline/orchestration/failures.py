@@ -19,6 +19,8 @@ import dagster as dg
 import structlog
 
 from intune_pipeline.errors import PipelineError
+from intune_pipeline.inventory.database import DatabaseUnreachableError
+from intune_pipeline.inventory.sync_runs import SyncLockLostError
 from intune_pipeline.microsoft.causes import MicrosoftError
 
 log = structlog.get_logger(__name__)
@@ -41,11 +43,12 @@ class StepFailure(dg.Failure):
         self.error = error
 
     @property
-    def is_permanent(self) -> bool:
-        """Whether starting the run again can only end in the same sentence."""
-        if isinstance(self.error, MicrosoftError):
-            return not self.error.cause.retry
-        return isinstance(self.error, PipelineError)
+    def is_passing(self) -> bool:
+        """Whether starting the run over is likely to help: the database went away, or its lock did with it.
+
+        Microsoft's outages are not among them: a run waits for those itself, as long as it may.
+        """
+        return isinstance(self.error, DatabaseUnreachableError | SyncLockLostError)
 
 
 @contextmanager

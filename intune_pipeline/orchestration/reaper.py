@@ -17,7 +17,7 @@ from dagster import DagsterRun, DagsterRunStatus
 
 from intune_pipeline.inventory.open_syncs import Unserved
 from intune_pipeline.inventory.sync_runs import DIED
-from intune_pipeline.orchestration.partitions import PARTITION_TAG
+from intune_pipeline.orchestration.partitions import PARTITION_TAG, WILL_RETRY_TAG
 
 GRACE = timedelta(seconds=30)
 DEATH_SENTENCE = "The run's process is gone: its machine or container stopped, or it was killed. It is started over."
@@ -77,6 +77,11 @@ def ending(run: DagsterRun | None) -> tuple[str, str] | None:
         run: None when Dagster has no such run.
     """
     return _UNKNOWN_RUN if run is None else _ENDINGS.get(run.status)
+
+
+def is_started_over(run: DagsterRun) -> bool:
+    """Whether Dagster starts another run in this one's place; never for those of the command line."""
+    return run.tags.get(WILL_RETRY_TAG) == "true" and run.remote_job_origin is not None
 
 
 def request_error(request: Unserved) -> str | None:

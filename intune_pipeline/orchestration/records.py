@@ -44,6 +44,8 @@ def rows_of(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[Any, 
 
 
 def _plain(series: "pd.Series[Any]") -> list[Any]:
+    if series.dtype == object:
+        return series.tolist()
     values = series.astype(object).where(series.notna(), None).tolist()
     if isinstance(series.dtype, pd.DatetimeTZDtype):
         # pandas' own kind of datetime is not accepted everywhere.

@@ -5,7 +5,7 @@ steps (``assets``), and runs whose process died, which can record nothing (``rea
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, wraps
@@ -70,8 +70,8 @@ class TenantRun:
 
     @property
     def account(self) -> str:
-        """The account's slug, which is the partition key."""
-        return self.run.tags[PARTITION_TAG]
+        """The account's slug, which is the partition key; "" when the run has none or several."""
+        return self.run.tags.get(PARTITION_TAG, "")
 
     @cached_property
     def connection(self) -> connections.Record:
@@ -80,7 +80,10 @@ class TenantRun:
         Raises:
             NotConnectedError: there is none, or it was disconnected.
             SyncLockedError: another run holds the lock; the sentence names it.
+            WrongUseError: the run is not about one tenant.
         """
+        if not self.account:
+            raise WrongUseError("A run is about one tenant; choose a single partition, or a backfill of single runs.")
         with self.engine.connect() as connection:
             found = connections.syncable(connection, self.account)
         self.lock = self._held.enter_context(sync_runs.locked(self.engine, found.id))
@@ -189,22 +192,28 @@ class TenantRun:
 
     def close(self) -> None:
         """Give back lock and connections; a sync that ends here without a result says so."""
-        if self._sync_run_id is not None:
-            with self.engine.begin() as connection:
-                sync_runs.fail(connection, self._sync_run_id, "stopped", _STOPPED)
-        self._held.close()
+        with self._held, suppress(StepFailure), failing_in_one_sentence("closing the sync"):
+            if self._sync_run_id is not None:
+                with self.engine.begin() as connection:
+                    sync_runs.fail(connection, self._sync_run_id, "stopped", _STOPPED)
 
     def _record(self, failure: StepFailure) -> None:
+        """Write a failure down; that the database is gone too must not hide it."""
         cause = failure.error.cause if isinstance(failure.error, MicrosoftError) else None
-        with failing_in_one_sentence("recording the failure"), self.engine.begin() as connection:
-            if cause and cause.connection_status:
-                connections.set_status(
-                    connection, self.connection.id, cause.connection_status, cause.value, cause.sentence
-                )
-            if self._sync_run_id is not None:
-                sync_runs.fail(connection, self._sync_run_id, cause.value if cause else "failed", failure.sentence)
-        if failure.is_permanent:
-            self.instance.add_run_tags(self.run.run_id, {RETRY_ON_FAILURE_TAG: "false"})
+        with suppress(StepFailure), failing_in_one_sentence("recording the failure"):
+            self.instance.add_run_tags(
+                self.run.run_id, {RETRY_ON_FAILURE_TAG: "true" if failure.is_passing else "false"}
+            )
+            with self.engine.begin() as connection:
+                if cause and cause.connection_status:
+                    connections.set_status(
+                        connection, self.connection.id, cause.connection_status, cause.value, cause.sentence
+                    )
+                if self._sync_run_id is not None:
+                    if failure.is_passing:
+                        open_syncs.take_over(connection, self.connection.id)
+                    stored = cause.value if cause else "failed"
+                    sync_runs.fail(connection, self._sync_run_id, stored, failure.sentence)
 
 
 def refusal(
