@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -31,6 +32,9 @@ SESSION_SECONDS = 8 * 60 * 60
 _SIGN_INS = 20
 _SYNCS = 6
 _MINUTE = 60
+#: Pages at work at once. Fewer than the engine's database connections, so that none waits for one; more would only
+#: make each slower, as Python computes one at a time.
+_THREADS = 12
 
 
 def create_app(
@@ -64,6 +68,7 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
         with verification.running():
             yield
 

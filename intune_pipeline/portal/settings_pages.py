@@ -49,10 +49,11 @@ def settings_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Resp
     """Everything that can be set."""
     account = admin.account.slug
     with portal.engine.connect() as database:
-        if connections.of_account(database, account) is None:
+        connection = connections.of_account(database, account)
+        if connection is None:
             return RedirectResponse(f"{HOME}/connect", status_code=303)
         shown: dict[str, Any] = {
-            "connection": connected(database, account),
+            "connection": connection,
             "waiting": len(holds.employees_waiting(database, account))
             + len(holds.lifecycle_waiting(database, account)),
             "unknown_models": len(unknown_models.latest(database, account)),
