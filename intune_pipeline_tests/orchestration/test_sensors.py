@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from dagster import DagsterRunStatus
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from intune_pipeline.inventory import sync_requests, sync_runs
 from intune_pipeline.inventory.open_syncs import locked_accounts
@@ -18,6 +19,10 @@ from intune_pipeline.orchestration.sensors import close_ended, ended_runs, find_
 from intune_pipeline_tests.orchestration.conftest import World
 
 DEBOUNCE = timedelta(minutes=30)
+#: Runs of a daemon have one, those of the command line have none and are never started over.
+ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("intune_pipeline"), "__repository__"), "intune_sync"
+)
 
 
 def wait_until_unlocked(world: World) -> None:
@@ -57,7 +62,7 @@ def launch(
     """What the daemon does with a run request: a run exists, and waits."""
     job = world.defs.resolve_job_def("intune_sync")
     tags = {**request.tags, "dagster/run_key": request.run_key, "dagster/partition": request.partition_key}
-    return world.instance.create_run_for_job(job, tags=tags, status=status)
+    return world.instance.create_run_for_job(job, tags=tags, status=status, remote_job_origin=ORIGIN)
 
 
 def test_a_request_becomes_one_run_however_often_the_sensor_looks(world: World) -> None:
@@ -165,6 +170,20 @@ def test_a_request_stays_open_while_its_crashed_run_waits_to_be_started_over(
     assert state_of(world, request_id) == ("started", None)
     assert world.sync("manual")
     assert state_of(world, request_id) == ("succeeded", None)
+
+
+def test_a_crashed_run_of_the_command_line_is_not_waited_for(world: World) -> None:
+    """Dagster marks it for a retry and never starts one, because it does not know where its code is."""
+    request_id = ask(world)
+    job = world.defs.resolve_job_def("intune_sync")
+    run = world.instance.create_run_for_job(job, tags={"dagster/partition": "acme"}, status=DagsterRunStatus.STARTED)
+    with world.engine.begin() as connection:
+        sync_run_id = sync_runs.open_run(connection, world.account.connection_id, "operator", run.run_id)
+        sync_requests.mark_started(connection, [request_id], sync_run_id)
+    world.instance.report_run_failed(run)
+    world.instance.add_run_tags(run.run_id, {"dagster/will_retry": "true"})
+    close_ended(world.instance, world.engine)
+    assert state_of(world, request_id)[0] == "failed"
 
 
 def test_a_run_that_dagster_forgot_is_closed_too(world: World, queued: tuple[UUID, dg.DagsterRun]) -> None:
