@@ -1,5 +1,6 @@
 """Sync requests become runs exactly once, and whatever ends without a word is closed."""
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from intune_pipeline.inventory.open_syncs import locked_accounts
 from intune_pipeline.inventory.sync_runs import locked
 from intune_pipeline.orchestration import reaper
 from intune_pipeline.orchestration.sensors import close_ended, ended_runs, find_dead, manual_sync_requests, run_key
+from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline_tests.orchestration.conftest import World
 
 DEBOUNCE = timedelta(minutes=30)
@@ -262,3 +264,36 @@ def test_sql_knows_locks_of_this_database_only(world: World, engine: sa.Engine) 
         with locked(engine, world.account.connection_id):
             assert locked_accounts(connection) == {"acme"}
     wait_until_unlocked(world)
+
+
+def test_a_sync_that_loses_the_database_stops_and_is_to_be_started_over(world: World, sandbox: SandboxCloud) -> None:
+    """All connections are cut while Microsoft is being asked, the one that holds the tenant's lock too."""
+    request_id = ask(world)
+    sandbox.faults.slow_seconds = 0.5
+
+    def cut() -> None:
+        for _ in range(200):
+            if world.query("select 1 from sync_runs where status = 'running' and phase = 'listing'"):
+                break
+            time.sleep(0.02)
+        world.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    synced = world.sync("manual")
+    cutter.join()
+    sandbox.faults.reset()
+    assert synced
+    assert synced.status == "failed"
+    assert "stops" in world.failures()[0]
+    run = world.instance.get_run_by_id(world.last.run_id)
+    assert run
+    assert run.tags["dagster/retry_on_asset_or_op_failure"] == "true"
+    assert state_of(world, request_id) == ("started", None)
+    again = world.sync("manual")
+    assert again
+    assert again.status == "succeeded"
+    assert state_of(world, request_id) == ("succeeded", None)
