@@ -1,0 +1,103 @@
+"""One night of many small tenants: ``python -m bench.night --tenants 100``.
+
+Evaluates one nightly tick as the daemon does, lets Dagster's own processes work the queue off, and prints what a run costs
+and what a night of a thousand tenants would take.
+"""
+
+import argparse
+import logging
+import statistics
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import requests
+import sqlalchemy as sa
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import GrpcServerTarget
+from dagster._scheduler.scheduler import launch_scheduled_runs
+
+from bench import stage
+from bench.dagster_processes import Processes, running
+from intune_pipeline import logs
+from intune_pipeline.cli.processes import free_port
+
+DEVICES = 20
+THOUSAND = 1000
+CORES = 2
+
+
+def tick(processes: Processes) -> float:
+    """Evaluate the next nightly tick and put its runs into the queue; returns the seconds that took."""
+    target = GrpcServerTarget(host="localhost", port=processes.port, socket=None, location_name="intune_pipeline")
+    with dg.DagsterInstance.get() as instance, WorkspaceProcessContext(instance, target) as workspace:
+        logger = logging.getLogger("night")
+        now = datetime.now(UTC)
+        # The first look only notes from when on the schedule counts.
+        list(launch_scheduled_runs(workspace, logger, end_datetime_utc=now))
+        began = time.monotonic()
+        list(launch_scheduled_runs(workspace, logger, end_datetime_utc=now + timedelta(days=1)))
+        return time.monotonic() - began
+
+
+def ask(port: int) -> float:
+    """How long the webserver takes to say which runs there are."""
+    query = "{ runsOrError(limit: 25) { __typename ... on Runs { results { runId status } } } }"
+    began = time.monotonic()
+    requests.post(f"http://127.0.0.1:{port}/graphql", json={"query": query}, timeout=60).raise_for_status()
+    return time.monotonic() - began
+
+
+def finished(scene: stage.Stage) -> int:
+    """Syncs that have ended."""
+    with scene.engine.connect() as connection:
+        return int(connection.scalar(sa.text("select count(*) from sync_runs where status <> 'running'")) or 0)
+
+
+def megabytes(scene: stage.Stage) -> float:
+    """What both databases hold."""
+    with scene.engine.connect() as connection:
+        return float(connection.scalar(sa.text("select sum(pg_database_size(datname)) from pg_database"))) / 1e6
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tenants", type=int, default=100)
+    arguments = parser.parse_args()
+    logs.configure(logging.ERROR)
+    sizes = {f"tenant-{number:04}": DEVICES for number in range(arguments.tenants)}
+    port = free_port(3000)
+    with stage.opened(sizes) as scene, running(scene.directory / "processes", webserver_port=port) as processes:
+        before = megabytes(scene)
+        print(f"tick over {arguments.tenants} tenants: {tick(processes):.1f} s")
+        cpu, (cloud, server), began = processes.cpu_seconds(), scene.spent(), time.monotonic()
+        answers, memory = [], 0
+        while finished(scene) < arguments.tenants:
+            time.sleep(1)
+            answers.append(ask(port))
+            memory = max([memory, *(worker.memory_info().rss for worker in processes.run_workers())])
+        wall = time.monotonic() - began
+        spent = {name: after - cpu[name] for name, after in processes.cpu_seconds().items()}
+        spent["postgres"] = scene.spent()[1] - server
+        spent["sandbox, not counted below"] = scene.spent()[0] - cloud
+        with scene.engine.connect() as connection:
+            succeeded = connection.scalar(sa.text("select count(*) from sync_runs where status = 'succeeded'"))
+        ours = sum(seconds for name, seconds in spent.items() if "sandbox" not in name)
+        print(
+            f"{succeeded} of {arguments.tenants} syncs succeeded in {wall:.0f} s; {wall / arguments.tenants:.2f} s a run"
+        )
+        for name, seconds in spent.items():
+            print(f"  {seconds / arguments.tenants:6.2f} CPU seconds a run  {name}")
+        print(f"  {memory / 1e6:6.0f} MB  largest run process")
+        print(f"  {(megabytes(scene) - before) / arguments.tenants:6.2f} MB  of database a run")
+        print(f"webserver: median {statistics.median(answers):.2f} s, slowest {max(answers):.2f} s")
+        print(f"{THOUSAND} tenants at this pace: {wall / arguments.tenants * THOUSAND / 60:.0f} minutes; ")
+        print(
+            f"  with {CORES} cores of one's own, by CPU: {ours / arguments.tenants * THOUSAND / CORES / 60:.0f} minutes"
+        )
+    return 0 if succeeded == arguments.tenants else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

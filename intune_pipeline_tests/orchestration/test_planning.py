@@ -1,0 +1,57 @@
+"""``plan`` says what ``sync`` then does, and writes nothing."""
+
+import pytest
+
+from intune_pipeline.errors import PipelineError
+from intune_pipeline.inventory.sync_runs import REPORTED, report
+from intune_pipeline.orchestration.planning import plan_account
+from intune_pipeline_tests.orchestration.conftest import World
+
+TABLES = (
+    "assets",
+    "employees",
+    "device_outcomes",
+    "device_details",
+    "sync_runs",
+    "asset_changes",
+    "pipeline.snapshots",
+)
+
+
+def rows(world: World) -> list[int]:
+    return [world.query(f"select count(*) from {table}")[0][0] for table in TABLES]  # noqa: S608
+
+
+def test_the_plan_equals_the_sync_that_follows(world: World) -> None:
+    """Before the first sync, and after devices were changed, went and came back as personal ones."""
+    for _ in range(2):
+        before = rows(world)
+        planned = plan_account(world.engine, "acme")
+        assert rows(world) == before
+        world.sync()
+        with world.engine.connect() as connection:
+            done = report(connection, world.last.run_id)
+        assert planned.pop("status") == "planned"
+        changes = planned.pop("changes")
+        assert planned == {name: done[name] for name in REPORTED if name != "status"}
+        assert len(changes) == done["assets_created"] + done["assets_updated"]
+        first, second, third = list(world.tenant.devices)[:3]
+        world.tenant.update(first, model="Latitude 7440", manufacturer="Dell Inc.", operatingSystem="Windows")
+        world.tenant.remove(second)
+        world.tenant.update(third, managedDeviceOwnerType="personal")
+
+
+def test_a_planned_bypass_code_is_never_shown(world: World) -> None:
+    for device_id in world.tenant.devices:
+        world.tenant.update(device_id, activationLockBypassCode="CANARY-CODE")
+    planned = str(plan_account(world.engine, "acme"))
+    assert "activation_lock_bypass_code" in planned
+    assert "CANARY" not in planned
+    assert "gAAAA" not in planned
+
+
+def test_a_tenant_that_says_no_cannot_be_planned(world: World) -> None:
+    world.tenant.consented = False
+    with pytest.raises(PipelineError, match="consent"):
+        plan_account(world.engine, "acme")
+    assert world.query("select status from connections") == [("connected",)]
