@@ -142,29 +142,52 @@ def suspects(found: Iterable[Absence], holds: Iterable[LifecycleHold], policy: P
     )
 
 
-def gone_devices(
-    found: Iterable[Absence],
-    *,
-    proven_gone: Collection[str],
-    suspected: Collection[str],
-    listed_serials: Collection[str],
-) -> list[GoneDevice]:
-    """The serials of which every synced record is suspected and proven gone, and none is listed; sorted.
+def siblings(suspected: Collection[str], memories: Iterable[DeviceMemory]) -> list[str]:
+    """Ids of all other records remembered of the suspects' serials: they must be proven gone too; sorted.
+
+    They were never synced, being skipped for one reason or another, or they are absent for a shorter time.
 
     Args:
-        found: Every absence.
-        proven_gone: Ids that Graph answered with 404.
         suspected: Ids of `suspects`.
+        memories: What is remembered of every device of the connection.
+    """
+    if not suspected:
+        return []
+    memories = tuple(memories)
+    serials = {memory.serial_key for memory in memories if memory.intune_device_id in suspected} - {None}
+    return sorted(
+        memory.intune_device_id
+        for memory in memories
+        if memory.serial_key in serials and not memory.ended and memory.intune_device_id not in suspected
+    )
+
+
+def gone_devices(
+    suspected: Collection[str],
+    memories: Iterable[DeviceMemory],
+    *,
+    proven_gone: Collection[str],
+    listed_serials: Collection[str],
+) -> list[GoneDevice]:
+    """The serials of which every record is proven gone, every synced one is suspected, and none is listed; sorted.
+
+    Args:
+        suspected: Ids of `suspects`.
+        memories: What is remembered of every device of the connection.
+        proven_gone: Ids that Graph answered with 404.
         listed_serials: Compared serials of all devices in this list: a re-enrolled device is not gone.
     """
-    by_serial: dict[str, list[str]] = defaultdict(list)
-    for absence in found:
-        if absence.memory.serial_key:
-            by_serial[absence.memory.serial_key].append(absence.memory.intune_device_id)
+    by_serial: dict[str, list[DeviceMemory]] = defaultdict(list)
+    for memory in memories if suspected else ():
+        if memory.serial_key and not memory.ended:
+            by_serial[memory.serial_key].append(memory)
     return [
-        GoneDevice(serial_key, tuple(sorted(ids)))
-        for serial_key, ids in sorted(by_serial.items())
-        if serial_key not in listed_serials and all(one in suspected and one in proven_gone for one in ids)
+        GoneDevice(serial_key, tuple(sorted(one.intune_device_id for one in records if one.was_synced)))
+        for serial_key, records in sorted(by_serial.items())
+        if serial_key not in listed_serials
+        and any(one.intune_device_id in suspected for one in records)
+        and all(one.intune_device_id in proven_gone for one in records)
+        and all(one.intune_device_id in suspected for one in records if one.was_synced)
     ]
 
 

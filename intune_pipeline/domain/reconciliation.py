@@ -451,8 +451,9 @@ def needed_evidence(judged: Sequence[JudgedDevice], state: State, policy: Policy
         and (asset := state.assets.get(one.device.serial_key or ""))
         and assignees.needs_primary_user(one.device, asset.status, asset.assignee_id)
     )
-    found = _absences(judged, state, policy, listing)
-    return NeededEvidence(tuple(sorted(asked)), tuple(lifecycle.suspects(found, state.lifecycle_holds, policy)))
+    suspected = lifecycle.suspects(_absences(judged, state, policy, listing), state.lifecycle_holds, policy)
+    others = lifecycle.siblings(frozenset(suspected), state.memory.values())
+    return NeededEvidence(tuple(sorted(asked)), tuple(sorted({*suspected, *others})))
 
 
 def plan(
@@ -535,9 +536,9 @@ def _judge_endings(
     decider: Decider,
 ) -> lifecycle.Verdict:
     gone = lifecycle.gone_devices(
-        found,
+        frozenset(lifecycle.suspects(found, state.lifecycle_holds, policy)),
+        state.memory.values(),
         proven_gone=evidence.gone,
-        suspected=frozenset(lifecycle.suspects(found, state.lifecycle_holds, policy)),
         listed_serials={one.device.serial_key for one in judged if one.device.serial_key},
     )
     return lifecycle.judge_endings(

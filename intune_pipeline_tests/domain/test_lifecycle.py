@@ -1,5 +1,6 @@
 """When a device counts as gone, what is held, and what an operator's decision does."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from intune_pipeline.domain.lifecycle import (
     gone_devices,
     judge_endings,
     moot_holds,
+    siblings,
     suspects,
 )
 from intune_pipeline.domain.policy import Policy
@@ -73,31 +75,44 @@ def found(*memories: DeviceMemory) -> list[Absence]:
     return [Absence(one, 2, NOW - timedelta(days=1)) for one in memories]
 
 
+def gone(
+    *memories: DeviceMemory, suspected: set[str], proven: set[str], listed: Collection[str] = ()
+) -> list[GoneDevice]:
+    return gone_devices(suspected, memories, proven_gone=proven, listed_serials=listed)
+
+
 def test_absence_without_a_404_and_a_404_without_absence_are_no_proof() -> None:
-    away = found(memory("d1"), memory("d2"))
-    assert gone_devices(away, proven_gone={"d1"}, suspected={"d2"}, listed_serials=set()) == []
-    gone = gone_devices(away, proven_gone={"d1"}, suspected={"d1", "d2"}, listed_serials=set())
-    assert gone == [GoneDevice("SN-d1", ("d1",))]
+    away = memory("d1"), memory("d2")
+    assert gone(*away, suspected={"d2"}, proven={"d1"}) == []
+    assert gone(*away, suspected={"d1", "d2"}, proven={"d1"}) == [GoneDevice("SN-d1", ("d1",))]
 
 
 def test_a_serial_that_is_listed_under_another_record_is_not_gone() -> None:
-    away = found(memory("old", "SN-1"))
-    assert gone_devices(away, proven_gone={"old"}, suspected={"old"}, listed_serials={"SN-1"}) == []
+    assert gone(memory("old", "SN-1"), suspected={"old"}, proven={"old"}, listed={"SN-1"}) == []
 
 
 def test_a_serial_is_gone_when_all_its_records_are() -> None:
-    away = found(memory("one", "SN-1"), memory("two", "SN-1"))
-    assert gone_devices(away, proven_gone={"one"}, suspected={"one", "two"}, listed_serials=set()) == []
-    assert len(gone_devices(away, proven_gone={"one", "two"}, suspected={"one", "two"}, listed_serials=set())) == 1
+    away = memory("one", "SN-1"), memory("two", "SN-1")
+    assert gone(*away, suspected={"one", "two"}, proven={"one"}) == []
+    assert gone(*away, suspected={"one"}, proven={"one", "two"}) == []
+    assert gone(*away, suspected={"one", "two"}, proven={"one", "two"}) == [GoneDevice("SN-1", ("one", "two"))]
+
+
+def test_a_record_that_was_never_synced_must_be_proven_gone_too_and_is_asked_about() -> None:
+    known = memory("synced", "SN-1"), DeviceMemory("skipped", "SN-1"), DeviceMemory("other", "SN-2")
+    assert siblings({"synced"}, known) == ["skipped"]
+    assert siblings(set(), known) == []
+    assert gone(*known, suspected={"synced"}, proven={"synced"}) == []
+    assert gone(*known, suspected={"synced"}, proven={"synced", "skipped"}) == [GoneDevice("SN-1", ("synced",))]
 
 
 def judged(
     count: int, synced: int, policy: Policy, *holds: LifecycleHold, untouched: int = 0
 ) -> tuple[int, int, str | None]:
-    gone = [GoneDevice(f"SN-d{n:03}", (f"d{n:03}",)) for n in range(count + untouched)]
+    away = [GoneDevice(f"SN-d{n:03}", (f"d{n:03}",)) for n in range(count + untouched)]
     verdict = judge_endings(
-        gone,
-        changes_asset={one.serial_key: number < count for number, one in enumerate(gone)},
+        away,
+        changes_asset={one.serial_key: number < count for number, one in enumerate(away)},
         synced_devices=synced,
         found=found(*(memory(f"d{n:03}") for n in range(count + untouched))),
         holds=holds,
