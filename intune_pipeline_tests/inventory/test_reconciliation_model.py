@@ -61,8 +61,13 @@ class Inventory(RuleBasedStateMachine):
     engine: sa.Engine
     accounts = 0
 
-    @initialize(switch=st.booleans(), hold=st.booleans(), confirmations=st.sampled_from([1, 1, 2]), edits=EDITS)
-    def connect(self, switch: bool, hold: bool, confirmations: int, edits: dict[str, str | None]) -> None:
+    @initialize(
+        switch=st.booleans(),
+        hold=st.booleans(),
+        confirmations=st.sampled_from([1, 1, 2]),
+        edits=st.tuples(EDITS, EDITS, EDITS),
+    )
+    def connect(self, switch: bool, hold: bool, confirmations: int, edits: tuple[dict[str, Any], ...]) -> None:
         Inventory.accounts += 1
         self.tenant = Tenant.connected(
             self.engine,
@@ -79,8 +84,8 @@ class Inventory(RuleBasedStateMachine):
         for serial, user in zip(SERIALS, USERS, strict=False):
             self.enrol(serial, user, MODELS[0], "company")
         self.sync([1], backwards=False)
-        for serial in SERIALS[1:3]:
-            self._edit(serial, edits)
+        for serial, edited in zip(SERIALS[:3], edits, strict=True):
+            self._edit(serial, edited)
 
     # -- Intune ------------------------------------------------------------------------------------------------------
 
