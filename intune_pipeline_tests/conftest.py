@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,28 +65,85 @@ def migrated_template(postgres: EmbeddedPostgres, maintenance: sa.Engine) -> str
     return TEMPLATE
 
 
+def _create(maintenance: sa.Engine, template: str) -> str:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with maintenance.connect() as connection:
+        connection.execute(sa.text(f"create database {name} template {template} strategy file_copy"))
+    return name
+
+
+def _drop(maintenance: sa.Engine, names: Iterable[str]) -> None:
+    with maintenance.connect() as connection:
+        for name in names:
+            connection.execute(sa.text(f"drop database if exists {name} with (force)"))
+
+
 @pytest.fixture
 def new_database(postgres: EmbeddedPostgres, maintenance: sa.Engine) -> Iterator[Callable[..., str]]:
     """``new_database(template="template0")`` creates a database and returns its address; all are dropped afterwards."""
     created: list[str] = []
 
     def create(template: str = "template0") -> str:
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        with maintenance.connect() as connection:
-            connection.execute(sa.text(f"create database {name} template {template} strategy file_copy"))
-        created.append(name)
-        return postgres.url(name)
+        created.append(_create(maintenance, template))
+        return postgres.url(created[-1])
 
     yield create
-    with maintenance.connect() as connection:
-        for name in created:
-            connection.execute(sa.text(f"drop database if exists {name} with (force)"))
+    _drop(maintenance, created)
+
+
+@pytest.fixture(scope="session")
+def empty_databases(maintenance: sa.Engine) -> Iterator[list[str]]:
+    """Migrated databases that tests have done with and that were emptied: ten times quicker than new ones."""
+    names: list[str] = []
+    yield names
+    _drop(maintenance, names)
 
 
 @pytest.fixture
-def database(new_database: Callable[..., str], migrated_template: str) -> str:
-    """Address of a fresh, migrated database of allwhere."""
-    return new_database(migrated_template)
+def database(
+    postgres: EmbeddedPostgres, maintenance: sa.Engine, migrated_template: str, empty_databases: list[str]
+) -> Iterator[str]:
+    """Address of an empty, migrated database of allwhere. A test that changes its tables takes ``new_database``."""
+    name = empty_databases.pop() if empty_databases else _create(maintenance, migrated_template)
+    yield postgres.url(name)
+    if _emptied(postgres.url(name)):
+        empty_databases.append(name)
+    else:
+        _drop(maintenance, [name])
+
+
+def _emptied(url: str) -> bool:
+    """Whether everything but the note of the migrations could be deleted, and ids begin at 1 again."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(EMPTY)
+    except sa.exc.DBAPIError:
+        return False
+    return True
+
+
+EMPTY = f"""
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid();
+    set local session_replication_role = replica;
+    do $$
+    declare relation regclass;
+    begin
+        for relation in
+            select oid from pg_class
+            where relkind = 'r' and relnamespace in ('public'::regnamespace, 'pipeline'::regnamespace)
+              and relname <> '{databases.VERSION_TABLE}' and pg_relation_size(oid) > 0
+        loop
+            if pg_relation_size(relation) > 1000000 then
+                execute 'truncate ' || relation || ' cascade';
+            else
+                execute 'delete from ' || relation;
+            end if;
+        end loop;
+        perform setval(oid::regclass, 1, false) from pg_class where relkind = 'S';
+    end $$;
+"""  # noqa: S608 - a constant
 
 
 @pytest.fixture

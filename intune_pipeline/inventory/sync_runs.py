@@ -151,12 +151,17 @@ def locked(engine: Engine, connection_id: int) -> Iterator[SyncLock]:
         SyncLockedError: another sync holds it; the sentence says which, and since when.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        # Closed for good at the end, not returned to the pool: that lets go of the lock whatever happened.
+        # Closed for good at the end, not returned to the pool: that lets go of the lock even when nothing else does.
         connection.detach()
         key = {"key": LOCK_SPACE << 32 | connection_id}
         if not connection.scalar(sa.text("select pg_try_advisory_lock(:key)"), key):
             raise _locked_by(connection, connection_id)
-        yield SyncLock(connection, connection_id)
+        try:
+            yield SyncLock(connection, connection_id)
+        finally:
+            # Closing lets go a moment later, when the server notices.
+            with contextlib.suppress(sa.exc.SQLAlchemyError, PipelineError):
+                connection.scalar(sa.text("select pg_advisory_unlock(:key)"), key)
 
 
 def _locked_by(connection: Connection, connection_id: int) -> SyncLockedError:
@@ -373,7 +378,7 @@ _FLEET = sa.text("""
     ) good on true
     left join lateral (
         select r.cause, r.error from sync_runs r where r.connection_id = c.id and r.status <> 'running'
-        order by r.started_at desc limit 1
+        order by r.started_at desc, r.id desc limit 1
     ) newest on true
     left join (
         select connection_id, count(*) as waiting from employee_holds where decision = 'waiting' group by connection_id

@@ -73,13 +73,14 @@ def test_upgrades_at_once_wait_for_each_other(new_database: Callable[..., str]) 
     engine.dispose()
 
 
-def test_a_database_of_a_newer_version_is_refused(engine: sa.Engine) -> None:
+def test_a_database_of_a_newer_version_is_refused(new_database: Callable[..., str], migrated_template: str) -> None:
+    engine = database.create_engine(new_database(migrated_template))
+    noted = sa.table(database.VERSION_TABLE, sa.column("version_num"))
     with engine.begin() as connection:
-        connection.execute(
-            sa.update(sa.table(database.VERSION_TABLE, sa.column("version_num"))).values(version_num="9999")
-        )
+        connection.execute(sa.update(noted).values(version_num="9999"))
     with pytest.raises(database.DatabaseTooNewError, match=r"9999.*newer version"):
         database.upgrade(engine)
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
