@@ -19,4 +19,4 @@ def command(host: str, port: int) -> None:
 
     with store.opened() as engine:
         app = create_app(Settings.load(), PortalSettings.load(), MicrosoftSettings.load(), engine)
-        uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=True)
+        uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=True, server_header=False)
