@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ def run(command: Sequence[str], *, environment: Mapping[str, str] = {}, director
         text=True,
     )
     assert process.stdout
+    memory = _Memory(process.pid)
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - began
@@ -62,7 +64,37 @@ def run(command: Sequence[str], *, environment: Mapping[str, str] = {}, director
     process.stdout.close()
     if process.returncode:
         raise ProgramFailedError(f"{' '.join(command[:4])} ended with {process.returncode}:\n{output[-3000:]}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, began, output)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, memory.peak_mib(), began, output)
+
+
+class _Memory:
+    """Looks at a process's high-water mark until it ends.
+
+    The kernel's own sum at the end (``ru_maxrss``) counts what the parent had when it forked.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._status = Path(f"/proc/{pid}/status")
+        self._peak = 0
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                lines = self._status.read_text().splitlines()
+            except (FileNotFoundError, ProcessLookupError):
+                return
+            found = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+            if not found:
+                return
+            self._peak = int(found[0])
+            time.sleep(0.02)
+
+    def peak_mib(self) -> float:
+        """The most memory the process held at once, in MiB."""
+        self._watcher.join()
+        return self._peak / 1024
 
 
 def python(module: str, *arguments: str, environment: Mapping[str, str] = {}) -> Cost:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import connection as Connection, cursor as Cursor  # noqa: N812
+from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 counts: Counter[str] = Counter()
 
@@ -21,10 +22,12 @@ class CountingCursor(Cursor):
     """Counts what it executes."""
 
     def execute(self, query: Any, parameters: Any = None) -> None:
+        """Count and execute."""
         counts[f"{self.connection.info.dbname} statements"] += 1
         super().execute(query, parameters)
 
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
+        """Count and copy."""
         counts[f"{self.connection.info.dbname} statements"] += 1
         super().copy_expert(sql, file, size)
 
@@ -38,6 +41,7 @@ class CountingConnection(Connection):
         counts[f"{self.info.dbname} connections"] += 1
 
     def commit(self) -> None:
+        """Count and commit."""
         counts[f"{self.info.dbname} commits"] += 1
         super().commit()
 

@@ -64,7 +64,7 @@ class Stage:
     def empty(self, account: str) -> None:
         """Take an account back to where it was before its first sync."""
         with self.engine.begin() as connection:
-            found = accounts.find(connection, account)
+            found = accounts.get(connection, account).id
             for table in ("asset_changes", "held_assignments"):
                 connection.execute(
                     sa.text(f"delete from {table} where asset_id in (select id from assets where account_id = :id)"),  # noqa: S608
