@@ -162,4 +162,6 @@ def serial_key(serial_number: str | None) -> str | None:
     """The compared form of a serial number: no spaces, A to Z in upper case; None where nothing is left."""
     if serial_number is None:
         return None
+    if serial_number.isascii() and serial_number.isalnum():
+        return serial_number.upper()
     return _SPACES.sub("", serial_number).translate(_ASCII_UPPER) or None
