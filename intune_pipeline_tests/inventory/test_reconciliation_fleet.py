@@ -16,7 +16,6 @@ from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 from intune_pipeline_tests.syncing import Tenant, device, migrated_engine
 
 PERSONAL, DESKTOPS, JUNK, TWINS, LAPTOPS = 680, 530, 100, 300, 8_690
-BLANKABLE = 50
 JUNK_SERIALS = ("To be filled by O.E.M.", "0", "System Serial Number", "Default string", "00000000")
 GIVEN = ("Anna", "Bob", "Cleo", "Dora", "Emil", "Fritz", "Greta", "Hugo", "Ines", "Jonas")
 FAMILY = tuple(f"{a}{b}son" for a in ("And", "Ber", "Car", "Dan", "Eri", "Fre") for b in "aeiouy")
