@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
@@ -20,6 +21,11 @@ from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 
 SERVER_DIRECTORY = "INTUNE_PIPELINE_TEST_POSTGRES"
 TEMPLATE = "migrated"
+
+
+# How long an example takes says more about the machine than about the rule.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -20,6 +20,14 @@ def command(account: str, *, as_json: bool) -> int:
         output.print_json(planned)
         return 0
     output.print_counts(account, planned)
+    if planned["look_alikes"]:
+        output.print_table(
+            ("would be employee", "e-mail", "looks like employee", "action"),
+            [(one["name"], one["email"], one["looks_like_employee"], one["action"]) for one in planned["look_alikes"]],
+            title="The same person twice?",
+        )
+    if planned["lifecycle_hold_reason"]:
+        click.echo(planned["lifecycle_hold_reason"])
     changes = [
         (change["serial_number"], change["action"], field, old, new)
         for change in planned["changes"]

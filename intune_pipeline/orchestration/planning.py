@@ -25,6 +25,9 @@ from intune_pipeline.settings import Settings
 def plan_account(engine: Engine, account: str) -> dict[str, Any]:
     """The counts a sync would report, ``status`` being ``planned``, and every change it would make.
 
+    ``look_alikes`` are the people who would be created, or are held, beside an employee of the same name without a work
+    e-mail; ``lifecycle_hold_reason`` is null unless endings are held.
+
     Raises:
         NotConnectedError: the account is not connected.
         MicrosoftError: Microsoft did not give the list.
@@ -32,7 +35,22 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
     made = make_plan(engine, account, Settings.load())
     counts = made.counts.as_dict()
     del counts["lookalikes_held"]
-    return {"status": "planned", **counts, "changes": made.changes()}
+    look_alikes = [
+        {
+            "email": step.person.email,
+            "name": f"{step.person.first_name} {step.person.last_name}",
+            "looks_like_employee": step.lookalike_id,
+            "action": step.action,
+        }
+        for step in made.lookalikes
+    ]
+    return {
+        "status": "planned",
+        **counts,
+        "look_alikes": look_alikes,
+        "lifecycle_hold_reason": made.hold_reason,
+        "changes": made.changes(),
+    }
 
 
 def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
