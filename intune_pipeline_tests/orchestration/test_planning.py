@@ -33,12 +33,35 @@ def test_the_plan_equals_the_sync_that_follows(world: World) -> None:
             done = report(connection, world.last.run_id)
         assert planned.pop("status") == "planned"
         changes = planned.pop("changes")
+        assert planned.pop("look_alikes") == []
+        assert planned.pop("lifecycle_hold_reason") is None
         assert planned == {name: done[name] for name in REPORTED if name != "status"}
         assert len(changes) == done["assets_created"] + done["assets_updated"]
         first, second, third = list(world.tenant.devices)[:3]
         world.tenant.update(first, model="Latitude 7440", manufacturer="Dell Inc.", operatingSystem="Windows")
         world.tenant.remove(second)
         world.tenant.update(third, managedDeviceOwnerType="personal")
+
+
+def test_the_plan_names_who_would_be_there_twice(world: World) -> None:
+    """An employee known by a personal e-mail only, whom Intune knows by the work e-mail."""
+    world.tenant.add({
+        **next(iter(world.tenant.devices.values())), "id": "look-alike", "serialNumber": "LOOK-ALIKE-1",
+        "managedDeviceOwnerType": "company", "operatingSystem": "macOS", "manufacturer": "Apple", "model": "MacBook Pro",
+        "emailAddress": "jane.roe@acme.example", "userPrincipalName": "jane.roe@acme.example",
+        "userDisplayName": "Jane Roe",
+    })  # fmt: skip
+    with world.engine.begin() as connection:
+        employee_id = connection.exec_driver_sql(
+            "insert into employees (account_id, first_name, last_name) select id, 'Jane', 'Roe' from accounts returning id"
+        ).scalar_one()
+    (found,) = plan_account(world.engine, "acme")["look_alikes"]
+    assert found == {
+        "email": "jane.roe@acme.example",
+        "name": "Jane Roe",
+        "looks_like_employee": employee_id,
+        "action": "create",
+    }
 
 
 def test_a_planned_bypass_code_is_never_shown(world: World) -> None:
