@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote
 
 from sqlalchemy import make_url
@@ -35,12 +36,13 @@ def measure(size: int, rounds: int) -> list[Table]:
         tools = Others(on, tenant)
         syncs.floor(on, account)
         for turn in range(rounds):
+            (on.directory / "cairn.json").unlink(missing_ok=True)
             on.empty(account)
-            take("intune-pipeline, first sync", lambda: syncs.sync(on, account).cost)
+            take("intune-pipeline, first sync", partial(_ours, on, account))
             on.tidy()
-            take("intune-pipeline, unchanged", lambda: syncs.sync(on, account).cost)
-            take("dlt 1.31 rest_api → PostgreSQL, bare load", lambda: tools.dlt(tenant, turn))
-            take("msgraph-sdk 1.65, bare listing", lambda: tools.run("msgraph", "msgraph_list.py", tenant, SELECT))
+            take("intune-pipeline, unchanged", partial(_ours, on, account))
+            take("dlt 1.31 rest_api → PostgreSQL, bare load", partial(tools.dlt, turn))
+            take("msgraph-sdk 1.65, bare listing", partial(tools.run, "msgraph", "msgraph_list.py", tenant, SELECT))
             with measuring.started("bench.others.snipe_it", str(port), log=on.directory / "snipe-it.log"):
                 while not answers(port):
                     time.sleep(0.1)
@@ -48,7 +50,7 @@ def measure(size: int, rounds: int) -> list[Table]:
                     address = f"http://127.0.0.1:{port}/api/v1"
                     take(
                         f"cairn-sync 1.3.1 → Snipe-IT, {name}",
-                        lambda: tools.run("cairn", "cairn_sync.py", tenant, address),
+                        partial(tools.run, "cairn", "cairn_sync.py", tenant, address),
                     )  # noqa: B023
     rows = [
         [
@@ -67,23 +69,34 @@ def measure(size: int, rounds: int) -> list[Table]:
     return [Table(f"{size:,} devices, whole processes", ["", "wall s", "CPU s", "peak MiB"], rows, notes)]
 
 
+def _ours(on: stage.Stage, account: str) -> Cost:
+    return syncs.sync(on, account).cost
+
+
 class Others:
     """The tools, pointed at the stage."""
 
     def __init__(self, on: stage.Stage, tenant: str) -> None:
         self._on = on
+        self._tenant = tenant
         ca = on.environment["MICROSOFT_CA_BUNDLE"]
-        self._environment = {**on.environment, "REQUESTS_CA_BUNDLE": ca, "SSL_CERT_FILE": ca}
+        self._environment = {
+            **on.environment,
+            "REQUESTS_CA_BUNDLE": ca,
+            "SSL_CERT_FILE": ca,
+            "CAIRN_STATE": str(on.directory / "cairn.json"),
+        }
 
     def run(self, home: str, script: str, *arguments: str) -> Cost:
+        """One of the scripts, by its tool's own Python."""
         return measuring.run(
             [str(HOMES / home / "bin" / "python"), str(HERE / script), *arguments], environment=self._environment
         )
 
-    def dlt(self, tenant: str, turn: int) -> Cost:
+    def dlt(self, turn: int) -> Cost:
         """A load into a database of its own; each with a fresh working directory, as a first run has."""
         server = make_url(database.create_if_missing(os.environ["ALLWHERE_DATABASE_URL"], "dlt"))
         # dlt asks for a password and a host, also where PostgreSQL wants none; libpq takes a socket's directory for one.
         url = f"postgresql://{server.username}:none@{quote(str(server.query['host']), safe='')}/{server.database}"
         self._environment |= {"DLT_DATABASE_URL": url, "RUNTIME__DLTHUB_TELEMETRY": "false"}
-        return self.run("dlt", "dlt_load.py", tenant, SELECT, str(self._on.directory / f"dlt-{turn}"))
+        return self.run("dlt", "dlt_load.py", self._tenant, SELECT, str(self._on.directory / f"dlt-{turn}"))

@@ -1,0 +1,78 @@
+"""``intune-pipeline sync`` with the time of each stage noted: ``python -m bench.marked REPORT sync ACCOUNT --json``.
+
+A stage ends where the next begins. Between two assets Dagster stores the frame through our IO manager and writes its
+events; the two are told apart.
+"""
+
+import atexit
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+spent: dict[str, list[float]] = {}
+last = [0.0, 0.0]
+
+
+def mark(ended: str) -> None:
+    """Give the time since the mark before to a stage."""
+    now = [time.perf_counter(), time.process_time()]
+    total = spent.setdefault(ended, [0.0, 0.0])
+    for index in range(2):
+        total[index] += now[index] - last[index]
+    last[:] = now
+
+
+def marked(owner: Any, name: str, before: str, after: str | None) -> None:
+    """Mark around a function: what came before it, and itself."""
+    wrapped: Callable[..., Any] = getattr(owner, name)
+
+    def around(*arguments: Any, **options: Any) -> Any:
+        mark(before)
+        result = wrapped(*arguments, **options)
+        if after:
+            mark(after)
+        return result
+
+    setattr(owner, name, around)
+
+
+@contextmanager
+def step(tenant: Any, name: str) -> Iterator[None]:
+    """Mark around one asset's own work."""
+    mark("Dagster between the assets")
+    with own_step(tenant, name):
+        yield
+    mark(f"asset {'allwhere_assets' if name == 'reconcile' else name}")
+
+
+def main() -> None:
+    report = Path(sys.argv.pop(1))
+    atexit.register(lambda: (mark("report, closing"), report.write_text(json.dumps(spent))))
+    last[:] = [time.perf_counter() - time.process_time(), 0.0]
+    mark("Python's start")
+    import dagster as dg
+
+    mark("import of Dagster")
+    from intune_pipeline.cli import store, sync_progress
+    from intune_pipeline.cli.main import main as command
+    from intune_pipeline.inventory import frames
+    from intune_pipeline.orchestration import launch, tenant_run
+
+    mark("other imports")
+    global own_step
+    own_step = tenant_run.TenantRun.step
+    tenant_run.TenantRun.step = step  # type: ignore[method-assign]
+    marked(sync_progress, "progress_of", "settings, databases, migrations checked", None)
+    marked(launch, "build_defs", "Dagster's instance", "definitions")
+    marked(dg.JobDefinition, "execute_in_process", "definitions", "Dagster at the run's end")
+    marked(frames, "write", "Dagster between the assets", "storing frames")
+    assert store
+    command()
+
+
+if __name__ == "__main__":
+    main()
