@@ -13,7 +13,7 @@ from typing import Final
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import SUPERSEDED, JudgedDevice
 from intune_pipeline.domain.lifecycle import DeviceMemory
-from intune_pipeline.domain.people import EmployeeDirectory, Person, people_of, person_of
+from intune_pipeline.domain.people import EmployeeDirectory, Person, people_of, person_of, user_key
 from intune_pipeline.domain.policy import Policy
 
 MOVABLE_STATUSES: Final = ("allocated", "transferred")
@@ -173,10 +173,8 @@ class Assignees:
 
     def user_of(self, device: ManagedDevice) -> Person | None:
         """The person the list shows as the device's user; None where it shows nobody who is known by an e-mail."""
-        if device.user_email is None and device.user_principal_name is None:
-            return None
-        person = person_of(device)
-        return self.people.get(person.email_key, person) if person else None
+        key = user_key(device)
+        return None if key is None else self.people.get(key) or person_of(device)
 
     def for_new_asset(self, device: ManagedDevice) -> Assignment:
         """The assignee of an asset that is created: the list's user."""

@@ -119,13 +119,19 @@ def person_of(device: ManagedDevice) -> Person | None:
 
     The e-mail identifies the user; where it is empty, the user principal name does if it is an address.
     """
-    addresses = [address for address in (_address(device.user_email), _address(device.user_principal_name)) if address]
+    addresses = _addresses(device)
     if not addresses:
         return None
     keys = [email_key(address) for address in addresses]
     first_name, last_name = split_name(device.user_display_name, addresses[0]) or (None, None)
     other_keys = tuple(key for key in keys[1:] if key != keys[0])
     return Person(addresses[0], keys[0], other_keys, device.user_id, first_name, last_name)
+
+
+def user_key(device: ManagedDevice) -> str | None:
+    """The ``email_key`` of the user one record shows, as `person_of` has it, without reading the name."""
+    addresses = _addresses(device)
+    return email_key(addresses[0]) if addresses else None
 
 
 def people_of(devices: Iterable[ManagedDevice]) -> dict[str, Person]:
@@ -181,6 +187,11 @@ def _split_name(display_name: str, local_part: str) -> tuple[str, str] | None:
     return names[0] if names else None
 
 
+def _addresses(device: ManagedDevice) -> list[str]:
+    return [address for address in (_address(device.user_email), _address(device.user_principal_name)) if address]
+
+
+@lru_cache(REMEMBERED_NAMES)
 def _address(text: str | None) -> str | None:
     """The address in an e-mail or user principal name, None where there is none."""
     if text is None:
