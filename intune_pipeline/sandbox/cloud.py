@@ -63,10 +63,11 @@ class SandboxCloud:
         self._sockets = [server.listen(port) for port in ports]
         self.faults = Faults()
         self.requests = RequestLog()
-        self.login_url, self.graph_url, sign_in_origin = (
-            f"https://127.0.0.1:{listening.getsockname()[1]}" for listening in self._sockets
-        )
-        self.sign_in_url = f"{sign_in_origin}/"
+        login_port, graph_port, sign_in_port = (listening.getsockname()[1] for listening in self._sockets)
+        self.login_url = f"https://127.0.0.1:{login_port}"
+        self.graph_url = f"https://127.0.0.1:{graph_port}"
+        # A browser that does not know the sandbox's authority would warn before the first page of a demo.
+        self.sign_in_url = f"http://127.0.0.1:{sign_in_port}/"
         self._entra_signer = TokenSigner(self._trust.signing_key("entra"))
         self._sign_in = SignInProvider(
             [tenant.name for tenant in self.tenants], TokenSigner(self._trust.signing_key("sign-in")), self.sign_in_url
@@ -118,7 +119,7 @@ class SandboxCloud:
             "MICROSOFT_LOGIN_URL": self.login_url,
             "MICROSOFT_GRAPH_URL": self.graph_url,
             "MICROSOFT_CA_BUNDLE": str(self.ca_bundle),
-            "AUTH0_DOMAIN": self.sign_in_url.removeprefix("https://").rstrip("/"),
+            "AUTH0_DOMAIN": self.sign_in_url.removeprefix("http://").rstrip("/"),
             "AUTH0_ISSUER": self.sign_in_url,
             "AUTH0_CLIENT_ID": sign_in.CLIENT_ID,
             "AUTH0_CLIENT_SECRET": sign_in.CLIENT_SECRET,
@@ -147,7 +148,8 @@ class SandboxCloud:
             GraphService(self._tenants, self.faults, self.requests, self._entra_signer, self.graph_url).app(),
             Starlette(routes=self._sign_in.routes()),
         )
-        with server.serving(list(zip(self._sockets, applications, strict=True)), self._trust.server_certificate):
+        certificates = (self._trust.server_certificate, self._trust.server_certificate, None)
+        with server.serving(list(zip(self._sockets, applications, certificates, strict=True))):
             yield self
 
     def _control(self) -> Control:

@@ -1,4 +1,4 @@
-"""Serving ASGI applications over HTTPS on loopback from one background thread."""
+"""Serving ASGI applications on loopback from one background thread, over HTTPS or HTTP."""
 
 import asyncio
 import contextlib
@@ -50,18 +50,19 @@ def listen(port: int = 0) -> socket.socket:
 
 
 @contextlib.contextmanager
-def serving(applications: Sequence[tuple[socket.socket, ASGIApp]], certificate: Path) -> Iterator[None]:
+def serving(applications: Sequence[tuple[socket.socket, ASGIApp, Path | None]]) -> Iterator[None]:
     """Serve each application on its socket until the block ends, which cuts whatever is still connected.
 
     Args:
-        applications: Listening sockets and what answers on them.
-        certificate: PEM file with the servers' key and certificate.
+        applications: Listening sockets, what answers on them, and a PEM file with the server's key and certificate,
+            None for plain HTTP.
 
     Raises:
         RuntimeError: The servers did not start.
     """
     servers = [
-        (uvicorn.Server(_config(application, certificate)), listening) for listening, application in applications
+        (uvicorn.Server(_config(application, certificate)), listening)
+        for listening, application, certificate in applications
     ]
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
@@ -94,7 +95,7 @@ async def _serve(servers: Sequence[tuple[uvicorn.Server, socket.socket]], stop: 
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _config(application: ASGIApp, certificate: Path) -> uvicorn.Config:
+def _config(application: ASGIApp, certificate: Path | None) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         http=_AbruptProtocol,
