@@ -6,6 +6,7 @@ because Graph states neither and a guess would overwrite what a person entered.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 #: Storage as it is sold, in GB: powers of two up to 512, then 1 TB, 2 TB, 4 TB …
@@ -13,6 +14,9 @@ MARKETED_STORAGE_GB = tuple(chain((2**power for power in range(10)), (1000 * 2**
 
 #: How far, as a fraction of the marketed size, a drive may be from it: 10 % covers binary against decimal counting.
 MARKETED_TOLERANCE = 0.1
+
+#: A fleet has few models and sizes, and the same ones again and again.
+REMEMBERED = 4096
 
 _GB = 1000**3
 _GIB = 1024**3
@@ -38,6 +42,7 @@ class ModelFacts:
     release_year: int | None
 
 
+@lru_cache(REMEMBERED)
 def facts_from_model(model: str) -> ModelFacts:
     """Read display size and release year from a model that states them.
 
@@ -58,6 +63,7 @@ def facts_from_model(model: str) -> ModelFacts:
     )
 
 
+@lru_cache(REMEMBERED)
 def storage_gb(size_in_bytes: int | None) -> int | None:
     """Storage in the GB a person would recognise.
 

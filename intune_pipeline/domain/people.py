@@ -285,6 +285,8 @@ def _is_name_like(text: str) -> bool:
         len(text.split()) <= MOST_WORDS
         and all(character in _JOINERS or unicodedata.category(character)[0] == "M" for character in others)
         and not any(word in _ORGANISATION for word in _WORD.findall(text.casefold()))
+        # For a regular expression "²" and "½" are letters.
+        and (text.isascii() or not any(mark.isnumeric() and not mark.isalpha() for mark in text))
     )
 
 
@@ -385,7 +387,8 @@ def _local_key(local_part: str) -> str:
 
 
 def _letters(word: str) -> str:
-    return "".join(letter for letter in _name_key(word) if letter.isalpha())
+    key = _name_key(word)
+    return key if key.isalpha() else "".join(letter for letter in key if letter.isalpha())
 
 
 def _alike(letters: str) -> str:

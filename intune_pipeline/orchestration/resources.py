@@ -26,6 +26,9 @@ from intune_pipeline.orchestration.io import FrameIOManager
 from intune_pipeline.orchestration.tenant_run import TenantRun
 from intune_pipeline.settings import MicrosoftSettings, Settings
 
+#: A run makes objects by the hundred thousand, hardly one of them garbage; Python's own number is 700.
+NEW_OBJECTS_BEFORE_A_SEARCH = 20_000
+
 
 class DatabaseResource(dg.ConfigurableResource[Engine]):
     """allwhere's database, as ``ALLWHERE_DATABASE_URL`` says."""
@@ -80,9 +83,12 @@ def _garbage_left_alone() -> Iterator[None]:
         gc.unfreeze()
         gc.collect()
     gc.freeze()
+    usual = gc.get_threshold()
+    gc.set_threshold(NEW_OBJECTS_BEFORE_A_SEARCH)
     try:
         yield
     finally:
+        gc.set_threshold(*usual)
         gc.freeze()
 
 
