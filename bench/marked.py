@@ -5,6 +5,7 @@ events; the two are told apart.
 """
 
 import atexit
+import gc
 import json
 import sys
 import time
@@ -40,37 +41,39 @@ def marked(owner: Any, name: str, before: str, after: str | None) -> None:
     setattr(owner, name, around)
 
 
-@contextmanager
-def step(tenant: Any, name: str) -> Iterator[None]:
-    """Mark around one asset's own work."""
-    mark("Dagster between the assets")
-    with own_step(tenant, name):
-        yield
-    mark(f"asset {'allwhere_assets' if name == 'reconcile' else name}")
+def step_marking(own: Callable[..., Any]) -> Callable[..., Any]:
+    """`TenantRun.step` with marks around one asset's own work."""
+
+    @contextmanager
+    def step(tenant: Any, name: str) -> Iterator[None]:
+        mark("Dagster between the assets")
+        with own(tenant, name):
+            yield
+        mark(f"asset {'allwhere_assets' if name == 'reconcile' else name}")
+
+    return step
 
 
 def main() -> None:
     report = Path(sys.argv.pop(1))
     atexit.register(lambda: (mark("report, closing"), report.write_text(json.dumps(spent))))
+    gc.set_threshold(20_000)  # As the command does first.
     last[:] = [time.perf_counter() - time.process_time(), 0.0]
     mark("Python's start")
     import dagster as dg
 
     mark("import of Dagster")
-    from intune_pipeline.cli import store, sync_progress
+    from intune_pipeline.cli import sync_progress
     from intune_pipeline.cli.main import main as command
     from intune_pipeline.inventory import frames
     from intune_pipeline.orchestration import launch, tenant_run
 
     mark("other imports")
-    global own_step
-    own_step = tenant_run.TenantRun.step
-    tenant_run.TenantRun.step = step  # type: ignore[method-assign]
+    tenant_run.TenantRun.step = step_marking(tenant_run.TenantRun.step)  # type: ignore[method-assign]
     marked(sync_progress, "progress_of", "settings, databases, migrations checked", None)
     marked(launch, "build_defs", "Dagster's instance", "definitions")
     marked(dg.JobDefinition, "execute_in_process", "definitions", "Dagster at the run's end")
     marked(frames, "write", "Dagster between the assets", "storing frames")
-    assert store
     command()
 
 

@@ -17,10 +17,8 @@ def measure(devices: int) -> list[Table]:
             marks = on.directory / "marks.json"
             cost = measuring.python("bench.marked", str(marks), "sync", account, "--json", environment=on.environment)
             taken[situation] = (json.loads(marks.read_text()), cost)
-    rows = []
     first, unchanged = (taken[situation][0] for situation in taken)
-    for name in first:
-        rows.append([name, *first[name], *unchanged.get(name, [0.0, 0.0])])
+    rows = [[name, *first[name], *unchanged.get(name, [0.0, 0.0])] for name in first]
     ends = [
         value
         for marks, cost in taken.values()
