@@ -274,7 +274,7 @@ def _read_name(text: str, local_key: str) -> tuple[str, str] | None:
     reading = _parsed(text.title() if in_one_case else text)
     given, family = _stated(text, reading, local_key) or _decided(reading, local_key) or ("", "")
     given = " ".join(word for word in given.split() if not _is_initial(word))
-    if not given or not family or _is_initial(family):
+    if not _has_letter(given) or not _has_letter(family) or _is_initial(family):
         return None
     return _capitalised(given, family, both=in_one_case)
 
@@ -285,8 +285,6 @@ def _is_name_like(text: str) -> bool:
         len(text.split()) <= MOST_WORDS
         and all(character in _JOINERS or unicodedata.category(character)[0] == "M" for character in others)
         and not any(word in _ORGANISATION for word in _WORD.findall(text.casefold()))
-        # For a regular expression "²" and "½" are letters.
-        and (text.isascii() or not any(mark.isnumeric() and not mark.isalpha() for mark in text))
     )
 
 
@@ -363,6 +361,10 @@ def _capitalised(given: str, family: str, *, both: bool) -> tuple[str, str]:
 
 def _is_initial(word: str) -> bool:
     return word.upper() != word.lower() and all(len(letter) <= 1 for letter in word.split("."))
+
+
+def _has_letter(part: str) -> bool:
+    return any(map(str.isalpha, part))
 
 
 def _is_in_one_case(part: str) -> bool:

@@ -208,6 +208,7 @@ NAMES = st.one_of(
 @given(NAMES, st.text(max_size=40))
 @example("DOE, MA", "doe")
 @example("ࠀ[]²", "")
+@example("º `", "")
 @example("AAA der", "")
 def test_no_display_name_whatever_breaks_the_split(display_name: str, email: str) -> None:
     name = split_name(display_name, email)
