@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.measuring import PROJECT
+from bench.measuring import PROJECT, cpu_of
 from intune_pipeline.cli.processes import answers, free_port
 
 CODE_SERVER, DAEMON, WEBSERVER = "code-server", "daemon", "webserver"
@@ -67,14 +67,15 @@ class Processes:
         """The processes that work on a run."""
         found = []
         for process in psutil.process_iter(["cmdline"]):
-            command = process.info["cmdline"] or []
-            if "execute_run" in command and _environment(process).get("DAGSTER_HOME") == os.environ["DAGSTER_HOME"]:
+            # The code server starts a run as a process of Python's multiprocessing.
+            command = " ".join(process.info["cmdline"] or ())
+            if "spawn_main" in command and _environment(process).get("DAGSTER_HOME") == os.environ["DAGSTER_HOME"]:
                 found.append(process)
         return found
 
     def cpu_seconds(self) -> dict[str, float]:
         """CPU seconds of each process, children that ended included."""
-        return {name: _cpu(child) for name, child in self._children.items()}
+        return {name: cpu_of(child) for name, child in self._children.items()}
 
     def stop(self) -> None:
         """End everything, run workers too."""
@@ -122,11 +123,6 @@ def _environment(process: psutil.Process) -> dict[str, str]:
         return dict(process.environ())
     except psutil.Error:
         return {}
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def _end(process: psutil.Popen) -> None:

@@ -7,16 +7,22 @@ statement except in the webserver, which cost 343 sessions and seven eighths of 
 Does not belong here: what is stored.
 """
 
+import time
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
+import psycopg2
 from dagster._config.config_schema import UserConfigSchema
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from intune_pipeline.local import database_urls
 from intune_pipeline.settings import Settings
+
+SECONDS_TRUSTED: Final = 1.0
 
 
 class SettingsStorage(DagsterPostgresStorage):
@@ -37,15 +43,29 @@ class SettingsStorage(DagsterPostgresStorage):
         """
         url = database_urls(Settings.load()).dagster
         storage = cls(postgres_url=url, inst_data=inst_data)
-        engine = create_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            pool_size=2,
-            max_overflow=20,
-            pool_pre_ping=True,
-            pool_recycle=1800,
-        )
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=20, pool_recycle=1800)
+        event.listen(engine, "checkout", _ping_after_a_rest)
+        event.listen(engine, "checkin", _note_use)
         for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
             # The webserver replaces the same attribute; there is no setting for it.
             part._engine = engine  # type: ignore[union-attr]  # noqa: SLF001
         return storage
+
+
+def _note_use(_: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _ping_after_a_rest(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """Make sure that a connection still lives, unless it was used a moment ago: a run's events come in quick succession.
+
+    Raises:
+        DisconnectionError: it does not; the pool then opens another one.
+    """
+    if time.monotonic() - record.info.get("used_at", 0.0) < SECONDS_TRUSTED:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select 1")
+    except psycopg2.Error:
+        raise DisconnectionError from None
