@@ -29,7 +29,7 @@ def command(*, once: bool, devices: int) -> int:
     """Show the product: sandbox cloud, three accounts, their first syncs, the reports, then the UIs until Ctrl-C."""
     from intune_pipeline.cli import store
     from intune_pipeline.cli.database import upgrade_dagster
-    from intune_pipeline.cli.development import PORTAL_PORT, start_services
+    from intune_pipeline.cli.development import PORTAL_PORT, start_dagster, start_portal
     from intune_pipeline.inventory import database
     from intune_pipeline.settings import local_directory
 
@@ -47,8 +47,7 @@ def command(*, once: bool, devices: int) -> int:
             failed = _sync_all(engine, [str(tenant["name"]) for tenant in tenants])
             if once or failed:
                 return 1 if failed else 0
-            addresses = start_services(started, portal_port)
-            click.echo(f"\nDagster UI  {addresses.dagster}\nPortal      {addresses.portal}")
+            click.echo(f"\nDagster UI  {start_dagster(started)}\nPortal      {start_portal(started, portal_port)}")
             click.echo(f"In another shell: set -a; . {directory / 'environment'}; set +a\nCtrl-C stops everything.")
             started.wait()
     return 0
