@@ -79,7 +79,7 @@ def keep(section: str, tables: Sequence[Table], *, load_before: float) -> None:
     kept[section] = {
         "tables": [asdict(table) for table in tables],
         "measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "load": load_before,
+        "load": [load_before, os.getloadavg()[0]],
         "machine": machine(),
     }
     KEPT.write_text(json.dumps(kept, indent=1))
@@ -109,7 +109,8 @@ def write_document(kept: dict[str, Any]) -> None:
     prose = (Path(__file__).parent / "benchmarks.template.md").read_text()
     for section, found in kept.items():
         tables = "\n\n".join(Table(**table).text() for table in found["tables"])
-        stamp = f"*Measured {found['measured']}; load average of the machine before: {found['load']:.1f}.*"
+        before, after = found["load"]
+        stamp = f"*Measured {found['measured']}; load average of the machine before {before:.1f}, after {after:.1f}.*"
         prose = prose.replace(f"<!-- {section} -->", f"{stamp}\n\n{tables}")
     machines = sorted({found["machine"] for found in kept.values()})
     DOCUMENT.write_text(prose.replace("<!-- machine -->", "\n".join(f"- {one}" for one in machines)))
