@@ -19,7 +19,7 @@ import psutil
 
 from bench.measuring import PROJECT
 
-KEPT = PROJECT / ".local" / "bench" / "results.json"
+KEPT = PROJECT / "bench" / "results.json"
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"
 VERSIONS = (
     "dagster",
@@ -74,7 +74,6 @@ def keep(section: str, tables: Sequence[Table], *, load_before: float) -> None:
     """Print a section's tables, keep them, and write the document anew."""
     for table in tables:
         print(f"\n{table.text()}\n")
-    KEPT.parent.mkdir(parents=True, exist_ok=True)
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     kept[section] = {
         "tables": [asdict(table) for table in tables],
@@ -82,7 +81,7 @@ def keep(section: str, tables: Sequence[Table], *, load_before: float) -> None:
         "load": [load_before, os.getloadavg()[0]],
         "machine": machine(),
     }
-    KEPT.write_text(json.dumps(kept, indent=1))
+    KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     write_document(kept)
 
 
