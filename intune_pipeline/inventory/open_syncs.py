@@ -10,7 +10,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from intune_pipeline.inventory.schema import sync_requests
 from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD
+
+_IS_OPEN = sync_requests.c.status.in_(["pending", "started"])
 
 _LOCKED = sa.text(
     f"select a.slug from connections c join accounts a on a.id = c.account_id where {LOCK_IS_HELD}"  # noqa: S608
@@ -70,22 +73,25 @@ def unserved(connection: Connection) -> list[Unserved]:
 
 
 def take_over(connection: Connection, connection_id: int) -> None:
-    """Free a connection's open requests from the dead sync they waited for, before that is closed."""
+    """Free a connection's open requests from whatever sync they wait for; only the holder of its lock may do so."""
     connection.execute(
-        sa.text(
-            "update sync_requests set sync_run_id = null "
-            "where connection_id = :id and status in ('pending', 'started') and sync_run_id is not null"
-        ),
-        {"id": connection_id},
+        sa.update(sync_requests)
+        .where(sync_requests.c.connection_id == connection_id, _IS_OPEN)
+        .values(sync_run_id=None)
+    )
+
+
+def release(connection: Connection, sync_run_id: int) -> None:
+    """Free the open requests that wait for a sync which is about to be closed and may be started over."""
+    connection.execute(
+        sa.update(sync_requests).where(sync_requests.c.sync_run_id == sync_run_id, _IS_OPEN).values(sync_run_id=None)
     )
 
 
 def serve(connection: Connection, connection_id: int, sync_run_id: int) -> None:
     """Let every open request of a connection wait for this sync, which has just begun."""
     connection.execute(
-        sa.text(
-            "update sync_requests set status = 'started', sync_run_id = :sync_run_id "
-            "where connection_id = :id and status in ('pending', 'started')"
-        ),
-        {"id": connection_id, "sync_run_id": sync_run_id},
+        sa.update(sync_requests)
+        .where(sync_requests.c.connection_id == connection_id, _IS_OPEN)
+        .values(status="started", sync_run_id=sync_run_id)
     )

@@ -31,7 +31,7 @@ _ENDINGS = {
     DagsterRunStatus.SUCCESS: (DIED, "The run ended before the sync was done; sync again."),
 }
 _UNKNOWN_RUN = (DIED, "Dagster knows nothing of the run any more: it was deleted, or its database is another one.")
-_NEVER_BEGAN = "The run ended before the sync began; its page in Dagster says why."
+_NO_RESULT = "The run ended before its sync was done; the run's page in Dagster says why."
 
 Sightings = Mapping[str, float]
 """Runs seen without their lock, and when first, in seconds since the epoch."""
@@ -86,4 +86,4 @@ def is_started_over(run: DagsterRun) -> bool:
 
 def request_error(request: Unserved) -> str | None:
     """The sentence a request that nobody serves any more is closed with; None when its sync succeeded."""
-    return None if request.sync_status == "succeeded" else request.error or _NEVER_BEGAN
+    return None if request.sync_status == "succeeded" else request.error or _NO_RESULT

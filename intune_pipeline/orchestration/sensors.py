@@ -139,7 +139,7 @@ def close_ended(instance: dg.DagsterInstance, engine: Engine) -> int:
         if ended := reaper.ending(run):
             with engine.begin() as connection:
                 if run and reaper.is_started_over(run):
-                    open_syncs.take_over(connection, sync.connection_id)
+                    open_syncs.release(connection, sync.id)
                 closed += sync_runs.fail(connection, sync.id, *ended)
     with engine.connect() as connection:
         unserved = open_syncs.unserved(connection)

@@ -191,11 +191,17 @@ class TenantRun:
             raise
 
     def close(self) -> None:
-        """Give back lock and connections; a sync that ends here without a result says so."""
+        """Give back lock and connections; a sync that ends here without a result says so.
+
+        Its requests stay open: whether Dagster starts the run over is known only after it has ended.
+        """
         with self._held, suppress(StepFailure), failing_in_one_sentence("closing the sync"):
             if self._sync_run_id is not None:
                 with self.engine.begin() as connection:
-                    sync_runs.fail(connection, self._sync_run_id, "stopped", _STOPPED)
+                    ended = sync_runs.get(connection, self._sync_run_id)
+                    if ended and ended.status == "running":
+                        open_syncs.release(connection, self._sync_run_id)
+                        sync_runs.fail(connection, self._sync_run_id, "stopped", _STOPPED)
 
     def _record(self, failure: StepFailure) -> None:
         """Write a failure down; that the database is gone too must not hide it."""
@@ -211,7 +217,7 @@ class TenantRun:
                     )
                 if self._sync_run_id is not None:
                     if failure.is_passing:
-                        open_syncs.take_over(connection, self.connection.id)
+                        open_syncs.release(connection, self._sync_run_id)
                     stored = cause.value if cause else "failed"
                     sync_runs.fail(connection, self._sync_run_id, stored, failure.sentence)
 

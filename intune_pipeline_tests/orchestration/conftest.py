@@ -1,6 +1,7 @@
 """A sandbox Microsoft, a fresh database and an ephemeral Dagster: what a real run needs, and how a test starts one."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,6 +118,15 @@ class World:
     def query(self, sql: str, **values: Any) -> list[Any]:
         with self.engine.connect() as connection:
             return list(connection.execute(sa.text(sql), values))
+
+    @contextmanager
+    def refusing(self, table: str, rows: str) -> Iterator[None]:
+        """The database refuses such rows of a table, given as an SQL condition, while the block lasts."""
+        self.execute(f"alter table {table} add constraint house_rule check (not ({rows}))")
+        try:
+            yield
+        finally:
+            self.execute(f"alter table {table} drop constraint house_rule")
 
     def execute(self, sql: str, **values: Any) -> None:
         with self.engine.begin() as connection:

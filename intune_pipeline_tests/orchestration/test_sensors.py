@@ -297,3 +297,15 @@ def test_a_sync_that_loses_the_database_stops_and_is_to_be_started_over(world: W
     assert again
     assert again.status == "succeeded"
     assert state_of(world, request_id) == ("succeeded", None)
+
+
+def test_a_run_that_stops_between_steps_closes_its_sync_and_the_sensor_its_request(world: World) -> None:
+    """The frame of ``employees`` cannot be stored, which happens outside of every asset."""
+    request_id = ask(world)
+    with world.refusing("pipeline.employees", "true"):
+        synced = world.sync("manual")
+    assert synced
+    assert (synced.status, synced.cause) == ("failed", "stopped")
+    assert "storing employees" in world.failures()[0] or "frame of employees" in world.failures()[0]
+    assert close_ended(world.instance, world.engine) == 1
+    assert state_of(world, request_id)[0] == "failed"
