@@ -20,7 +20,6 @@ from sqlalchemy import Engine
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory.database import create_engine
 from intune_pipeline.local import database_urls
-from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.io import FrameIOManager
 from intune_pipeline.orchestration.tenant_run import TenantRun
@@ -102,22 +101,6 @@ def default_resources() -> dict[str, Any]:
     }
 
 
-def cloud_of(settings: MicrosoftSettings) -> MicrosoftCloud:
-    """Where Microsoft is."""
-    return MicrosoftCloud(settings.microsoft_login_url, settings.microsoft_graph_url, settings.microsoft_ca_bundle)
-
-
-def credential_of(settings: MicrosoftSettings) -> Credential:
-    """Who we are."""
-    secret = settings.microsoft_client_secret
-    return Credential(
-        settings.microsoft_client_id,
-        client_secret=secret.get_secret_value() if secret else None,
-        client_certificate=settings.microsoft_client_certificate,
-        federated_token_file=settings.microsoft_federated_token_file,
-    )
-
-
 def open_client(settings: Settings, tenant_id: str) -> GraphClient:
     """A client for one tenant, which gives up when the run's deadline has passed, counted from now.
 
@@ -126,8 +109,8 @@ def open_client(settings: Settings, tenant_id: str) -> GraphClient:
     """
     app = MicrosoftSettings.load()
     return GraphClient(
-        cloud_of(app),
-        credential_of(app),
+        app.cloud,
+        app.credential,
         tenant_id,
         deadline=time.monotonic() + 60 * settings.intune_run_deadline_minutes,
         give_up_after=timedelta(seconds=settings.intune_request_give_up_seconds),
