@@ -23,10 +23,8 @@ from intune_pipeline.local import database_urls
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.io import FrameIOManager
 from intune_pipeline.orchestration.tenant_run import TenantRun
+from intune_pipeline.orchestration.worker import NEW_OBJECTS_BEFORE_A_SEARCH
 from intune_pipeline.settings import MicrosoftSettings, Settings
-
-#: A run makes objects by the hundred thousand, hardly one of them garbage; Python's own number is 700.
-NEW_OBJECTS_BEFORE_A_SEARCH = 20_000
 
 
 class DatabaseResource(dg.ConfigurableResource[Engine]):
