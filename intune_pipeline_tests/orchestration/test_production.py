@@ -28,6 +28,7 @@ from intune_pipeline_tests.conftest import ConnectedAccount
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
+WORKERS = ("first-worker", "second-worker")
 
 pytestmark = [
     pytest.mark.skipif(
@@ -80,7 +81,7 @@ class Processes:
 def production(
     environment: pytest.MonkeyPatch, new_database: Callable[..., str], tmp_path: Path
 ) -> Iterator[Processes]:
-    """Redis, a daemon and one Celery worker on a Dagster configured by ``deploy/celery``, looking more often."""
+    """Redis, a daemon and two Celery workers on a Dagster configured by ``deploy/celery``, looking more often."""
     pytest.importorskip("dagster_celery", reason="the extra celery is not installed")
     port = free_port()
     configuration = yaml.safe_load((ROOT / "deploy/celery/dagster.yaml").read_text())
@@ -95,7 +96,8 @@ def production(
     with ExitStack() as stack:
         stack.callback(processes.kill_all)
         processes.start("redis", "redis-server", "--port", str(port), "--save", "", "--dir", str(tmp_path))
-        start_worker(processes, "first-worker")
+        for name in WORKERS:
+            start_worker(processes, name)
         processes.start("daemon", sys.executable, "-m", "dagster._daemon", "run", "-w", str(ROOT / "workspace.yaml"))
         yield processes
 
@@ -115,7 +117,7 @@ def test_a_sync_survives_the_machine_it_runs_on(
     tenant: SandboxTenant,
     connect_account: Callable[..., ConnectedAccount],
 ) -> None:
-    """Asked for in the database, started on one worker, killed with it, started over on another, and right in the end."""
+    """Asked for in the database, started on one worker, killed with it, started over on the other, and right in the end."""
     account = connect_account("acme", tenant.tenant_id)
 
     def value(sql: str, **values: Any) -> Any:
@@ -128,9 +130,9 @@ def test_a_sync_survives_the_machine_it_runs_on(
             connection, account.connection_id, requested_by="ada", debounce=timedelta(minutes=30)
         )
     wait_for(lambda: value("select count(*) from sync_runs where status = 'running'"), "the sync to begin")
-    production.kill("first-worker")
+    (busy,) = [name for name in WORKERS if "received" in (production.directory / f"{name}.log").read_text()]
+    production.kill(busy)
     sandbox.faults.reset()
-    start_worker(production, "second-worker")
     wait_for(lambda: value("select count(*) from sync_runs where status = 'succeeded'"), "the sync to be started over")
 
     assert value("select count(*) from sync_runs") == 2
