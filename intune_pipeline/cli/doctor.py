@@ -103,7 +103,7 @@ def _migrations(engine: "Engine") -> str:
 
     waiting = pending(engine)
     if waiting:
-        raise _FindingError(f"{len(waiting)} are pending; run: intune-pipeline db upgrade")
+        raise _FindingError(f"{len(waiting)} pending; run: intune-pipeline db upgrade")
     return "up to date"
 
 

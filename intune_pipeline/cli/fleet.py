@@ -31,10 +31,13 @@ def command(*, as_json: bool) -> None:
                     tenant.devices,
                     None if tenant.unknown_share is None else f"{tenant.unknown_share:.1%}",
                     tenant.employee_holds + tenant.lifecycle_holds,
-                    tenant.trouble,
+                    tenant.cause,
                 )
                 for tenant in tenants
             ],
         )
+        for tenant in tenants:
+            if tenant.trouble:
+                click.echo(f"{tenant.account}: {tenant.trouble}")
     else:
         click.echo("No tenant is connected yet; see: intune-pipeline connections add --help")
