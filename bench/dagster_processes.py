@@ -4,6 +4,7 @@ What a supervisor (systemd, Docker, Kubernetes) does is done here too: a process
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,9 @@ import psutil
 from bench.measuring import PROJECT, cpu_of
 from intune_pipeline.cli.processes import answers, free_port
 
-CODE_SERVER, DAEMON, WEBSERVER = "code-server", "daemon", "webserver"
+CODE_SERVER, DAEMON, WEBSERVER, REDIS, WORKER = "code-server", "daemon", "webserver", "redis", "celery worker"
+CELERY = PROJECT / "deploy/celery"
+CELERY_WORKERS = 2
 
 
 @dataclass
@@ -43,9 +46,28 @@ class Processes:
         self.workspace.write_text(
             f"load_from: [{{grpc_server: {{host: localhost, port: {self.port}, location_name: intune_pipeline}}}}]\n"
         )
-        self._commands = {
-            CODE_SERVER: ["code-server", "start", "-h", "127.0.0.1", "-p", str(self.port), "-m", "intune_pipeline.definitions"],
+        self._commands: dict[str, list[str]] = {
+            CODE_SERVER: _python("dagster", "code-server", "start", "-h", "127.0.0.1", "-p", str(self.port), "-m", "intune_pipeline.definitions"),
+            DAEMON: _python("dagster._daemon", "run", "-w", str(self.workspace)),
         }  # fmt: skip
+
+    def use_celery(self) -> None:
+        """Let warm Celery workers work on the runs, as ``deploy/celery`` says; before `start`."""
+        shutil.copyfile(CELERY / "dagster.yaml", Path(os.environ["DAGSTER_HOME"]) / "dagster.yaml")
+        port = free_port(6380)
+        os.environ |= {
+            "CELERY_BROKER_URL": f"redis://127.0.0.1:{port}/0",
+            "CELERY_BACKEND_URL": f"redis://127.0.0.1:{port}/1",
+            # Celery's workers are started by name.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        self._commands[REDIS] = ["redis-server", "--port", str(port), "--save", "", "--dir", str(self.directory)]
+        self._commands[WORKER] = _python(
+            "dagster_celery.cli", "worker", "start", "-A", "dagster_celery.app", "-y", str(CELERY / "worker.yaml"),
+            "--", "--concurrency", str(CELERY_WORKERS), "--max-tasks-per-child", "20",
+        )  # fmt: skip
+        for name in (REDIS, WORKER):
+            self._start(name)
 
     def start(self, *, webserver_port: int | None = None) -> None:
         """Start everything; returns when the code server answers."""
@@ -54,8 +76,12 @@ class Processes:
             time.sleep(0.1)
         self._start(DAEMON)
         if webserver_port:
-            self._commands[WEBSERVER] = ["-w", str(self.workspace), "-h", "127.0.0.1", "-p", str(webserver_port)]
+            self._commands[WEBSERVER] = _python(
+                "dagster_webserver", "-w", str(self.workspace), "-h", "127.0.0.1", "-p", str(webserver_port)
+            )
             self._start(WEBSERVER)
+            while not answers(webserver_port):
+                time.sleep(0.1)
         self._watcher = threading.Thread(target=self._supervise, daemon=True)
         self._watcher.start()
 
@@ -87,11 +113,9 @@ class Processes:
             _end(child)
 
     def _start(self, name: str) -> None:
-        module = {CODE_SERVER: "dagster", DAEMON: "dagster._daemon", WEBSERVER: "dagster_webserver"}[name]
-        arguments = self._commands.get(name, ["run", "-w", str(self.workspace)])
         with (self.directory / f"{name}.log").open("ab") as output:
             self._children[name] = psutil.Popen(
-                [sys.executable, "-m", module, *arguments],
+                self._commands[name],
                 cwd=PROJECT,
                 env={**os.environ, "DAGSTER_DISABLE_TELEMETRY": "1"},
                 stdout=output,
@@ -107,15 +131,21 @@ class Processes:
 
 
 @contextmanager
-def running(directory: Path, *, webserver_port: int | None = None) -> Iterator[Processes]:
-    """Dagster's processes for as long as the block lasts."""
+def running(directory: Path, *, webserver_port: int | None = None, with_celery: bool = False) -> Iterator[Processes]:
+    """Dagster's processes for as long as the block lasts; the runs in Celery's, if wanted."""
     directory.mkdir(parents=True, exist_ok=True)
     processes = Processes(directory, free_port(4000))
+    if with_celery:
+        processes.use_celery()
     processes.start(webserver_port=webserver_port)
     try:
         yield processes
     finally:
         processes.stop()
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

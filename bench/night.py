@@ -79,11 +79,15 @@ def megabytes(scene: stage.Stage) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tenants", type=int, default=100)
+    parser.add_argument("--celery", action="store_true", help="runs in warm Celery workers, over a Redis of its own")
     arguments = parser.parse_args()
     logs.configure(logging.ERROR)
     sizes = {f"tenant-{number:04}": DEVICES for number in range(arguments.tenants)}
     port = free_port(3000)
-    with stage.opened(sizes) as scene, running(scene.directory / "processes", webserver_port=port) as processes:
+    with (
+        stage.opened(sizes) as scene,
+        running(scene.directory / "processes", webserver_port=port, with_celery=arguments.celery) as processes,
+    ):
         before = megabytes(scene)
         print(f"tick over {arguments.tenants} tenants: {tick(processes):.1f} s")
         cpu, (cloud, server), began = processes.cpu_seconds(), scene.spent(), time.monotonic()
