@@ -156,10 +156,10 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 
 def _end(process: psutil.Popen) -> None:
+    """End a process and all it started: a Celery worker is a grandchild, and would go on reading its Redis."""
+    started = process.children(recursive=True)
     process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(10)
-    except psutil.TimeoutExpired:
-        for child in process.children(recursive=True):
-            child.kill()
-        process.kill()
+    psutil.wait_procs([process, *started], timeout=10)
+    for left in (process, *started):
+        if left.is_running():
+            left.kill()

@@ -10,21 +10,6 @@ from typing import Any
 import click
 import orjson
 
-#: The pinned keys of ``sync --json`` and ``plan --json``, in the order they are printed.
-COUNTS = (
-    "devices_listed",
-    "devices_synced",
-    "devices_skipped",
-    "devices_failed",
-    "assets_created",
-    "assets_updated",
-    "assets_unchanged",
-    "employees_created",
-    "assignees_changed",
-    "lifecycle_transitions",
-    "lifecycle_held",
-)
-
 
 def print_json(value: object) -> None:
     """Print one JSON value on stdout."""
@@ -63,11 +48,13 @@ def shown(value: object) -> str:
 
 def print_counts(account: str, counts: Mapping[str, Any]) -> None:
     """Print the counts of a sync or a plan for people, skip reasons below."""
+    from intune_pipeline.inventory.sync_runs import REPORTED
+
+    names = [name for name in REPORTED if name != "status"]
     skipped: Mapping[str, int] = counts["devices_skipped"]
     rows = [
-        (name.replace("_", " "), sum(skipped.values()) if name == "devices_skipped" else counts[name])
-        for name in COUNTS
+        (name.replace("_", " "), sum(skipped.values()) if name == "devices_skipped" else counts[name]) for name in names
     ]
     reasons = [(f"   {reason}", number) for reason, number in sorted(skipped.items(), key=lambda item: -item[1])]
-    at = COUNTS.index("devices_skipped") + 1
+    at = names.index("devices_skipped") + 1
     print_table((account, counts["status"]), [*rows[:at], *reasons, *rows[at:]])

@@ -229,10 +229,7 @@ class Assignees:
         if listed is None:
             return _STAYS
         if device.intune_device_id not in self._evidence.primary_users:
-            kept = (
-                Candidate(memory.candidate_user, memory.candidate_syncs) if memory and memory.candidate_user else None
-            )
-            return Assignment(reason="Microsoft did not say who uses the device", candidate=kept)
+            return Assignment(reason="Microsoft did not say who uses the device", candidate=candidate_of(memory))
         user, reason = self._confirmed(device, listed, self._evidence.primary_users[device.intune_device_id])
         if user is None:
             return Assignment(reason=reason)
