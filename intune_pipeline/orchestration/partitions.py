@@ -21,6 +21,8 @@ RETRY_ON_FAILURE_TAG = "dagster/retry_on_asset_or_op_failure"
 #: A crashed sync starts over with a fresh list; going on from the step that died would trust an older one.
 RETRY_STRATEGY_TAG = "dagster/retry_strategy"
 
+#: The id of the crashed run that Dagster was reminded of, because it had forgotten to start it over.
+REMINDED_TAG = "intune/reminded"
 #: What asked for the run: ``initial``, ``schedule``, ``manual`` or ``operator``, which also is the default.
 TRIGGER_TAG = "intune/trigger"
 #: The id of the ``sync_requests`` row that a run serves.

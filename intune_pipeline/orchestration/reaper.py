@@ -1,7 +1,7 @@
 """Runs that ended without a word, and what was left open because of them.
 
-Belongs here: finding runs whose process is gone, and closing what their end left open. Does not belong here: starting
-anything; Dagster retries crashed runs itself (``run_retries``).
+Belongs here: finding runs whose process is gone, closing what their end left open, and noticing those that Dagster
+forgot to start over. Does not belong here: starting anything; Dagster retries crashed runs itself (``run_retries``).
 
 A run's process holds the tenant's lock in PostgreSQL from its first step to its last, and the server frees it the
 moment the process is gone, on whatever machine it was. So a run that Dagster believes started, and whose tenant's lock
@@ -20,6 +20,9 @@ from intune_pipeline.inventory.sync_runs import DIED
 from intune_pipeline.orchestration.partitions import PARTITION_TAG, WILL_RETRY_TAG
 
 GRACE = timedelta(seconds=30)
+#: How long a run that was forgotten is looked for.
+MEMORY = timedelta(days=1)
+REMINDER = "This run was to be started over and has not been; Dagster is told of its failure once more."
 DEATH_SENTENCE = "The run's process is gone: its machine or container stopped, or it was killed. It is started over."
 
 _ENDINGS = {
@@ -82,6 +85,20 @@ def ending(run: DagsterRun | None) -> tuple[str, str] | None:
 def is_started_over(run: DagsterRun) -> bool:
     """Whether Dagster starts another run in this one's place; never for those of the command line."""
     return run.tags.get(WILL_RETRY_TAG) == "true" and run.remote_job_origin is not None
+
+
+def is_overdue(run: DagsterRun, ended: datetime, now: datetime) -> bool:
+    """Whether Dagster said of this run that it starts it over, and still has not after `GRACE`.
+
+    Dagster's daemon reads a run's failure as soon as it is stored, looks whether the run is marked failed, and never
+    looks again; a few milliseconds in between are enough for the run to be forgotten.
+
+    Args:
+        run: a failed run.
+        ended: when its failure was last reported.
+        now: the time of the look.
+    """
+    return is_started_over(run) and run.is_complete_and_waiting_to_retry and now - ended >= GRACE
 
 
 def request_error(request: Unserved) -> str | None:

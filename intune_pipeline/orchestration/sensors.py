@@ -21,6 +21,7 @@ from intune_pipeline.orchestration.jobs import intune_sync
 from intune_pipeline.orchestration.partitions import (
     PARTITION_TAG,
     PRIORITY_TAG,
+    REMINDED_TAG,
     RUN_KEY_TAG,
     SYNC_REQUEST_TAG,
     TENANT_TAG,
@@ -97,7 +98,7 @@ def _known_run_keys(instance: dg.DagsterInstance, waiting: Iterable[SyncRequest]
 @dg.sensor(
     minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Fails runs whose process is gone, and closes what failed, canceled and dead runs left open.",
+    description="Fails runs whose process is gone, closes what ended runs left open, reminds Dagster of forgotten retries.",
 )
 def ended_runs(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Engine]
@@ -110,8 +111,9 @@ def ended_runs(
     dead, cursor = find_dead(context.instance, database, context.cursor)
     for run in dead:
         context.instance.report_run_failed(run, reaper.DEATH_SENTENCE)
+    reminded = remind(context.instance, datetime.now(UTC))
     closed = close_ended(context.instance, database)
-    message = f"{len(dead)} runs were dead, {closed} syncs and requests were closed."
+    message = f"{len(dead)} runs were dead, {reminded} forgotten, {closed} syncs and requests were closed."
     return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursor)
 
 
@@ -123,6 +125,28 @@ def find_dead(instance: dg.DagsterInstance, engine: Engine, cursor: str | None) 
     suspects = reaper.lockless(started, locked)
     dead, sightings = reaper.judge(suspects, reaper.sightings_from(cursor), datetime.now(UTC))
     return dead, reaper.cursor_of(sightings)
+
+
+def remind(instance: dg.DagsterInstance, now: datetime) -> int:
+    """Tell Dagster once more of crashed runs that it forgot to start over; returns how many.
+
+    That is safe to repeat: Dagster starts none over that already was. What one reminder does not help is given up, so
+    that nobody waits for it.
+    """
+    crashed = instance.get_run_records(
+        RunsFilter(
+            tags={WILL_RETRY_TAG: "true"}, statuses=[DagsterRunStatus.FAILURE], updated_after=now - reaper.MEMORY
+        )
+    )
+    overdue = [one.dagster_run for one in crashed if reaper.is_overdue(one.dagster_run, one.update_timestamp, now)]
+    for run in overdue:
+        # By its own id: a run that is started over inherits the tags.
+        if run.tags.get(REMINDED_TAG) == run.run_id:
+            instance.add_run_tags(run.run_id, {WILL_RETRY_TAG: "false"})
+        else:
+            instance.report_run_failed(run, reaper.REMINDER)
+            instance.add_run_tags(run.run_id, {REMINDED_TAG: run.run_id})
+    return len(overdue)
 
 
 def close_ended(instance: dg.DagsterInstance, engine: Engine) -> int:

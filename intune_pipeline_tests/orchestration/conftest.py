@@ -3,16 +3,22 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
+from dagster import DagsterRunStatus
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
+from intune_pipeline.inventory import sync_requests, sync_runs
 from intune_pipeline.inventory.sync_runs import SyncRun, of_dagster_run
 from intune_pipeline.orchestration.build import build_defs
 from intune_pipeline.orchestration.launch import FinishedRun, run_sync
+from intune_pipeline.orchestration.sensors import manual_sync_requests
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.fleets import generate_fleet
 from intune_pipeline.sandbox.tenants import SandboxTenant
@@ -22,6 +28,11 @@ KEY = Fernet.generate_key().decode()
 
 
 FLEET_SIZE = 60
+DEBOUNCE = timedelta(minutes=30)
+#: Runs of a daemon have one, those of the command line have none and are never started over.
+ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("intune_pipeline"), "__repository__"), "intune_sync"
+)
 
 
 @pytest.fixture(scope="session")
@@ -159,3 +170,45 @@ def world(
     account = connect_account("acme", tenant.tenant_id)
     yield World(engine, instance, defs, account, tenant)
     sandbox.faults.reset()
+
+
+def ask(world: World, trigger: Any = "manual") -> UUID:
+    with world.engine.begin() as connection:
+        answer = sync_requests.request(
+            connection, world.account.connection_id, requested_by="ada", debounce=DEBOUNCE, trigger=trigger
+        )
+    assert answer.request_id
+    return answer.request_id
+
+
+def state_of(world: World, request_id: UUID) -> tuple[str, str | None]:
+    [row] = world.query("select status, error from sync_requests where id = :id", id=request_id)
+    return tuple(row)
+
+
+def tick(world: World, sensor: dg.SensorDefinition = manual_sync_requests) -> Any:
+    context = dg.build_sensor_context(
+        instance=world.instance, definitions=world.defs, resources={"database": world.engine}
+    )
+    return sensor(context)
+
+
+def launch(
+    world: World, request: dg.RunRequest, status: DagsterRunStatus = DagsterRunStatus.NOT_STARTED
+) -> dg.DagsterRun:
+    """What the daemon does with a run request: a run exists, and waits."""
+    job = world.defs.resolve_job_def("intune_sync")
+    tags = {**request.tags, "dagster/run_key": request.run_key, "dagster/partition": request.partition_key}
+    return world.instance.create_run_for_job(job, tags=tags, status=status, remote_job_origin=ORIGIN)
+
+
+@pytest.fixture
+def queued(world: World) -> tuple[UUID, dg.DagsterRun]:
+    """A request with its run, and the sync that run has begun."""
+    request_id = ask(world)
+    [request] = tick(world).run_requests
+    run = launch(world, request, DagsterRunStatus.STARTED)
+    with world.engine.begin() as connection:
+        sync_run_id = sync_runs.open_run(connection, world.account.connection_id, "manual", run.run_id)
+        sync_requests.mark_started(connection, [request_id], sync_run_id)
+    return request_id, run

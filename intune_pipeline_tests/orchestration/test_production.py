@@ -31,11 +31,6 @@ PATIENCE = 120.0
 WORKERS = ("first-worker", "second-worker")
 
 pytestmark = [
-    # Now and then a task waits in Celery until the run's start times out, longer than this test can wait: see
-    # docs/operations.md. Until that is explained, it runs when asked for.
-    pytest.mark.skipif(
-        "TEST_CELERY" not in os.environ, reason="set TEST_CELERY=1 to run the syncs of this test in Celery's workers"
-    ),
     pytest.mark.skipif(
         shutil.which("redis-server") is None, reason="redis-server is not installed (Debian: apt install redis-server)"
     ),

@@ -3,28 +3,26 @@
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
 from dagster import DagsterRunStatus
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from intune_pipeline.inventory import sync_requests, sync_runs
 from intune_pipeline.inventory.open_syncs import locked_accounts
 from intune_pipeline.inventory.sync_runs import locked
 from intune_pipeline.orchestration import reaper
-from intune_pipeline.orchestration.sensors import close_ended, ended_runs, find_dead, manual_sync_requests, run_key
-from intune_pipeline.sandbox.cloud import SandboxCloud
-from intune_pipeline_tests.orchestration.conftest import World
-
-DEBOUNCE = timedelta(minutes=30)
-#: Runs of a daemon have one, those of the command line have none and are never started over.
-ORIGIN = RemoteJobOrigin(
-    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("intune_pipeline"), "__repository__"), "intune_sync"
+from intune_pipeline.orchestration.sensors import (
+    close_ended,
+    ended_runs,
+    find_dead,
+    remind,
+    run_key,
 )
+from intune_pipeline.sandbox.cloud import SandboxCloud
+from intune_pipeline_tests.orchestration.conftest import World, ask, launch, state_of, tick
 
 
 def wait_until_unlocked(world: World) -> None:
@@ -35,36 +33,6 @@ def wait_until_unlocked(world: World) -> None:
                 return
         time.sleep(0.05)
     raise AssertionError("The lock is still held.")
-
-
-def ask(world: World, trigger: Any = "manual") -> UUID:
-    with world.engine.begin() as connection:
-        answer = sync_requests.request(
-            connection, world.account.connection_id, requested_by="ada", debounce=DEBOUNCE, trigger=trigger
-        )
-    assert answer.request_id
-    return answer.request_id
-
-
-def state_of(world: World, request_id: UUID) -> tuple[str, str | None]:
-    [row] = world.query("select status, error from sync_requests where id = :id", id=request_id)
-    return tuple(row)
-
-
-def tick(world: World, sensor: dg.SensorDefinition = manual_sync_requests) -> Any:
-    context = dg.build_sensor_context(
-        instance=world.instance, definitions=world.defs, resources={"database": world.engine}
-    )
-    return sensor(context)
-
-
-def launch(
-    world: World, request: dg.RunRequest, status: DagsterRunStatus = DagsterRunStatus.NOT_STARTED
-) -> dg.DagsterRun:
-    """What the daemon does with a run request: a run exists, and waits."""
-    job = world.defs.resolve_job_def("intune_sync")
-    tags = {**request.tags, "dagster/run_key": request.run_key, "dagster/partition": request.partition_key}
-    return world.instance.create_run_for_job(job, tags=tags, status=status, remote_job_origin=ORIGIN)
 
 
 def test_a_request_becomes_one_run_however_often_the_sensor_looks(world: World) -> None:
@@ -127,18 +95,6 @@ def test_a_failed_sync_fails_its_request_with_the_same_sentence(world: World) ->
     assert state_of(world, ask(world))[0] == "pending"
 
 
-@pytest.fixture
-def queued(world: World) -> tuple[UUID, dg.DagsterRun]:
-    """A request with its run, and the sync that run has begun."""
-    request_id = ask(world)
-    [request] = tick(world).run_requests
-    run = launch(world, request, DagsterRunStatus.STARTED)
-    with world.engine.begin() as connection:
-        sync_run_id = sync_runs.open_run(connection, world.account.connection_id, "manual", run.run_id)
-        sync_requests.mark_started(connection, [request_id], sync_run_id)
-    return request_id, run
-
-
 @pytest.mark.parametrize(
     ("status", "cause"), [(DagsterRunStatus.CANCELED, "canceled"), (DagsterRunStatus.FAILURE, "died")]
 )
@@ -184,6 +140,7 @@ def test_a_crashed_run_of_the_command_line_is_not_waited_for(world: World) -> No
         sync_requests.mark_started(connection, [request_id], sync_run_id)
     world.instance.report_run_failed(run)
     world.instance.add_run_tags(run.run_id, {"dagster/will_retry": "true"})
+    assert remind(world.instance, datetime.now(UTC) + 2 * reaper.GRACE) == 0
     close_ended(world.instance, world.engine)
     assert state_of(world, request_id)[0] == "failed"
 
