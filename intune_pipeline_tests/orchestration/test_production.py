@@ -21,6 +21,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
+from intune_pipeline.cli.database import upgrade_dagster
 from intune_pipeline.inventory import sync_requests
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
@@ -92,6 +93,8 @@ def production(
     environment.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     environment.setenv("CELERY_BROKER_URL", f"redis://127.0.0.1:{port}/0")
     environment.setenv("CELERY_BACKEND_URL", f"redis://127.0.0.1:{port}/1")
+    # As in an installation; processes that start at once on an empty database get in each other's way.
+    upgrade_dagster()
     processes = Processes(tmp_path)
     with ExitStack() as stack:
         stack.callback(processes.kill_all)
