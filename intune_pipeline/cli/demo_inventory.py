@@ -35,7 +35,8 @@ def _seed_employees(connection: "Connection", account: "Account", records: list[
     from intune_pipeline.domain.devices import managed_device
     from intune_pipeline.domain.people import people_of
 
-    people = [person for person in dict.fromkeys(people_of(map(managed_device, records)).values()) if person.first_name]
+    everybody = dict.fromkeys(people_of(map(managed_device, records)).values())
+    people = [(*person.name, person) for person in everybody if person.name][::EMPLOYEE_EVERY]
     personal = account.slug == PERSONAL_EMAILS
     connection.execute(
         sa.text("""
@@ -53,11 +54,11 @@ def _seed_employees(connection: "Connection", account: "Account", records: list[
         """),
         {
             "account_id": account.id,
-            "first": [person.first_name for person in people[::EMPLOYEE_EVERY]],
-            "last": [person.last_name for person in people[::EMPLOYEE_EVERY]],
+            "first": [first_name for first_name, _, _ in people],
+            "last": [last_name for _, last_name, _ in people],
             "email": [
                 f"{person.email_key.partition('@')[0]}@mail.example" if personal else person.email
-                for person in people[::EMPLOYEE_EVERY]
+                for _, _, person in people
             ],
             "kind": "personal" if personal else "work",
         },

@@ -185,9 +185,9 @@ class Assignees:
         """The employee a person is or becomes; the duplicate shield may hold the creation back."""
         if employee := self._directory.match(person):
             return Assignment(employee.id)
-        if not person.first_name or not person.last_name:
+        if person.name is None:
             return Assignment(reason="no employee has the user's e-mail, and Intune shows no first and last name")
-        lookalike = self._directory.look_alike(person.first_name, person.last_name)
+        lookalike = self._directory.look_alike(*person.name)
         hold = self._hold_of(person)
         if hold and hold.decision not in {CREATED, WAITING}:
             return Assignment(reason=f"the user's employee was {hold.decision} by a person")
@@ -202,9 +202,9 @@ class Assignees:
 
     def lookalike_of(self, person: Person) -> int | None:
         """The employee beside whom a person would be created: of the same name, without a work e-mail."""
-        if not person.first_name or not person.last_name:
+        if person.name is None:
             return None
-        employee = self._directory.look_alike(person.first_name, person.last_name)
+        employee = self._directory.look_alike(*person.name)
         return employee.id if employee else None
 
     def for_existing_asset(

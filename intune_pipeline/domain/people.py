@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from nameparser import AmbiguityKind, Lexicon, Parser
@@ -26,7 +26,7 @@ MOST_WORDS: Final = 7
 """Words of a display name that can still be a person's."""
 
 REMEMBERED_NAMES: Final = 16_384
-"""Distinct split names kept in memory: people have several devices, and a run reads each more than once."""
+"""Distinct split names kept in memory: the same name is asked for more than once in a run."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,16 +38,22 @@ class Person:
         email_key: Its compared form.
         other_keys: Compared forms of the user's further addresses, such as the user principal name; sorted.
         user_id: Entra's id of the user.
-        first_name: None, like the last name, where the display name cannot be split safely.
-        last_name: See there.
+        display_name: As Intune shows it.
     """
 
     email: str
     email_key: str
     other_keys: tuple[str, ...]
     user_id: str | None
-    first_name: str | None
-    last_name: str | None
+    display_name: str | None
+
+    @property
+    def name(self) -> tuple[str, str] | None:
+        """First and last name; None where the display name cannot be split safely.
+
+        Read when it is asked for: few people of a fleet are strangers to allwhere, and reading names is slow.
+        """
+        return split_name(self.display_name, self.email)
 
     def __repr__(self) -> str:
         return f"Person(user_id={self.user_id!r})"
@@ -123,13 +129,12 @@ def person_of(device: ManagedDevice) -> Person | None:
     if not addresses:
         return None
     keys = [email_key(address) for address in addresses]
-    first_name, last_name = split_name(device.user_display_name, addresses[0]) or (None, None)
     other_keys = tuple(key for key in keys[1:] if key != keys[0])
-    return Person(addresses[0], keys[0], other_keys, device.user_id, first_name, last_name)
+    return Person(addresses[0], keys[0], other_keys, device.user_id, device.user_display_name)
 
 
 def user_key(device: ManagedDevice) -> str | None:
-    """The ``email_key`` of the user one record shows, as `person_of` has it, without reading the name."""
+    """The ``email_key`` of the user one record shows, as `person_of` has it."""
     addresses = _addresses(device)
     return email_key(addresses[0]) if addresses else None
 
@@ -145,8 +150,9 @@ def people_of(devices: Iterable[ManagedDevice]) -> dict[str, Person]:
     emails = {person.email_key for person, _ in seen}
     people: dict[str, Person] = {}
     for group in _same_people([person for person, _ in seen]):
-        best, _ = max((seen[index] for index in group), key=_tells_more)
         members = [seen[index][0] for index in group]
+        names_differ = len({(member.display_name, member.email) for member in members}) > 1
+        best, _ = max((seen[index] for index in group), key=partial(_tells_more, names_differ=names_differ))
         own = {member.email_key for member in members}
         others = {key for member in members for key in member.other_keys if key not in emails}
         user_id = best.user_id or max((member.user_id for member in members if member.user_id), default=None)
@@ -201,15 +207,17 @@ def _address(text: str | None) -> str | None:
     return address if len(address) <= LONGEST_EMAIL and _ADDRESS.fullmatch(address) else None
 
 
-def _tells_more(seen: tuple[Person, ManagedDevice]) -> tuple[bool, bool, datetime, str, str, str, str]:
+def _tells_more(
+    seen: tuple[Person, ManagedDevice], *, names_differ: bool
+) -> tuple[bool, bool, datetime, str, str, str, str]:
     person, device = seen
     return (
-        person.first_name is not None,
+        names_differ and person.name is not None,
         _address(device.user_email) is not None,
         device.last_contact_at or _NEVER,
         device.intune_device_id,
         person.email,
-        f"{person.first_name}\n{person.last_name}",
+        person.display_name or "",
         person.user_id or "",
     )
 

@@ -39,7 +39,7 @@ from intune_pipeline.domain.fields import (
     intune_values,
 )
 from intune_pipeline.domain.lifecycle import Absence, DeviceMemory, GoneDevice, LifecycleHold
-from intune_pipeline.domain.people import EmployeeDirectory, Person
+from intune_pipeline.domain.people import Employee, EmployeeDirectory, Person
 from intune_pipeline.domain.policy import Policy
 
 __all__ = [
@@ -223,16 +223,21 @@ class PersonStep:
     Attributes:
         person: The user.
         devices: How many eligible devices show him.
-        employee_id: The employee, None when there is none yet.
+        employee: The employee, None when there is none yet.
         action: ``matched``, ``create``, ``held`` or ``none``: nobody is created for him.
         lookalike_id: The employee of the same name without a work e-mail, beside whom he is created or held.
     """
 
     person: Person
     devices: int
-    employee_id: int | None
+    employee: Employee | None
     action: str
     lookalike_id: int | None
+
+    @property
+    def name(self) -> tuple[str, str] | None:
+        """First and last name: the employee's, or as Intune shows it."""
+        return (self.employee.first_name, self.employee.last_name) if self.employee else self.person.name
 
 
 @dataclass(slots=True)
@@ -346,7 +351,7 @@ class Plan:
             employee = self.decider.directory.match(person)
             action = "matched" if employee else "create" if key in created else "held" if key in held else "none"
             lookalike_id = assignees.lookalike_of(person) if action in {"create", "held"} else None
-            yield PersonStep(person, devices[key], employee.id if employee else None, action, lookalike_id)
+            yield PersonStep(person, devices[key], employee, action, lookalike_id)
 
     @property
     def lookalikes(self) -> tuple[PersonStep, ...]:

@@ -251,10 +251,7 @@ class _Run:
         """
         if not drafts:
             return {}, 0
-        people = [
-            {"email": one.email, "email_key": key, "first_name": one.first_name, "last_name": one.last_name}
-            for key, one in drafts.items()
-        ]
+        people = [{"email_key": key, **_employee(person)} for key, person in drafts.items()]
         rows = connection.execute(statements.NEW_EMPLOYEES, {**self._known, "rows": _json(people)}).all()
         employees: dict[str, int] = {row.email_key: row.employee_id for row in rows}
         created = len(employees)
@@ -304,15 +301,7 @@ class _Run:
         holds = {step.held.person.email_key: step.held for step in steps if step.held}
         if not holds:
             return
-        people = [
-            {
-                "email": held.person.email,
-                "first_name": held.person.first_name,
-                "last_name": held.person.last_name,
-                "lookalike_id": held.lookalike_id,
-            }
-            for held in holds.values()
-        ]
+        people = [{**_employee(held.person), "lookalike_id": held.lookalike_id} for held in holds.values()]
         waiting = [
             {"email": step.held.person.email, "asset_id": asset_ids[_serial_key(step)]}
             for step in steps
@@ -448,6 +437,12 @@ def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
         "last_contact_at": device.last_contact_at,
         "asset_id": asset_id,
     }
+
+
+def _employee(person: Person) -> dict[str, str | None]:
+    """A person as columns of an employee; only people with a name become one."""
+    first_name, last_name = person.name or (None, None)
+    return {"email": person.email, "first_name": first_name, "last_name": last_name}
 
 
 def _json(rows: object) -> str:

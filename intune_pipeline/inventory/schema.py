@@ -715,7 +715,7 @@ employees_frame = _frame(
     "employees",
     "the users of eligible devices and the employee each stands for",
     _text("email", "the address that identifies the user"),
-    _text("first_name", "as split from the display name, null when it cannot be split safely"),
+    _text("first_name", "the employee's, else as split from the display name; null when it cannot be split safely"),
     _text("last_name", "likewise"),
     Column("devices", Integer, comment="eligible devices of this user"),
     Column("employee_id", BigInteger, comment="matched employee, null when none"),

@@ -38,7 +38,7 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
     look_alikes = [
         {
             "email": step.person.email,
-            "name": f"{step.person.first_name} {step.person.last_name}",
+            "name": " ".join(step.name or ()),
             "looks_like_employee": step.lookalike_id,
             "action": step.action,
         }

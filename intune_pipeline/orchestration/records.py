@@ -93,10 +93,9 @@ def frame_of_people(people: Iterable[PersonStep]) -> pd.DataFrame:
     rows = (
         (
             one.person.email,
-            one.person.first_name,
-            one.person.last_name,
+            *(one.name or (None, None)),
             one.devices,
-            one.employee_id,
+            one.employee and one.employee.id,
             one.action,
             one.lookalike_id,
         )

@@ -245,7 +245,7 @@ def test_a_split_name_splits_the_same_again(first_name: str, last_name: str) -> 
 def test_the_e_mail_identifies_the_user() -> None:
     device = a_device(mail="Jane.Doe@Acme.com", upn="jdoe@acme.onmicrosoft.com", user_id="u1")
     assert person_of(device) == Person(
-        "Jane.Doe@Acme.com", "jane.doe@acme.com", ("jdoe@acme.onmicrosoft.com",), "u1", "Jane", "Doe"
+        "Jane.Doe@Acme.com", "jane.doe@acme.com", ("jdoe@acme.onmicrosoft.com",), "u1", "Jane Doe"
     )
 
 
@@ -282,7 +282,7 @@ def test_what_is_no_address_is_nobody(address: str) -> None:
 def test_a_person_without_a_splittable_name_still_has_an_address() -> None:
     person = person_of(a_device(name="Reception"))
     assert person is not None
-    assert (person.email_key, person.first_name, person.last_name) == ("jane.doe@acme.com", None, None)
+    assert (person.email_key, person.name) == ("jane.doe@acme.com", None)
 
 
 def test_no_name_and_no_address_shows_in_a_representation() -> None:
@@ -320,7 +320,7 @@ def test_the_newest_record_with_a_splittable_name_tells_the_name() -> None:
             a_device("d3", name="JS", last_contact="2026-03-01T00:00:00Z"),
         ]
     )
-    assert [(person.first_name, person.last_name) for person in found.values()] == [("Jane", "Smith")]
+    assert [person.name for person in found.values()] == [("Jane", "Smith")]
 
 
 def test_records_of_one_user_show_one_person_whatever_address_they_carry() -> None:
@@ -339,11 +339,10 @@ def test_records_of_one_user_show_one_person_whatever_address_they_carry() -> No
         "jane.smith@acme.com",
         ("jane.doe@acme.com", "jdoe@acme.com", "js@acme.com"),
         "u1",
-        "Jane",
-        "Doe",
+        "Jane Doe",
     )
     assert found["jdoe@acme.com"] is found["jane.doe@acme.com"] is jane
-    assert found["john@acme.com"].first_name == "John"
+    assert found["john@acme.com"].name == ("John", "Roe")
     assert len(found) == 4
 
 
@@ -359,8 +358,11 @@ def test_a_user_principal_name_that_is_anothers_e_mail_is_not_taken_for_him() ->
             a_device("d2", mail="smith@acme.com", upn="jane@acme.com", name="Jane Smith", user_id="u2"),
         ]
     )
-    assert (found["john@acme.com"].first_name, found["john@acme.com"].other_keys) == ("John", ())
-    assert (found["smith@acme.com"].first_name, found["smith@acme.com"].other_keys) == ("Jane", ("jane@acme.com",))
+    assert (found["john@acme.com"].display_name, found["john@acme.com"].other_keys) == ("John Smith", ())
+    assert (found["smith@acme.com"].display_name, found["smith@acme.com"].other_keys) == (
+        "Jane Smith",
+        ("jane@acme.com",),
+    )
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -404,7 +406,7 @@ def test_everybody_is_found_under_the_e_mail_of_each_device(devices: list[Manage
     assert people_of([*devices, *devices]) == found
 
 
-JANE = Person("Jane@acme.com", "jane@acme.com", ("jdoe@acme.com",), None, "Jane", "Doe")
+JANE = Person("Jane@acme.com", "jane@acme.com", ("jdoe@acme.com",), None, "Jane Doe")
 
 
 @pytest.mark.parametrize("kind", ["work", "personal"])

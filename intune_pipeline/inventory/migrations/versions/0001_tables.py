@@ -91,7 +91,7 @@ def upgrade() -> None:
             "first_name",
             sa.Text(),
             nullable=True,
-            comment="as split from the display name, null when it cannot be split safely",
+            comment="the employee's, else as split from the display name; null when it cannot be split safely",
         ),
         sa.Column("last_name", sa.Text(), nullable=True, comment="likewise"),
         sa.Column("devices", sa.Integer(), nullable=True, comment="eligible devices of this user"),
