@@ -196,6 +196,11 @@ class DeviceStep:
     settles: bool = False
 
     @property
+    def is_change(self) -> bool:
+        """Whether anything but the device's outcome is written."""
+        return bool(self.changes or self.held or self.settles)
+
+    @property
     def new_employee(self) -> Person | None:
         """The person who becomes an employee by this step."""
         return next((change.new for change in self.changes if isinstance(change.new, Person)), None)

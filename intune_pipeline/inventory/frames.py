@@ -6,7 +6,7 @@ columns mean (``schema``) and what is done with them. Secrets never enter a fram
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ _DTYPES: dict[type[Any], Any] = {
     sa.DateTime: pd.DatetimeTZDtype("us", "UTC"),
     sa.Text: np.dtype(object),
 }
+_TEXT = {str, type(None)}
 _NULL = r"\N"
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -197,12 +198,18 @@ def _typed(asset: str, column: sa.Column[Any], series: "pd.Series[Any]") -> "pd.
     try:
         if dtype != np.dtype(object):
             return series.astype(object).where(series.notna(), None).astype(dtype).reset_index(drop=True)
-        values = series.astype(object).where(series.notna(), None).tolist()
+        values = series.tolist()
+        if not _is_text(values):
+            values = series.astype(object).where(series.notna(), None).tolist()
     except (TypeError, ValueError, OverflowError):
         raise _misfit(asset, column) from None
-    if not all(value is None or isinstance(value, str) for value in values):
+    if not _is_text(values):
         raise _misfit(asset, column)
     return pd.Series(values, dtype=object)
+
+
+def _is_text(values: Iterable[Any]) -> bool:
+    return set(map(type, values)) <= _TEXT
 
 
 def _misfit(asset: str, column: sa.Column[Any]) -> FrameRefusedError:
@@ -237,7 +244,10 @@ def _copied(series: "pd.Series[Any]") -> Sequence[str]:
         texts = np.char.add(np.datetime_as_string(naive, unit="us"), "Z").tolist()
         return [_NULL if text == "NaTZ" else text for text in texts]
     if series.dtype == np.dtype(object):
-        return [_NULL if value is None else _escaped(value) for value in series.tolist()]
+        values = series.tolist()
+        if _SPECIAL.search("".join(filter(None, values))):
+            return [_NULL if value is None else _escaped(value) for value in values]
+        return [_NULL if value is None else value for value in values]
     return [_NULL if value is pd.NA else str(value) for value in series.tolist()]
 
 

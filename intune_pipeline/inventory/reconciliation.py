@@ -3,7 +3,7 @@
 Belongs here: writing a plan batch by batch. Does not belong here: deciding (``domain.reconciliation``), reading the state
 a plan is made from (``state``), starting and closing runs (``sync_runs``).
 
-A batch is one transaction of 50 devices: it locks their assets, lets the domain decide again where one has changed since
+A batch is one transaction of 50 devices that change something, and of what stays as it is between them: it locks their assets, lets the domain decide again where one has changed since
 the plan was made, and writes assets, employees, history, outcomes and the run's progress together. Transactions take
 their locks in one order, assets by id, then e-mails, new assets and device outcomes, so that they cannot wait for each
 other in a circle. What later syncs count on, absences and candidates, is written with the last batch: a run that was
@@ -11,7 +11,7 @@ killed has counted nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -43,7 +43,10 @@ from intune_pipeline.inventory import schema
 from intune_pipeline.inventory.state import asset_of
 
 BATCH_SIZE: Final = 50
-"""Devices per transaction."""
+"""Devices per transaction that change something."""
+
+LONGEST_BATCH: Final = 500
+"""Devices per transaction, those included that stay as they are: on most days nearly all of them."""
 
 _ATTEMPTS: Final = 5
 
@@ -94,13 +97,25 @@ def apply(
         DatabaseUnreachable: The connection to the database was lost; batches committed so far stay.
     """
     run = _Run(engine, plan, sync_run_id, finish)
-    work: list[DeviceStep | Ending] = [*plan.steps, *plan.endings]
-    batches = [work[start : start + BATCH_SIZE] for start in range(0, len(work), BATCH_SIZE)] or [[]]
+    batches = list(_batches([*plan.steps, *plan.endings])) or [[]]
     for number, batch in enumerate(batches, start=1):
         run.commit(batch, is_last=number == len(batches))
         if on_batch:
             on_batch(run.totals.counts)
     return run.totals.counts
+
+
+def _batches(work: Iterable[DeviceStep | Ending]) -> Iterator[list[DeviceStep | Ending]]:
+    batch: list[DeviceStep | Ending] = []
+    changing = 0
+    for item in work:
+        batch.append(item)
+        changing += isinstance(item, Ending) or item.is_change
+        if changing == BATCH_SIZE or len(batch) == LONGEST_BATCH:
+            yield batch
+            batch, changing = [], 0
+    if batch:
+        yield batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,18 +343,10 @@ class _Run:
             connection.execute(statements.ENDED, {**self._known, "ids": ids})
 
     def _note_progress(self, connection: Connection, counts: Counts) -> None:
-        runs = schema.sync_runs
         columns = run_columns(counts)
         reconciled = counts.devices_synced + counts.devices_failed + columns["devices_skipped"]
         noted = connection.execute(
-            sa.update(runs)
-            .where(runs.c.id == self._sync_run_id, runs.c.status == "running")
-            .values(
-                **columns,
-                phase="reconciling",
-                devices_reconciled=reconciled,
-                progress_at=sa.func.clock_timestamp(),
-            )
+            _PROGRESS, {**columns, "sync_run_id": self._sync_run_id, "devices_reconciled": reconciled}
         )
         if noted.rowcount == 0:
             raise RunClosedError(
@@ -448,6 +455,15 @@ def _employee(person: Person) -> dict[str, str | None]:
 def _json(rows: object) -> str:
     return orjson.dumps(rows).decode()
 
+
+_PROGRESS: Final = (
+    sa.update(schema.sync_runs)
+    .where(schema.sync_runs.c.id == sa.bindparam("sync_run_id"), schema.sync_runs.c.status == "running")
+    .values(
+        {name: sa.bindparam(name) for name in (*run_columns(Counts()), "devices_reconciled")}
+        | {"phase": "reconciling", "progress_at": sa.func.clock_timestamp()}
+    )
+)
 
 #: PostgreSQL: such a commit returns before it is on disk, and is there at the latest when a later one is. A server that
 #: crashes loses whole batches at the end, as a killed run does; the last batch is waited for, and with it all before it.

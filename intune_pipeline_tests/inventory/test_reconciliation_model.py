@@ -342,6 +342,7 @@ def test_the_invariants_hold_whatever_happens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reconciliation, "BATCH_SIZE", 2)
+    monkeypatch.setattr(reconciliation, "LONGEST_BATCH", 3)
     with migrated_engine(postgres, maintenance, migrated_template) as engine:
         Inventory.engine = engine
         run_state_machine_as_test(
