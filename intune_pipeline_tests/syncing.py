@@ -158,7 +158,7 @@ class Tenant:
         devices: Iterable[ManagedDevice],
         *,
         complete: bool = True,
-        on_batch: Callable[[Counts], None] | None = None,
+        before_batch: Callable[[Counts], None] | None = None,
         before_apply: Callable[[Plan], None] | None = None,
     ) -> Counts:
         """One sync; the run is closed in the last batch's transaction."""
@@ -170,7 +170,7 @@ class Tenant:
         def finish(connection: sa.Connection, counts: Counts) -> None:
             sync_runs.succeed(connection, run, run_columns(counts))
 
-        return apply(self.engine, made, run, on_batch=on_batch, finish=finish)
+        return apply(self.engine, made, run, before_batch=before_batch, finish=finish)
 
     def rows(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
         with self.engine.connect() as connection:

@@ -63,7 +63,7 @@ def main() -> None:
     """
     # Commands import a lot, all of which stays: searching it for garbage as often as Python does by default takes a fifth
     # of the start, and searching it once more at the end as long again.
-    gc.set_threshold(20_000)
+    gc.set_threshold(100_000)
     atexit.register(gc.freeze)
     try:
         status = intune_pipeline.main(standalone_mode=False)

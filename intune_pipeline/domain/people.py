@@ -7,14 +7,15 @@ belong here: whether an employee is created or an assignee changes (``reconcilia
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from functools import lru_cache, partial
-from typing import Final, NamedTuple
-
-from nameparser import AmbiguityKind, Lexicon, Parser
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from intune_pipeline.domain.devices import ManagedDevice
+
+if TYPE_CHECKING:
+    from nameparser import Parser
 
 LONGEST_EMAIL: Final = 254
 """Characters of an address, RFC 5321."""
@@ -151,13 +152,12 @@ def people_of(devices: Iterable[ManagedDevice]) -> dict[str, Person]:
     people: dict[str, Person] = {}
     for group in _same_people([person for person, _ in seen]):
         members = [seen[index][0] for index in group]
-        names_differ = len({(member.display_name, member.email) for member in members}) > 1
-        best, _ = max((seen[index] for index in group), key=partial(_tells_more, names_differ=names_differ))
+        best = members[0] if len(members) == 1 else _best([seen[index] for index in group])
         own = {member.email_key for member in members}
         others = {key for member in members for key in member.other_keys if key not in emails}
         user_id = best.user_id or max((member.user_id for member in members if member.user_id), default=None)
-        person = replace(best, other_keys=tuple(sorted((own | others) - {best.email_key})), user_id=user_id)
-        people.update(dict.fromkeys(own, person))
+        keys = tuple(sorted((own | others) - {best.email_key}))
+        people.update(dict.fromkeys(own, Person(best.email, best.email_key, keys, user_id, best.display_name)))
     return people
 
 
@@ -207,19 +207,23 @@ def _address(text: str | None) -> str | None:
     return address if len(address) <= LONGEST_EMAIL and _ADDRESS.fullmatch(address) else None
 
 
-def _tells_more(
-    seen: tuple[Person, ManagedDevice], *, names_differ: bool
-) -> tuple[bool, bool, datetime, str, str, str, str]:
-    person, device = seen
-    return (
-        names_differ and person.name is not None,
-        _address(device.user_email) is not None,
-        device.last_contact_at or _NEVER,
-        device.intune_device_id,
-        person.email,
-        person.display_name or "",
-        person.user_id or "",
-    )
+def _best(seen: Sequence[tuple[Person, ManagedDevice]]) -> Person:
+    """The person as the record shows him that tells the most."""
+    names_differ = len({(person.display_name, person.email) for person, _ in seen}) > 1
+
+    def tells(record: tuple[Person, ManagedDevice]) -> tuple[bool, bool, datetime, str, str, str, str]:
+        person, device = record
+        return (
+            names_differ and person.name is not None,
+            _address(device.user_email) is not None,
+            device.last_contact_at or _NEVER,
+            device.intune_device_id,
+            person.email,
+            person.display_name or "",
+            person.user_id or "",
+        )
+
+    return max(seen, key=tells)[0]
 
 
 def _same_people(seen: Sequence[Person]) -> Iterable[list[int]]:
@@ -261,15 +265,26 @@ class _Reading(NamedTuple):
     is_doubtful: bool = False
 
 
+@cache
+def _name_parser() -> tuple["Parser", frozenset[str]]:
+    """The name parser and the words it knows; loaded for the first name that is read, and on most days none is."""
+    from nameparser import Lexicon, Parser
+
+    lexicon = Lexicon.default().remove(titles=_NAMES_NOT_TITLES)
+    words = (getattr(lexicon, field.name) for field in fields(Lexicon))
+    return Parser(lexicon=lexicon), frozenset().union(*(some for some in words if isinstance(some, frozenset)))
+
+
 def _parsed(text: str) -> _Reading:
     # Most names are two plain words. The parser reads them just so, at four times the cost of everything else here.
     plain = _PLAIN_NAME.fullmatch(text)
-    if plain and _VOCABULARY.isdisjoint(text.lower().replace(",", " ").split()):
+    parser, vocabulary = _name_parser()
+    if plain and vocabulary.isdisjoint(text.lower().replace(",", " ").split()):
         return (
             _Reading(plain["given"], plain["family"]) if plain["given"] else _Reading(plain["second"], plain["first"])
         )
-    parsed = _PARSER.parse(text)
-    is_doubtful = any(ambiguity.kind is AmbiguityKind.PARTICLE_OR_GIVEN for ambiguity in parsed.ambiguities)
+    parsed = parser.parse(text)
+    is_doubtful = any(ambiguity.kind == _PARTICLE_OR_GIVEN for ambiguity in parsed.ambiguities)
     return _Reading(parsed.given_names, parsed.family, is_doubtful)
 
 
@@ -360,7 +375,8 @@ def _capitalised(given: str, family: str, *, both: bool) -> tuple[str, str]:
     given_too = both or (_is_in_one_case(given) and len(given) > _INITIALS)
     if not family_too and not given_too:
         return given, family
-    proper = _PARSER.parse(f"{family.title()}, {given.title()}").capitalized(force=True)
+    parser, _ = _name_parser()
+    proper = parser.parse(f"{family.title()}, {given.title()}").capitalized(force=True)
     return (
         proper.given_names or given.title() if given_too else given,
         proper.family or family.title() if family_too else family,
@@ -413,10 +429,8 @@ _NAMES_NOT_TITLES: Final = (
     "baron", "bishop", "chef", "coach", "deacon", "judge", "king", "lady", "lord", "marquis", "pastor", "prince",
     "princess", "queen", "sultan",
 )  # fmt: skip
-_PARSER: Final = Parser(lexicon=Lexicon.default().remove(titles=_NAMES_NOT_TITLES))
-_VOCABULARY: Final = frozenset().union(
-    *(value for field in fields(Lexicon) if isinstance(value := getattr(_PARSER.lexicon, field.name), frozenset))
-)
+#: nameparser.AmbiguityKind: "van" may be a particle or a first name.
+_PARTICLE_OR_GIVEN: Final = "particle-or-given"
 _PLAIN_WORD: Final = "[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]+"
 _PLAIN_NAME: Final = re.compile(
     f"(?P<given>{_PLAIN_WORD}) (?P<family>{_PLAIN_WORD})|(?P<first>{_PLAIN_WORD}), ?(?P<second>{_PLAIN_WORD})"

@@ -40,6 +40,7 @@ from intune_pipeline.domain.reconciliation import (
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import reconciliation_statements as statements
 from intune_pipeline.inventory import schema
+from intune_pipeline.inventory.database import WITHOUT_WAITING
 from intune_pipeline.inventory.state import asset_of
 
 BATCH_SIZE: Final = 50
@@ -77,7 +78,7 @@ def apply(
     plan: Plan,
     sync_run_id: int,
     *,
-    on_batch: Callable[[Counts], None] | None = None,
+    before_batch: Callable[[Counts], None] | None = None,
     finish: Callable[[Connection, Counts], None] | None = None,
 ) -> Counts:
     """Do what a plan says, batch by batch.
@@ -86,7 +87,7 @@ def apply(
         engine: allwhere's database.
         plan: What to do.
         sync_run_id: The run, which must be ``running``.
-        on_batch: Called after each committed batch with the counts so far.
+        before_batch: Called before each batch with the counts so far; what it raises stops the sync there.
         finish: Called in the last transaction with all counts: what it writes is there exactly when the whole plan is.
 
     Returns:
@@ -99,9 +100,9 @@ def apply(
     run = _Run(engine, plan, sync_run_id, finish)
     batches = list(_batches([*plan.steps, *plan.endings])) or [[]]
     for number, batch in enumerate(batches, start=1):
+        if before_batch:
+            before_batch(run.totals.counts)
         run.commit(batch, is_last=number == len(batches))
-        if on_batch:
-            on_batch(run.totals.counts)
     return run.totals.counts
 
 
@@ -185,7 +186,7 @@ class _Run:
             try:
                 with self._engine.begin() as connection:
                     if not is_last:
-                        connection.execute(_WITHOUT_WAITING)
+                        connection.execute(WITHOUT_WAITING)
                     written = self._each(connection, batch) if one_by_one else [self._write(connection, batch)]
                     totals = self.totals.including(written, self._plan.memory)
                     self._note_progress(connection, totals.counts)
@@ -464,10 +465,6 @@ _PROGRESS: Final = (
         | {"phase": "reconciling", "progress_at": sa.func.clock_timestamp()}
     )
 )
-
-#: PostgreSQL: such a commit returns before it is on disk, and is there at the latest when a later one is. A server that
-#: crashes loses whole batches at the end, as a killed run does; the last batch is waited for, and with it all before it.
-_WITHOUT_WAITING: Final = sa.text("set local synchronous_commit = off")
 
 #: What a value raises that cannot even be sent: lone surrogates, numbers beyond 64 bits.
 _UNWRITABLE: Final = (ValueError, TypeError)

@@ -38,7 +38,6 @@ from intune_pipeline.orchestration.records import (
     frame_of_judged,
     frame_of_outcomes,
     frame_of_people,
-    judged_of,
 )
 from intune_pipeline.orchestration.tenant_run import TenantRun, tenant_step
 
@@ -164,7 +163,7 @@ def intune_device_details(tenant: dg.ResourceParam[TenantRun], classified_device
     detailed = steps.refresh_details(
         tenant.engine,
         tenant.connection.id,
-        judged_of(classified_devices.frame),
+        tenant.judged(classified_devices),
         tenant.settings,
         lambda: tenant.client,
     )
@@ -195,7 +194,7 @@ def employees(
     listing = tenant.accept(
         {"classified_devices": classified_devices.listing, "intune_device_details": intune_device_details.listing}
     )
-    people = tenant.plan(listing, judged_of(classified_devices.frame)).people
+    people = tenant.plan(classified_devices).people
     snapshot = Snapshot(listing, frame_of_people(people))
     actions = Counter(person.action for person in people)
     return dg.MaterializeResult(
@@ -228,7 +227,7 @@ def _reconcile(
 ) -> list[Materialized]:
     listing = tenant.accept({"classified_devices": classified_devices.listing, "employees": employees.listing})
     tenant.progress(phase="reconciling", devices_listed=listing.devices_listed)
-    made = tenant.plan(listing, judged_of(classified_devices.frame))
+    made = tenant.plan(classified_devices)
     sync_run_id, counts = tenant.apply(made)
     with tenant.engine.connect() as connection:
         outcomes = outcomes_of(connection, tenant.connection.id, sync_run_id)
@@ -247,8 +246,8 @@ def _reconcile(
 def _dry_run(
     tenant: dg.ResourceParam[TenantRun], classified_devices: Snapshot, employees: Snapshot
 ) -> list[dg.AssetCheckResult | dg.AssetObservation]:
-    listing = tenant.accept({"classified_devices": classified_devices.listing, "employees": employees.listing})
-    made = tenant.plan(listing, judged_of(classified_devices.frame))
+    tenant.accept({"classified_devices": classified_devices.listing, "employees": employees.listing})
+    made = tenant.plan(classified_devices)
     with tenant.engine.connect() as connection:
         exposed = exposed_codes(connection, tenant.connection.account_id)
     seen = dg.AssetObservation(

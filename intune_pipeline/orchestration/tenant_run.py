@@ -4,7 +4,7 @@ Belongs here: what lasts from a run's first step to its last, and how a failure 
 steps (``assets``), and runs whose process died, which can record nothing (``reaper``).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,8 @@ from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.reconciliation import Counts, Plan
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import connections, open_syncs, reconciliation, sync_runs
-from intune_pipeline.inventory.frames import Listing
+from intune_pipeline.inventory.database import WITHOUT_WAITING
+from intune_pipeline.inventory.frames import Listing, Snapshot
 from intune_pipeline.inventory.reconciliation import run_columns
 from intune_pipeline.inventory.state import load_state
 from intune_pipeline.microsoft.causes import MicrosoftError
@@ -31,6 +32,7 @@ from intune_pipeline.orchestration.partitions import (
     RETRY_ON_FAILURE_TAG,
     TRIGGER_TAG,
 )
+from intune_pipeline.orchestration.records import judged_of
 from intune_pipeline.settings import Settings
 
 P = ParamSpec("P")
@@ -66,6 +68,7 @@ class TenantRun:
     def __post_init__(self) -> None:
         self._held = ExitStack()
         self._sync_run_id: int | None = None
+        self._judged: dict[str, list[JudgedDevice]] = {}
         self._plans: dict[str, Plan] = {}
 
     @property
@@ -117,6 +120,7 @@ class TenantRun:
         """Show people how far the sync is; see `inventory.sync_runs.progress`."""
         if self.sync_run_id is not None:
             with self.engine.begin() as connection:
+                connection.execute(WITHOUT_WAITING)
                 sync_runs.progress(connection, self.sync_run_id, **values)
 
     def new_listing(self, listed: steps.Listed) -> Listing:
@@ -132,15 +136,24 @@ class TenantRun:
             personal=len(listed.personal_ids),
         )
 
-    def plan(self, listing: Listing, judged: Sequence[JudgedDevice]) -> Plan:
+    def judged(self, classified: Snapshot) -> list[JudgedDevice]:
+        """The judged devices of a frame of ``classified_devices``; three assets ask for the same ones."""
+        key = classified.listing.listing_id
+        if key not in self._judged:
+            self._judged[key] = judged_of(classified.frame)
+        return self._judged[key]
+
+    def plan(self, classified: Snapshot) -> Plan:
         """What a sync of these devices does; made once per run, with the evidence Graph gives for it."""
-        if listing.listing_id not in self._plans:
+        key = classified.listing.listing_id
+        if key not in self._plans:
             with self.engine.connect() as connection:
                 known = load_state(connection, self.connection.id)
-            self._plans[listing.listing_id] = steps.decide(
-                judged, known, self.connection.policy, steps.domain_listing(listing), lambda: self.client
+            listing = steps.domain_listing(classified.listing)
+            self._plans[key] = steps.decide(
+                self.judged(classified), known, self.connection.policy, listing, lambda: self.client
             )
-        return self._plans[listing.listing_id]
+        return self._plans[key]
 
     def apply(self, plan: Plan) -> tuple[int, Counts]:
         """Do what a plan says, and return the sync's id with what was done; success is in the last transaction."""
@@ -152,7 +165,7 @@ class TenantRun:
             sync_runs.succeed(connection, sync_run_id, totals)
 
         counts = reconciliation.apply(
-            self.engine, plan, sync_run_id, on_batch=lambda _: self.lock.ensure_held(), finish=succeed
+            self.engine, plan, sync_run_id, before_batch=lambda _: self.lock.ensure_held(), finish=succeed
         )
         return sync_run_id, counts
 

@@ -10,7 +10,7 @@ import os
 
 NICENESS = 10
 #: A run makes objects by the hundred thousand, hardly one of them garbage; Python's own number is 700.
-NEW_OBJECTS_BEFORE_A_SEARCH = 20_000
+NEW_OBJECTS_BEFORE_A_SEARCH = 100_000
 
 
 def settle() -> None:

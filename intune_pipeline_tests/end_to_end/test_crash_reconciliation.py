@@ -13,9 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from intune_pipeline.domain.devices import ManagedDevice
+from intune_pipeline.domain.reconciliation import Counts
 from intune_pipeline.inventory import database as databases
 from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
-from intune_pipeline.inventory.reconciliation import BATCH_SIZE
 from intune_pipeline_tests.syncing import NOW, Tenant, device, migrated_engine
 
 DEVICES, KILLS = 2_000, 20
@@ -102,6 +102,10 @@ def prepare(engine: sa.Engine, slug: str) -> Tenant:
     return tenant
 
 
+def reconciled(counts: Counts) -> int:
+    return counts.devices_synced + counts.devices_failed + sum(counts.devices_skipped.values())
+
+
 def tables(tenant: Tenant) -> dict[str, list[dict[str, object]]]:
     return {name: tenant.rows(sql) for name, sql in TABLES.items()}
 
@@ -129,7 +133,8 @@ def test_a_sync_killed_anywhere_leaves_whole_batches_and_its_rerun_the_undisturb
     devices = fleet()
     undisturbed = prepare(engine, "undisturbed")
     began = time.monotonic()
-    counts = undisturbed.sync(devices)
+    boundaries: list[int] = []
+    counts = undisturbed.sync(devices, before_batch=lambda counts: boundaries.append(reconciled(counts)))
     duration = time.monotonic() - began
     expected = tables(undisturbed)
     assert (counts.lifecycle_transitions, counts.devices_failed) == (40, 0)
@@ -152,7 +157,7 @@ def test_a_sync_killed_anywhere_leaves_whole_batches_and_its_rerun_the_undisturb
         )
         progress.append(seen[0]["count"])
         if not run or run[0]["status"] == "running":
-            assert seen[0]["count"] % BATCH_SIZE == 0
+            assert seen[0]["count"] in boundaries
             assert not run or run[0]["devices_reconciled"] == seen[0]["count"]
             tenant.sync(devices)
         assert tables(tenant) == expected
@@ -168,11 +173,12 @@ def test_a_plan_made_before_the_crash_is_never_needed_again(engine: sa.Engine) -
     class KilledError(Exception):
         pass
 
-    def kill(_: object) -> None:
-        raise KilledError
+    def kill(counts: Counts) -> None:
+        if counts.devices_synced:
+            raise KilledError
 
     with pytest.raises(KilledError):
-        tenant.sync(devices, on_batch=kill)
+        tenant.sync(devices, before_batch=kill)
     rest = tenant.plan(devices).changes()
     assert len(rest) < len(whole)
     assert all(change in whole for change in rest)

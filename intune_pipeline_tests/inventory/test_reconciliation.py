@@ -240,16 +240,31 @@ def test_progress_is_written_with_every_batch_and_the_run_closed_with_the_last(t
         (run,) = tenant.rows("select * from sync_runs")
         seen.append((run["devices_reconciled"], run["status"], counts.devices_synced))
 
-    tenant.sync([device(f"d{n}") for n in range(101)], on_batch=look)
-    assert seen == [(50, "running", 50), (100, "running", 100), (101, "succeeded", 101)]
+    tenant.sync([device(f"d{n}") for n in range(101)], before_batch=look)
+    assert seen == [(0, "running", 0), (50, "running", 50), (100, "running", 100)]
+    assert tenant.rows("select devices_reconciled, status from sync_runs") == [
+        {"devices_reconciled": 101, "status": "succeeded"}
+    ]
+
+
+def test_devices_that_stay_as_they_are_fill_no_batch(tenant: Tenant) -> None:
+    fleet = [device(f"d{n:03}") for n in range(120)]
+    tenant.sync(fleet)
+    seen: list[int] = []
+    tenant.sync(
+        [*fleet, *(device(f"e{n:03}") for n in range(60))],
+        before_batch=lambda counts: seen.append(counts.devices_synced),
+    )
+    assert seen == [0, 170]
 
 
 def test_a_run_that_was_closed_meanwhile_writes_no_further(tenant: Tenant) -> None:
     def somebody_closes_it(counts: Counts) -> None:
-        tenant.run("update sync_runs set status = 'failed', finished_at = now()")
+        if counts.devices_synced:
+            tenant.run("update sync_runs set status = 'failed', finished_at = now()")
 
     with pytest.raises(RunClosedError):
-        tenant.sync([device(f"d{n}") for n in range(101)], on_batch=somebody_closes_it)
+        tenant.sync([device(f"d{n}") for n in range(101)], before_batch=somebody_closes_it)
     assert len(tenant.assets()) == 50
 
 
@@ -346,11 +361,12 @@ def test_a_user_must_be_seen_in_consecutive_syncs_and_a_killed_run_counts_for_no
     class Killed(Exception):  # noqa: N818
         pass
 
-    def kill(_: Counts) -> None:
-        raise Killed
+    def kill(counts: Counts) -> None:
+        if counts.devices_synced:
+            raise Killed
 
     with pytest.raises(Killed):
-        tenant.sync(fleet, on_batch=kill)
+        tenant.sync(fleet, before_batch=kill)
     assert tenant.sync(fleet).assignees_changed == 0
     assert tenant.sync(fleet).assignees_changed == 1
     assert tenant.outcomes()["d1"]["candidate_user"] is None

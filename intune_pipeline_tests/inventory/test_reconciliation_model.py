@@ -213,7 +213,7 @@ class Inventory(RuleBasedStateMachine):
             if not complete:
                 assert counts.lifecycle_transitions == 0
 
-    @rule(batches=st.integers(1, 4))
+    @rule(batches=st.integers(1, 5))
     def killed_sync(self, batches: int) -> None:
         devices = self.listed()
         before = self.tenant.assets()
@@ -226,7 +226,7 @@ class Inventory(RuleBasedStateMachine):
                 raise KilledError
 
         try:
-            self.tenant.sync(devices, on_batch=kill, before_apply=plans.append)
+            self.tenant.sync(devices, before_batch=kill, before_apply=plans.append)
         except KilledError:
             self._check_tables()
             after = self.tenant.assets()
