@@ -8,7 +8,7 @@ import gc
 import multiprocessing
 import os
 
-NICENESS = 10
+NICENESS = 19
 #: A run makes objects by the hundred thousand, hardly one of them garbage; Python's own number is 700.
 NEW_OBJECTS_BEFORE_A_SEARCH = 100_000
 
