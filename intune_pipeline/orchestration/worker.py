@@ -7,19 +7,31 @@ done in a run (``assets``), and the collector during one (``resources``).
 import gc
 import multiprocessing
 import os
+import sys
+from pathlib import Path
+from typing import NoReturn
 
 NICENESS = 19
+#: The command that is `run_python`, beside Python's own.
+RUN_PYTHON = "intune-pipeline-python"
 #: A run makes objects by the hundred thousand, hardly one of them garbage; Python's own number is 700.
 NEW_OBJECTS_BEFORE_A_SEARCH = 100_000
 
 
 def settle() -> None:
-    """Search new objects for garbage seldom, and give way when this process was started for a run.
+    """Search new objects for garbage seldom, and let the runs that this process starts give way.
 
     What is imported now all stays, and searching it is a tenth of a small run. Dagster's default launcher starts runs
     as processes of Python's ``multiprocessing``; they work for minutes on what the daemon hands out in milliseconds and the
-    UI is asked by people, on the same cores.
+    UI is asked by people, on the same cores. They give way from their first moment, for half of a small run is imports.
     """
     gc.set_threshold(NEW_OBJECTS_BEFORE_A_SEARCH)
-    if multiprocessing.parent_process() is not None:
-        os.nice(NICENESS)
+    command = Path(sys.executable).with_name(RUN_PYTHON)
+    if command.exists():
+        multiprocessing.set_executable(str(command))
+
+
+def run_python() -> NoReturn:
+    """Become a Python that gives way to everything else: the command ``intune-pipeline-python``."""
+    os.nice(NICENESS)
+    os.execv(sys.executable, [sys.executable, *sys.argv[1:]])  # noqa: S606 - nothing but Python itself
