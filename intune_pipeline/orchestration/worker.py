@@ -6,14 +6,11 @@ done in a run (``assets``), and the collector during one (``resources``).
 
 import gc
 import multiprocessing
-import os
 import sys
 from pathlib import Path
-from typing import NoReturn
 
-NICENESS = 19
-#: The command that is `run_python`, beside Python's own.
-RUN_PYTHON = "intune-pipeline-python"
+#: The command of ``low_priority``, installed beside Python's own.
+LOW_PRIORITY_PYTHON = "intune-pipeline-python"
 #: A run makes objects by the hundred thousand, hardly one of them garbage; Python's own number is 700.
 NEW_OBJECTS_BEFORE_A_SEARCH = 100_000
 
@@ -26,12 +23,6 @@ def settle() -> None:
     UI is asked by people, on the same cores. They give way from their first moment, for half of a small run is imports.
     """
     gc.set_threshold(NEW_OBJECTS_BEFORE_A_SEARCH)
-    command = Path(sys.executable).with_name(RUN_PYTHON)
+    command = Path(sys.executable).with_name(LOW_PRIORITY_PYTHON)
     if command.exists():
         multiprocessing.set_executable(str(command))
-
-
-def run_python() -> NoReturn:
-    """Become a Python that gives way to everything else: the command ``intune-pipeline-python``."""
-    os.nice(NICENESS)
-    os.execv(sys.executable, [sys.executable, *sys.argv[1:]])  # noqa: S606 - nothing but Python itself
