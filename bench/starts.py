@@ -15,7 +15,11 @@ PIECES = {
         "-c",
         "import dagster, pandas, sqlalchemy, requests, msal, psycopg2",
     ],
-    "import of all that a sync needs": [sys.executable, "-c", "import intune_pipeline.orchestration.launch"],
+    "import of all that a sync needs, as the command line does it": [
+        sys.executable,
+        "-c",
+        "import gc; gc.set_threshold(100_000); import intune_pipeline.orchestration.launch",
+    ],
 }
 
 

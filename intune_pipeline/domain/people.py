@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from intune_pipeline.domain.devices import ManagedDevice
@@ -30,7 +30,7 @@ REMEMBERED_NAMES: Final = 16_384
 """Distinct split names kept in memory: the same name is asked for more than once in a run."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Person:
     """A user of devices.
 
@@ -48,11 +48,11 @@ class Person:
     user_id: str | None
     display_name: str | None
 
-    @property
+    @cached_property
     def name(self) -> tuple[str, str] | None:
         """First and last name; None where the display name cannot be split safely.
 
-        Read when it is asked for: few people of a fleet are strangers to allwhere, and reading names is slow.
+        Read when it is first asked for: few people of a fleet are strangers to allwhere, and reading names is slow.
         """
         return split_name(self.display_name, self.email)
 
