@@ -54,11 +54,11 @@ def sync(on: stage.Stage, account: str, **settings: str) -> Measured:
     return _measured(on, run, lambda _: json.loads(counts.read_text()), account)
 
 
-def floor(on: stage.Stage, account: str) -> Measured:
+def floor(on: stage.Stage, account: str, *options: str) -> Measured:
     """One run of the floor."""
 
     def run() -> Cost:
-        return measuring.python("bench.floor", on.tenants[account], environment=on.environment)
+        return measuring.python("bench.floor", on.tenants[account], *options, environment=on.environment)
 
     return _measured(on, run, lambda cost: json.loads(cost.output.splitlines()[-1]), None)
 
