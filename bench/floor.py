@@ -7,8 +7,6 @@ Prints one JSON object: seconds and CPU seconds of each part.
 """
 
 # ruff: noqa: E402 - the imports are measured too
-import atexit
-import gc
 import io
 import json
 import os
@@ -20,8 +18,9 @@ from contextlib import contextmanager
 STARTED = time.perf_counter(), time.process_time()
 LEFT_ALONE = "--garbage-left-alone"
 if LEFT_ALONE in sys.argv:
-    gc.set_threshold(100_000)
-    atexit.register(gc.freeze)
+    from intune_pipeline import garbage
+
+    garbage.leave_alone()
 
 import dagster as dg
 import orjson

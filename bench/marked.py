@@ -5,7 +5,6 @@ events; the two are told apart.
 """
 
 import atexit
-import gc
 import json
 import sys
 import time
@@ -13,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from intune_pipeline import garbage
 
 spent: dict[str, list[float]] = {}
 last = [0.0, 0.0]
@@ -57,7 +58,7 @@ def step_marking(own: Callable[..., Any]) -> Callable[..., Any]:
 def main() -> None:
     report = Path(sys.argv.pop(1))
     atexit.register(lambda: (mark("report, closing"), report.write_text(json.dumps(spent))))
-    gc.set_threshold(20_000)  # As the command does first.
+    garbage.leave_alone()  # As the command does first.
     last[:] = [time.perf_counter() - time.process_time(), 0.0]
     mark("Python's start")
     import dagster as dg

@@ -3,12 +3,11 @@
 Belongs here: ``main``. Does not belong here: commands.
 """
 
-import atexit
-import gc
 import sys
 
 import click
 
+from intune_pipeline import garbage
 from intune_pipeline.cli import (
     bypass_code,
     classify,
@@ -61,10 +60,7 @@ def main() -> None:
 
     Exit status: 0 done, 1 the work failed, 2 wrong use or settings.
     """
-    # Commands import a lot, all of which stays: searching it for garbage as often as Python does by default takes a fifth
-    # of the start, and searching it once more at the end as long again.
-    gc.set_threshold(100_000)
-    atexit.register(gc.freeze)
+    garbage.leave_alone()
     try:
         status = intune_pipeline.main(standalone_mode=False)
     except PipelineError as error:

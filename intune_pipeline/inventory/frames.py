@@ -6,7 +6,7 @@ columns mean (``schema``) and what is done with them. Secrets never enter a fram
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -199,17 +199,14 @@ def _typed(asset: str, column: sa.Column[Any], series: "pd.Series[Any]") -> "pd.
         if dtype != np.dtype(object):
             return series.astype(object).where(series.notna(), None).astype(dtype).reset_index(drop=True)
         values = series.tolist()
-        if not _is_text(values):
-            values = series.astype(object).where(series.notna(), None).tolist()
+        if set(map(type, values)) <= _TEXT:
+            return pd.Series(values, dtype=object)
+        values = series.astype(object).where(series.notna(), None).tolist()
     except (TypeError, ValueError, OverflowError):
         raise _misfit(asset, column) from None
-    if not _is_text(values):
+    if not all(value is None or isinstance(value, str) for value in values):
         raise _misfit(asset, column)
     return pd.Series(values, dtype=object)
-
-
-def _is_text(values: Iterable[Any]) -> bool:
-    return set(map(type, values)) <= _TEXT
 
 
 def _misfit(asset: str, column: sa.Column[Any]) -> FrameRefusedError:
@@ -246,7 +243,7 @@ def _copied(series: "pd.Series[Any]") -> Sequence[str]:
     if series.dtype == np.dtype(object):
         values = series.tolist()
         if _SPECIAL.search("".join(filter(None, values))):
-            return [_NULL if value is None else _escaped(value) for value in values]
+            values = [value and _escaped(value) for value in values]
         return [_NULL if value is None else value for value in values]
     return [_NULL if value is pd.NA else str(value) for value in series.tolist()]
 

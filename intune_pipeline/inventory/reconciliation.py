@@ -3,11 +3,11 @@
 Belongs here: writing a plan batch by batch. Does not belong here: deciding (``domain.reconciliation``), reading the state
 a plan is made from (``state``), starting and closing runs (``sync_runs``).
 
-A batch is one transaction of 50 devices that change something, and of what stays as it is between them: it locks their assets, lets the domain decide again where one has changed since
-the plan was made, and writes assets, employees, history, outcomes and the run's progress together. Transactions take
-their locks in one order, assets by id, then e-mails, new assets and device outcomes, so that they cannot wait for each
-other in a circle. What later syncs count on, absences and candidates, is written with the last batch: a run that was
-killed has counted nothing.
+A batch is one transaction of 50 devices that change something, and of those between them that stay as they are: it locks
+their assets, lets the domain decide again where one has changed since the plan was made, and writes assets, employees,
+history, outcomes and the run's progress together. Transactions take their locks in one order, assets by id, then e-mails,
+new assets and device outcomes, so that they cannot wait for each other in a circle. What later syncs count on, absences
+and candidates, is written with the last batch: a run that was killed has counted nothing.
 """
 
 from collections import Counter

@@ -5,7 +5,6 @@ when a run or tick begins. Does not belong here: secrets, which stay in the envi
 Dagster, and anything that talks while definitions load.
 """
 
-import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +16,13 @@ import dagster as dg
 import structlog
 from sqlalchemy import Engine
 
+from intune_pipeline import garbage
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory.database import create_engine
 from intune_pipeline.local import database_urls
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.io import FrameIOManager
 from intune_pipeline.orchestration.tenant_run import TenantRun
-from intune_pipeline.orchestration.worker import NEW_OBJECTS_BEFORE_A_SEARCH
 from intune_pipeline.settings import MicrosoftSettings, Settings
 
 
@@ -62,31 +61,11 @@ class TenantRunResource(dg.ConfigurableResource[TenantRun]):
         """The tenant, for one run: its lock is given back at the end."""
         tenant = self.create_resource(context)
         known = {"account": tenant.account, "run_id": tenant.run.run_id}
-        with structlog.contextvars.bound_contextvars(**known), _garbage_left_alone():
+        with structlog.contextvars.bound_contextvars(**known), garbage.set_aside():
             try:
                 yield tenant
             finally:
                 tenant.close()
-
-
-@contextmanager
-def _garbage_left_alone() -> Iterator[None]:
-    """Set aside what is there, so that it is not searched for garbage: in the run, and once more when the process ends.
-
-    What is imported when a run begins stays, and a process usually ends with its run: searching all that took almost half
-    of a run's CPU time. Where another run follows in the same process, what the one before left is collected first.
-    """
-    if gc.get_freeze_count():
-        gc.unfreeze()
-        gc.collect()
-    gc.freeze()
-    usual = gc.get_threshold()
-    gc.set_threshold(NEW_OBJECTS_BEFORE_A_SEARCH)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.freeze()
 
 
 def default_resources() -> dict[str, Any]:

@@ -70,6 +70,9 @@ def test_upgrades_at_once_wait_for_each_other(new_database: Callable[..., str]) 
         thread.join()
     assert failures == []
     assert database.pending(engine) == []
+    noted = sa.select(sa.column("version_num")).select_from(sa.table(database.VERSION_TABLE))
+    with engine.connect() as connection:
+        assert connection.scalar(noted) == database.newest_migration()
     engine.dispose()
 
 
