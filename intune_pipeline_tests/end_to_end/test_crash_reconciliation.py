@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from multiprocessing.synchronize import Event
 
 import pytest
 import sqlalchemy as sa
@@ -112,14 +113,19 @@ def tables(tenant: Tenant) -> dict[str, list[dict[str, object]]]:
 
 def killed_after(tenant: Tenant, devices: list[ManagedDevice], seconds: float) -> None:
     """Sync in a process of its own, killed with SIGKILL after so long."""
-    child = multiprocessing.get_context("fork").Process(target=sync_alone, args=(tenant, devices))
+    fork = multiprocessing.get_context("fork")
+    begins = fork.Event()
+    child = fork.Process(target=sync_alone, args=(tenant, devices, begins))
     child.start()
+    # A busy machine takes its time to start it, which must not make all kills come at the beginning.
+    begins.wait()
     time.sleep(seconds)
     child.kill()
     child.join()
 
 
-def sync_alone(tenant: Tenant, devices: list[ManagedDevice]) -> None:
+def sync_alone(tenant: Tenant, devices: list[ManagedDevice], begins: Event) -> None:
+    begins.set()
     Tenant(databases.create_engine(tenant.engine.url), tenant.connection_id, tenant.account_id).sync(devices)
 
 
