@@ -194,23 +194,23 @@ class Story:
             yield from (f"  {_time(one.at)}  by {one.actor}: {one.reason or 'no reason given'}" for one in self.reveals)
 
 
-def why(connection: Connection, account: str, serial_number: str) -> Story:
+def why(db: Connection, account: str, serial_number: str) -> Story:
     """The story of one serial number.
 
     Args:
-        connection: any connection.
+        db: any connection.
         account: the account's slug.
         serial_number: in any spelling.
 
     Raises:
         UnknownAccountError: there is no such account.
     """
-    account_id = accounts.get(connection, account).id
+    account_id = accounts.get(db, account).id
     given = {"account_id": account_id, "key": serial_key(serial_number) or ""}
-    row = connection.execute(_ASSET, given).mappings().one_or_none()
-    records = tuple(IntuneRecord(**record) for record in connection.execute(_RECORDS, given).mappings())
+    row = db.execute(_ASSET, given).mappings().one_or_none()
+    records = tuple(IntuneRecord(**record) for record in db.execute(_RECORDS, given).mappings())
     asset = _asset(row) if row else None
-    shown = row["serial_number"] if row else connection.execute(_SHOWN_SERIAL, given).scalar()
+    shown = row["serial_number"] if row else db.execute(_SHOWN_SERIAL, given).scalar()
     return Story(
         account=account,
         serial_number=shown or serial_number,
@@ -218,9 +218,9 @@ def why(connection: Connection, account: str, serial_number: str) -> Story:
         verdict=_verdict(records, asset),
         asset=asset,
         records=records,
-        changes=tuple(StoryChange(**change) for change in connection.execute(_CHANGES, given).mappings()),
-        waiting=tuple(_waiting(connection, given)),
-        reveals=tuple(Reveal(**reveal) for reveal in connection.execute(_REVEALS, given).mappings()),
+        changes=tuple(StoryChange(**change) for change in db.execute(_CHANGES, given).mappings()),
+        waiting=tuple(_waiting(db, given)),
+        reveals=tuple(Reveal(**reveal) for reveal in db.execute(_REVEALS, given).mappings()),
     )
 
 
@@ -249,13 +249,13 @@ def _asset(row: RowMapping) -> AssetStory:
     )
 
 
-def _waiting(connection: Connection, given: Mapping[str, Any]) -> Iterator[str]:
-    for hold in connection.execute(_HELD_ASSIGNEES, given):
+def _waiting(db: Connection, given: Mapping[str, Any]) -> Iterator[str]:
+    for hold in db.execute(_HELD_ASSIGNEES, given):
         yield (
             f"{hold.first_name} {hold.last_name} ({hold.email}) is not made an employee and assignee before somebody "
             f"decides: an employee has the same name (hold {hold.id})."
         )
-    for hold in connection.execute(_HELD_ENDS, given):
+    for hold in db.execute(_HELD_ENDS, given):
         yield f"The device left Intune, but its end is held: {hold.reason} (hold {hold.id})"
 
 
