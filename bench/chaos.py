@@ -26,8 +26,8 @@ from bench.dagster_processes import CODE_SERVER, DAEMON, Processes, running
 from intune_pipeline import logs
 from intune_pipeline.cli.sync import QUIET
 from intune_pipeline.inventory import accounts, connections, database, open_syncs, sync_requests
-from intune_pipeline.orchestration.build import build_defs
-from intune_pipeline.orchestration.launch import run_sync
+from intune_pipeline.orchestration.definitions import build_defs
+from intune_pipeline.orchestration.sync.launch import run_sync
 
 TENANTS = 20
 DEVICES = 200

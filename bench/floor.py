@@ -18,9 +18,9 @@ from contextlib import contextmanager
 STARTED = time.perf_counter(), time.process_time()
 LEFT_ALONE = "--garbage-left-alone"
 if LEFT_ALONE in sys.argv:
-    from intune_pipeline import garbage
+    from intune_pipeline import gc_tuning
 
-    garbage.leave_alone()
+    gc_tuning.leave_alone()
 
 import dagster as dg
 import orjson

@@ -1,11 +1,10 @@
 """The one place where everything is assembled: Dagster loads ``defs`` from here, and nothing else belongs here."""
 
-from intune_pipeline import logs
-from intune_pipeline.orchestration import worker
+from intune_pipeline import gc_tuning, logs
 
-worker.settle()
+gc_tuning.leave_alone()
 
-from intune_pipeline.orchestration.build import build_defs  # noqa: E402 - what it imports is most of a small run's work
+from intune_pipeline.orchestration.definitions import build_defs  # noqa: E402 - its imports are half of a small run's work
 
 logs.configure()
 defs = build_defs()

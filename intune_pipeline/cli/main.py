@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from intune_pipeline import garbage
+from intune_pipeline import gc_tuning
 from intune_pipeline.cli import (
     bypass_code,
     classify,
@@ -60,7 +60,7 @@ def main() -> None:
 
     Exit status: 0 done, 1 the work failed, 2 wrong use or settings.
     """
-    garbage.leave_alone()
+    gc_tuning.leave_alone()
     try:
         status = intune_pipeline.main(standalone_mode=False)
     except PipelineError as error:

@@ -12,7 +12,7 @@ import click
 def command(account: str, *, as_json: bool) -> int:
     """Show what a sync of ACCOUNT would do now; nothing is written."""
     from intune_pipeline.cli import output, store
-    from intune_pipeline.orchestration.planning import plan_account
+    from intune_pipeline.orchestration.sync.planning import plan_account
 
     with store.opened() as engine:
         planned = plan_account(engine, account)

@@ -42,7 +42,7 @@ def synced(engine: "Engine", account: str, *, trigger: str) -> dict[str, Any]:
     """Run one sync with its progress bar and return its counts, in the form of ``sync --json``."""
     from intune_pipeline.cli.sync_progress import progress_of
     from intune_pipeline.inventory import sync_runs
-    from intune_pipeline.orchestration.launch import run_sync
+    from intune_pipeline.orchestration.sync.launch import run_sync
 
     with progress_of(engine, account):
         run = run_sync(account, trigger=trigger, run_config=QUIET)

@@ -19,7 +19,7 @@ from intune_pipeline.inventory.frames import Snapshot
 from intune_pipeline.inventory.run_results import exposed_codes, outcomes_of
 from intune_pipeline.inventory.schema import FRAMES
 from intune_pipeline.inventory.state import forget_devices
-from intune_pipeline.orchestration import checks, steps
+from intune_pipeline.orchestration import checks
 from intune_pipeline.orchestration.jobs import ASSET_GROUP
 from intune_pipeline.orchestration.metadata import (
     asset_metadata,
@@ -31,7 +31,8 @@ from intune_pipeline.orchestration.metadata import (
     unknown_table,
 )
 from intune_pipeline.orchestration.partitions import tenants
-from intune_pipeline.orchestration.records import (
+from intune_pipeline.orchestration.sync import steps
+from intune_pipeline.orchestration.sync.frame_codec import (
     devices_of,
     frame_of,
     frame_of_devices,
@@ -39,7 +40,7 @@ from intune_pipeline.orchestration.records import (
     frame_of_outcomes,
     frame_of_people,
 )
-from intune_pipeline.orchestration.tenant_run import TenantRun, tenant_step
+from intune_pipeline.orchestration.sync.session import TenantRun, tenant_step
 
 if TYPE_CHECKING:
     Materialized: TypeAlias = dg.MaterializeResult[Snapshot]

@@ -19,7 +19,7 @@ from intune_pipeline.domain.reconciliation import Counts
 from intune_pipeline.inventory import alerts
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.sync_runs import SyncRun
-from intune_pipeline.orchestration.steps import Listed
+from intune_pipeline.orchestration.sync.steps import Listed
 from intune_pipeline.settings import Settings
 
 BLOCKING = dg.AssetCheckSeverity.ERROR

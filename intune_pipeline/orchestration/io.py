@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import frames
 from intune_pipeline.inventory.frames import Snapshot
-from intune_pipeline.orchestration.failures import failing_in_one_sentence
+from intune_pipeline.orchestration.sync.failures import failing_in_one_sentence
 
 
 class FrameStore(dg.IOManager):

@@ -13,8 +13,8 @@ from pydantic import Field
 from sqlalchemy import Engine
 
 from intune_pipeline.inventory import frames
-from intune_pipeline.orchestration.failures import explained
 from intune_pipeline.orchestration.partitions import PARTITION_TAG
+from intune_pipeline.orchestration.sync.failures import explained
 
 FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 

@@ -16,13 +16,13 @@ import dagster as dg
 import structlog
 from sqlalchemy import Engine
 
-from intune_pipeline import garbage
+from intune_pipeline import gc_tuning
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory.database import create_engine
 from intune_pipeline.local import database_urls
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.io import FrameIOManager
-from intune_pipeline.orchestration.tenant_run import TenantRun
+from intune_pipeline.orchestration.sync.session import TenantRun
 from intune_pipeline.settings import MicrosoftSettings, Settings
 
 
@@ -61,7 +61,7 @@ class TenantRunResource(dg.ConfigurableResource[TenantRun]):
         """The tenant, for one run: its lock is given back at the end."""
         tenant = self.create_resource(context)
         known = {"account": tenant.account, "run_id": tenant.run.run_id}
-        with structlog.contextvars.bound_contextvars(**known), garbage.set_aside():
+        with structlog.contextvars.bound_contextvars(**known), gc_tuning.set_aside():
             try:
                 yield tenant
             finally:

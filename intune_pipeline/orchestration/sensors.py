@@ -1,7 +1,7 @@
 """What Dagster looks at all day: requests to sync, runs that ended without a word, troubles to tell people of.
 
-Belongs here: the loops and what they decide. Does not belong here: SQL (``inventory``), finding dead runs (``reaper``),
-sending messages (``alerts``).
+Belongs here: the loops and what they decide. Does not belong here: SQL (``inventory``), finding dead runs (``sync.reaping``),
+sending messages (``sync.alerts``).
 """
 
 from collections.abc import Collection, Iterable
@@ -15,7 +15,6 @@ from sqlalchemy import Engine
 from intune_pipeline.inventory import open_syncs, sync_requests, sync_runs
 from intune_pipeline.inventory.alerts import LATE
 from intune_pipeline.inventory.sync_requests import SyncRequest
-from intune_pipeline.orchestration import alerts, reaper
 from intune_pipeline.orchestration.checks import lateness
 from intune_pipeline.orchestration.jobs import intune_sync
 from intune_pipeline.orchestration.partitions import (
@@ -29,6 +28,7 @@ from intune_pipeline.orchestration.partitions import (
     WILL_RETRY_TAG,
     add_missing,
 )
+from intune_pipeline.orchestration.sync import alerts, reaping
 from intune_pipeline.settings import Settings
 
 #: A tick may last 60 seconds; the next one follows soon.
@@ -110,7 +110,7 @@ def ended_runs(
     """
     dead, cursor = find_dead(context.instance, database, context.cursor)
     for run in dead:
-        context.instance.report_run_failed(run, reaper.DEATH_SENTENCE)
+        context.instance.report_run_failed(run, reaping.DEATH_SENTENCE)
     reminded = remind(context.instance, datetime.now(UTC))
     closed = close_ended(context.instance, database)
     message = f"{len(dead)} runs were dead, {reminded} forgotten, {closed} syncs and requests were closed."
@@ -122,9 +122,9 @@ def find_dead(instance: dg.DagsterInstance, engine: Engine, cursor: str | None) 
     with engine.connect() as db:
         locked = open_syncs.locked_accounts(db)
     started = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
-    suspects = reaper.lockless(started, locked)
-    dead, sightings = reaper.judge(suspects, reaper.sightings_from(cursor), datetime.now(UTC))
-    return dead, reaper.cursor_of(sightings)
+    suspects = reaping.lockless(started, locked)
+    dead, sightings = reaping.judge(suspects, reaping.sightings_from(cursor), datetime.now(UTC))
+    return dead, reaping.cursor_of(sightings)
 
 
 def remind(instance: dg.DagsterInstance, now: datetime) -> int:
@@ -135,16 +135,16 @@ def remind(instance: dg.DagsterInstance, now: datetime) -> int:
     """
     crashed = instance.get_run_records(
         RunsFilter(
-            tags={WILL_RETRY_TAG: "true"}, statuses=[DagsterRunStatus.FAILURE], updated_after=now - reaper.MEMORY
+            tags={WILL_RETRY_TAG: "true"}, statuses=[DagsterRunStatus.FAILURE], updated_after=now - reaping.MEMORY
         )
     )
-    overdue = [one.dagster_run for one in crashed if reaper.is_overdue(one.dagster_run, one.update_timestamp, now)]
+    overdue = [one.dagster_run for one in crashed if reaping.is_overdue(one.dagster_run, one.update_timestamp, now)]
     for run in overdue:
         # By its own id: a run that is started over inherits the tags.
         if run.tags.get(REMINDED_TAG) == run.run_id:
             instance.add_run_tags(run.run_id, {WILL_RETRY_TAG: "false"})
         else:
-            instance.report_run_failed(run, reaper.REMINDER)
+            instance.report_run_failed(run, reaping.REMINDER)
             instance.add_run_tags(run.run_id, {REMINDED_TAG: run.run_id})
     return len(overdue)
 
@@ -160,9 +160,9 @@ def close_ended(instance: dg.DagsterInstance, engine: Engine) -> int:
     closed = 0
     for sync in running:
         run = runs.get(sync.dagster_run_id or "")
-        if ended := reaper.ending(run):
+        if ended := reaping.ending(run):
             with engine.begin() as db:
-                if run and reaper.is_started_over(run):
+                if run and reaping.is_started_over(run):
                     open_syncs.release(db, sync.id)
                 closed += sync_runs.fail(db, sync.id, *ended)
     with engine.connect() as db:
@@ -171,7 +171,7 @@ def close_ended(instance: dg.DagsterInstance, engine: Engine) -> int:
     with engine.begin() as db:
         for request in unserved:
             if request.sync_status is not None or request.account not in under_way:
-                closed += sync_requests.mark_finished(db, request.id, reaper.request_error(request))
+                closed += sync_requests.mark_finished(db, request.id, reaping.request_error(request))
     return closed
 
 
@@ -188,7 +188,7 @@ def _accounts_under_way(instance: dg.DagsterInstance, accounts: Collection[str])
     crashed = instance.get_runs(
         RunsFilter(tags={**partitions, WILL_RETRY_TAG: "true"}, statuses=[DagsterRunStatus.FAILURE])
     )
-    waiting = [run for run in crashed if reaper.is_started_over(run) and run.is_complete_and_waiting_to_retry]
+    waiting = [run for run in crashed if reaping.is_started_over(run) and run.is_complete_and_waiting_to_retry]
     return {run.tags[PARTITION_TAG] for run in (*working, *waiting)}
 
 

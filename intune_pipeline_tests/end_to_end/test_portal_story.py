@@ -21,8 +21,8 @@ import sqlalchemy as sa
 import uvicorn
 
 from intune_pipeline.inventory import accounts, audit, connections, schema
-from intune_pipeline.orchestration.build import build_defs
-from intune_pipeline.orchestration.launch import run_sync
+from intune_pipeline.orchestration.definitions import build_defs
+from intune_pipeline.orchestration.sync.launch import run_sync
 from intune_pipeline.portal.app import create_app
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.fleets import generate_fleet

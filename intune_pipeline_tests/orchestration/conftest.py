@@ -16,9 +16,9 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 
 from intune_pipeline.inventory import sync_requests, sync_runs
 from intune_pipeline.inventory.sync_runs import SyncRun, of_dagster_run
-from intune_pipeline.orchestration.build import build_defs
-from intune_pipeline.orchestration.launch import FinishedRun, run_sync
+from intune_pipeline.orchestration.definitions import build_defs
 from intune_pipeline.orchestration.sensors import manual_sync_requests
+from intune_pipeline.orchestration.sync.launch import FinishedRun, run_sync
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.fleets import generate_fleet
 from intune_pipeline.sandbox.tenants import SandboxTenant

@@ -65,7 +65,7 @@ def test_every_column_is_described(asset: str) -> None:
 
 
 def test_a_malformed_setting_is_named_when_definitions_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    from intune_pipeline.orchestration.build import build_defs
+    from intune_pipeline.orchestration.definitions import build_defs
 
     monkeypatch.setenv("INTUNE_SYNC_HOUR", "25")
     with pytest.raises(SettingsError, match="INTUNE_SYNC_HOUR"):

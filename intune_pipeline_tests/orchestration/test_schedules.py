@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from intune_pipeline.inventory.connections import Tenant
-from intune_pipeline.orchestration.build import build_defs
+from intune_pipeline.orchestration.definitions import build_defs
 from intune_pipeline.orchestration.schedules import plan_night
 from intune_pipeline_tests.conftest import ConnectedAccount
 

@@ -10,7 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from intune_pipeline.domain import reconciliation
-from intune_pipeline.orchestration.failures import StepFailure, explained
+from intune_pipeline.orchestration.sync.failures import StepFailure, explained
 from intune_pipeline_tests.orchestration.conftest import KEY, World
 
 CANARY = "CANARY-9QX7-BYPASS"

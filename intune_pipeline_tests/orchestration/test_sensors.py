@@ -13,7 +13,6 @@ from dagster import DagsterRunStatus
 from intune_pipeline.inventory import sync_requests, sync_runs
 from intune_pipeline.inventory.open_syncs import locked_accounts
 from intune_pipeline.inventory.sync_runs import locked
-from intune_pipeline.orchestration import reaper
 from intune_pipeline.orchestration.sensors import (
     close_ended,
     ended_runs,
@@ -21,6 +20,7 @@ from intune_pipeline.orchestration.sensors import (
     remind,
     run_key,
 )
+from intune_pipeline.orchestration.sync import reaping
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline_tests.orchestration.conftest import World, ask, launch, state_of, tick
 
@@ -140,7 +140,7 @@ def test_a_crashed_run_of_the_command_line_is_not_waited_for(world: World) -> No
         sync_requests.mark_started(db, [request_id], sync_run_id)
     world.instance.report_run_failed(run)
     world.instance.add_run_tags(run.run_id, {"dagster/will_retry": "true"})
-    assert remind(world.instance, datetime.now(UTC) + 2 * reaper.GRACE) == 0
+    assert remind(world.instance, datetime.now(UTC) + 2 * reaping.GRACE) == 0
     close_ended(world.instance, world.engine)
     assert state_of(world, request_id)[0] == "failed"
 
@@ -171,10 +171,10 @@ def test_a_run_nobody_works_on_is_failed_after_a_while(world: World, queued: tup
     _, run = queued
     dead, cursor = find_dead(world.instance, world.engine, None)
     assert dead == []
-    long_ago = reaper.cursor_of({run.run_id: (datetime.now(UTC) - 2 * reaper.GRACE).timestamp()})
+    long_ago = reaping.cursor_of({run.run_id: (datetime.now(UTC) - 2 * reaping.GRACE).timestamp()})
     with locked(world.engine, world.account.connection_id):
         assert find_dead(world.instance, world.engine, long_ago) == ([], "{}")
-    assert set(reaper.sightings_from(cursor)) == {run.run_id}
+    assert set(reaping.sightings_from(cursor)) == {run.run_id}
     wait_until_unlocked(world)
     [found], _ = find_dead(world.instance, world.engine, long_ago)
     assert found.run_id == run.run_id
@@ -184,7 +184,7 @@ def test_the_sensor_reports_the_dead_and_closes_their_syncs(
     world: World, queued: tuple[UUID, dg.DagsterRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, run = queued
-    monkeypatch.setattr(reaper, "GRACE", timedelta(0))
+    monkeypatch.setattr(reaping, "GRACE", timedelta(0))
     result = tick(world, ended_runs)
     assert "1 runs were dead" in result.skip_reason.skip_message
     ended = world.instance.get_run_by_id(run.run_id)
@@ -207,12 +207,12 @@ def test_only_started_runs_of_tenants_can_be_dead() -> None:
         run(DagsterRunStatus.STARTING, partition="waiting"),
         run(DagsterRunStatus.STARTED),
     ]
-    assert reaper.lockless(suspects, {"alive"}) == suspects[:1]
+    assert reaping.lockless(suspects, {"alive"}) == suspects[:1]
 
 
 def test_a_suspect_that_got_its_lock_back_is_forgotten() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert reaper.judge([], {"run-1": 0.0}, now) == ([], {})
+    assert reaping.judge([], {"run-1": 0.0}, now) == ([], {})
 
 
 def test_sql_knows_locks_of_this_database_only(world: World, engine: sa.Engine) -> None:

@@ -1,7 +1,7 @@
 """One tenant's run: whose it is, the lock it holds, the client it asks with, and its line in the sync log.
 
 Belongs here: what lasts from a run's first step to its last, and how a failure is recorded. Does not belong here: the
-steps (``assets``), and runs whose process died, which can record nothing (``reaper``).
+steps (``assets``), and runs whose process died, which can record nothing (``reaping``).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -25,14 +25,14 @@ from intune_pipeline.inventory.reconciliation import run_columns
 from intune_pipeline.inventory.state import load_state
 from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.microsoft.graph import GraphClient
-from intune_pipeline.orchestration import steps
-from intune_pipeline.orchestration.failures import StepFailure, failing_in_one_sentence
 from intune_pipeline.orchestration.partitions import (
     PARTITION_TAG,
     RETRY_ON_FAILURE_TAG,
     TRIGGER_TAG,
 )
-from intune_pipeline.orchestration.records import judged_of
+from intune_pipeline.orchestration.sync import steps
+from intune_pipeline.orchestration.sync.failures import StepFailure, failing_in_one_sentence
+from intune_pipeline.orchestration.sync.frame_codec import judged_of
 from intune_pipeline.settings import Settings
 
 P = ParamSpec("P")

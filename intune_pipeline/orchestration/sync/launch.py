@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from intune_pipeline.orchestration.build import build_defs
+from intune_pipeline.orchestration.definitions import build_defs
 from intune_pipeline.orchestration.jobs import INTUNE_SYNC
 from intune_pipeline.orchestration.partitions import TRIGGER_TAG, add_missing
 

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from intune_pipeline.orchestration.alerts import teller, watch
 from intune_pipeline.orchestration.sensors import troubles
+from intune_pipeline.orchestration.sync.alerts import teller, watch
 from intune_pipeline.settings import SettingsError
 from intune_pipeline_tests.conftest import ConnectedAccount
 

@@ -10,8 +10,8 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 
-from intune_pipeline.orchestration import reaper
 from intune_pipeline.orchestration.sensors import close_ended, ended_runs, remind
+from intune_pipeline.orchestration.sync import reaping
 from intune_pipeline_tests.orchestration.conftest import World, state_of, tick
 
 
@@ -60,7 +60,7 @@ def test_dagster_is_reminded_of_a_crashed_run_it_forgot(
     assert retries_of(world, run) == []
     assert state_of(world, request_id) == ("started", None)
     assert remind(world.instance, datetime.now(UTC)) == 0
-    monkeypatch.setattr(reaper, "GRACE", timedelta(0))
+    monkeypatch.setattr(reaping, "GRACE", timedelta(0))
     assert "1 forgotten" in tick(world, ended_runs).skip_reason.skip_message
     look_for_failures(world)
     assert any("Failed to retry run" in message for message in retries_of(world, run))
@@ -70,7 +70,7 @@ def test_a_run_that_no_reminder_helps_is_given_up(
     world: World, forgotten: tuple[UUID, dg.DagsterRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request_id, _ = forgotten
-    monkeypatch.setattr(reaper, "GRACE", timedelta(0))
+    monkeypatch.setattr(reaping, "GRACE", timedelta(0))
     assert [remind(world.instance, datetime.now(UTC)) for _ in range(3)] == [1, 1, 0]
     close_ended(world.instance, world.engine)
     assert state_of(world, request_id)[0] == "failed"

@@ -17,8 +17,8 @@ from intune_pipeline.inventory import account_rules, connections, details
 from intune_pipeline.inventory.state import load_state
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.microsoft.graph import GraphClient
-from intune_pipeline.orchestration import steps
 from intune_pipeline.orchestration.resources import open_client
+from intune_pipeline.orchestration.sync import steps
 from intune_pipeline.settings import Settings
 
 

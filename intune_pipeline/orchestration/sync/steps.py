@@ -24,7 +24,7 @@ from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.unknown_models import UnknownModel
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.microsoft.graph import DetailFailure, DeviceDetail, GraphClient
-from intune_pipeline.orchestration.asking import evidence_for
+from intune_pipeline.orchestration.sync.graph_evidence import evidence_for
 from intune_pipeline.settings import Settings
 
 #: Answers of single devices that are sealed and stored together.

@@ -4,7 +4,7 @@ import pytest
 
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory.sync_runs import REPORTED, report
-from intune_pipeline.orchestration.planning import plan_account
+from intune_pipeline.orchestration.sync.planning import plan_account
 from intune_pipeline_tests.orchestration.conftest import World
 
 TABLES = (

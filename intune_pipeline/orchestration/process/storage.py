@@ -1,0 +1,117 @@
+"""Dagster's own database, at the address the settings name.
+
+Belongs here: the storage that ``dagster.yaml`` names, which is ``dagster-postgres``'s with three differences.
+
+- Every Dagster process, however it was started, reads the address as the rest of the product does: any PostgreSQL scheme, the
+  driver named, the embedded server when nothing is set.
+- What does not change is asked for once. ``dagster-postgres`` opens a connection per statement except in the webserver
+  (dagster#33935, dagster#20325), and looks again and again which tables and columns there are (dagster#34058): seven eighths
+  of PostgreSQL's time and a quarter of the statements in a small tenant's run.
+- Nobody waits for the disk: Dagster commits every event alone, a hundred times in a small run. A server that crashes forgets
+  the last moments of Dagster's history, never allwhere's data; what was under way is found by ``sync.reaping``.
+
+Does not belong here: what is stored.
+"""
+
+import functools
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+import psycopg2
+from dagster._config.config_schema import UserConfigSchema
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage
+from sqlalchemy import URL, Engine, event, make_url
+from sqlalchemy.dialects import plugins
+from sqlalchemy.engine.interfaces import CreateEnginePlugin
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from intune_pipeline.local import database_urls
+from intune_pipeline.settings import Settings
+
+SECONDS_TRUSTED: Final = 1.0
+NO_STATEMENT_TIMEOUT: Final = 0
+SECONDS_A_CONNECTION_LIVES: Final = 1800
+CONNECTIONS_AT_ONCE: Final = 20
+#: Questions about the schema, which only `intune-pipeline db upgrade` changes, while nothing runs.
+ASKED_ONCE: Final = ("has_table", "has_asset_key_col", "has_run_stats_index_cols", "has_backfill_id_column")
+
+
+class PingAfterRest(CreateEnginePlugin):  # type: ignore[misc]
+    """Makes sure that a kept connection still lives before it is used, unless it was used a moment ago.
+
+    Part of the address, so that it holds for every engine made from it, the webserver's own too: after a restart of
+    PostgreSQL the first request works. A run's events come in quick succession and are not pinged one by one.
+    """
+
+    NAME: Final = "intune_pipeline_ping"
+
+    def __init__(self, url: URL, kwargs: Mapping[str, Any]) -> None:
+        """SQLAlchemy calls it for an address with ``plugin=intune_pipeline_ping``."""
+
+    def update_url(self, url: URL) -> URL:
+        """Nothing else of the address is ours."""
+        return url
+
+    def engine_created(self, engine: Engine) -> None:
+        """Listen to the engine's connections."""
+        event.listen(engine, "checkout", _ping_after_a_rest)
+        event.listen(engine, "checkin", _note_use)
+
+
+plugins.register(PingAfterRest.NAME, __name__, PingAfterRest.__name__)
+
+
+class SettingsStorage(DagsterPostgresStorage):
+    """``DAGSTER_POSTGRES_URL``, or the database ``dagster`` beside allwhere's."""
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Nothing is configured in ``dagster.yaml``."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:  # noqa: ARG003
+        """Read the settings.
+
+        Raises:
+            SettingsError: a setting is malformed.
+            DatabaseUnreachable: the server does not answer.
+        """
+        storage = cls(postgres_url=address(database_urls(Settings.load()).dagster), inst_data=inst_data)
+        for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
+            part.optimize_for_webserver(NO_STATEMENT_TIMEOUT, SECONDS_A_CONNECTION_LIVES, CONNECTIONS_AT_ONCE)
+            for question in ASKED_ONCE:
+                if hasattr(part, question):
+                    setattr(part, question, functools.cache(getattr(part, question)))
+        return storage
+
+
+def address(url: str) -> str:
+    """An address of Dagster's database with what its connections need: no wait for the disk, a ping after a rest."""
+    parsed = make_url(url)
+    options = f"{parsed.query.get('options', '')} -c synchronous_commit=off".strip()
+    wanted = parsed.update_query_dict({"options": options, "plugin": PingAfterRest.NAME})
+    return wanted.render_as_string(hide_password=False)
+
+
+def _note_use(_: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _ping_after_a_rest(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """Ping a connection that was kept for a while.
+
+    Raises:
+        DisconnectionError: it does not answer; the pool then opens another one.
+    """
+    used_at = record.info.get("used_at")
+    if used_at is None or time.monotonic() - used_at < SECONDS_TRUSTED:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select 1")
+    except psycopg2.Error:
+        raise DisconnectionError from None

@@ -1,0 +1,88 @@
+"""Dagster's storage as ``dagster.yaml`` names it: kept connections that survive a restart, and no wait for the disk.
+
+It leans on what ``dagster-postgres`` makes public, and a few names it does not promise: what it renames fails here.
+"""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from dagster import DagsterInstance
+
+from intune_pipeline.orchestration.process import storage as storages
+from intune_pipeline.orchestration.process.storage import ASKED_ONCE, SettingsStorage
+
+
+@pytest.fixture
+def storage(monkeypatch: pytest.MonkeyPatch, new_database: Callable[..., str]) -> Iterator[SettingsStorage]:
+    address = new_database()
+    monkeypatch.setenv("ALLWHERE_DATABASE_URL", address)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", address.replace("postgresql+psycopg2", "postgres"))
+    found = SettingsStorage.from_config_value(None, {})
+    yield found
+    for part in parts(found):
+        part.dispose()
+
+
+def parts(storage: SettingsStorage) -> list[Any]:
+    return [storage.run_storage, storage.event_log_storage, storage.schedule_storage]
+
+
+def connecting(storage: SettingsStorage) -> list[Callable[[], Any]]:
+    """How each part of the storage opens a connection."""
+    runs, events, schedules = parts(storage)
+    return [runs.connect, events.index_connection, schedules.connect]
+
+
+def answers(connect: Callable[[], Any]) -> tuple[int, str]:
+    with connect() as db:
+        pid, commit = db.exec_driver_sql("select pg_backend_pid(), current_setting('synchronous_commit')").one()
+    return pid, commit
+
+
+def test_every_part_keeps_its_connection_and_does_not_wait_for_the_disk(storage: SettingsStorage) -> None:
+    for connect in connecting(storage):
+        (first, commit), (second, _) = answers(connect), answers(connect)
+        assert (first, commit) == (second, "off")
+
+
+@pytest.mark.parametrize("is_webserver", [False, True])
+def test_after_a_restart_of_postgresql_the_first_request_works(
+    storage: SettingsStorage, is_webserver: bool, monkeypatch: pytest.MonkeyPatch, maintenance: sa.Engine
+) -> None:
+    monkeypatch.setattr(storages, "SECONDS_TRUSTED", 0.0)
+    if is_webserver:
+        for part in parts(storage):
+            part.optimize_for_webserver(statement_timeout=5000, pool_recycle=3600, max_overflow=5)
+    before = [answers(connect)[0] for connect in connecting(storage)]
+    with maintenance.connect() as db:
+        for pid in before:
+            db.execute(sa.text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    assert not set(before) & {answers(connect)[0] for connect in connecting(storage)}
+
+
+def test_what_does_not_change_is_asked_once(storage: SettingsStorage) -> None:
+    for question in ASKED_ONCE:
+        assert any(hasattr(getattr(part, question, None), "cache_info") for part in parts(storage)), question
+
+
+def test_an_instance_stores_and_finds_runs(storage: SettingsStorage) -> None:
+    run = storage.run_storage.add_run(dg.DagsterRun("intune_sync"))
+    assert [one.run_id for one in storage.run_storage.get_runs()] == [run.run_id]
+
+
+@pytest.mark.parametrize("module", ["intune_pipeline.orchestration.storage", storages.__name__])
+def test_older_copies_of_dagster_yaml_find_the_storage_too(module: str) -> None:
+    assert import_module(module).SettingsStorage is SettingsStorage
+
+
+def test_the_configuration_that_is_shipped_loads_it(
+    storage: SettingsStorage, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> None:
+    home = tmp_path_factory.mktemp("dagster")
+    (home / "dagster.yaml").write_text((request.config.rootpath / "dagster.yaml").read_text())
+    with DagsterInstance.from_config(str(home)) as instance:
+        assert instance.get_runs() == []
