@@ -43,14 +43,14 @@ def marked(owner: Any, name: str, before: str, after: str | None) -> None:
 
 
 def step_marking(own: Callable[..., Any]) -> Callable[..., Any]:
-    """`TenantRun.step` with marks around one asset's own work."""
+    """`Session.step` with marks around one asset's own work."""
 
     @contextmanager
-    def step(tenant: Any, name: str) -> Iterator[None]:
+    def step(session: Any, name: str) -> Iterator[Any]:
         mark("Dagster between the assets")
-        with own(tenant, name):
-            yield
-        mark(f"asset {'allwhere_assets' if name == 'reconcile' else name}")
+        with own(session, name) as connection:
+            yield connection
+        mark(f"asset {name}")
 
     return step
 
@@ -67,10 +67,10 @@ def main() -> None:
     from intune_pipeline.cli import sync_progress
     from intune_pipeline.cli.main import main as command
     from intune_pipeline.inventory import frames
-    from intune_pipeline.orchestration import launch, tenant_run
+    from intune_pipeline.orchestration.sync import launch, session
 
     mark("other imports")
-    tenant_run.TenantRun.step = step_marking(tenant_run.TenantRun.step)  # type: ignore[method-assign]
+    session.Session.step = step_marking(session.Session.step)  # type: ignore[method-assign]
     marked(sync_progress, "progress_of", "settings, databases, migrations checked", None)
     marked(launch, "build_defs", "Dagster's instance", "definitions")
     marked(dg.JobDefinition, "execute_in_process", "definitions", "Dagster at the run's end")

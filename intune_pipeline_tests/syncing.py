@@ -147,7 +147,9 @@ class Tenant:
         policy = self.policy()
         needed = needed_evidence(made_for, state, policy, listing)
         evidence = self.intune.evidence(made_for, needed.primary_users, needed.existence)
-        return plan(made_for, state, policy, listing, evidence)
+        made = plan(made_for, state, policy, listing, evidence)
+        assert not made.redecided, "what was decided about people just now still holds"
+        return made
 
     def open_run(self) -> int:
         with self.engine.begin() as db:

@@ -12,10 +12,20 @@ import click
 def command(account: str, *, as_json: bool) -> int:
     """Show what a sync of ACCOUNT would do now; nothing is written."""
     from intune_pipeline.cli import output, store
+    from intune_pipeline.inventory.vault import Vault
+    from intune_pipeline.orchestration.resources import limits_of, microsoft_resource
     from intune_pipeline.orchestration.sync.planning import plan_account
+    from intune_pipeline.settings import Settings
 
+    settings = Settings.load()
     with store.opened() as engine:
-        planned = plan_account(engine, account)
+        planned = plan_account(
+            engine,
+            account,
+            open_client=microsoft_resource(settings).open_client,
+            vault=Vault(settings.bypass_code_keys),
+            details_refresh=limits_of(settings).details_refresh,
+        )
     if as_json:
         output.print_json(planned)
         return 0

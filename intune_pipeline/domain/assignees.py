@@ -6,7 +6,7 @@ Does not belong here: reading people and finding employees (``people``), all oth
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Final
 
@@ -128,6 +128,24 @@ class Assignment:
 _STAYS: Final = Assignment()
 
 
+@dataclass(frozen=True, repr=False)
+class NamedPerson(Person):
+    """A person whose name was read and shown before, when the list or the rules may have been others.
+
+    Attributes:
+        shown_name: First and last name.
+    """
+
+    shown_name: tuple[str, str] = ("", "")
+
+    @property
+    def name(self) -> tuple[str, str] | None:
+        """As it was shown."""
+        return self.shown_name
+
+    __repr__ = Person.__repr__
+
+
 class Assignees:
     """Decides assignees for the devices of one sync.
 
@@ -138,6 +156,7 @@ class Assignees:
         pending: Ids of assets whose assignment waits for a hold's decision.
         policy: The connection's settings.
         evidence: What Graph answered.
+        names: By compared e-mail, the names that people were shown for the employees to be created.
     """
 
     def __init__(
@@ -148,7 +167,9 @@ class Assignees:
         pending: Collection[int],
         policy: Policy,
         evidence: Evidence,
+        names: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
+        self._names = names or {}
         self._judged = judged
         self._directory = directory
         self._holds = holds
@@ -185,6 +206,7 @@ class Assignees:
         """The employee a person is or becomes; the duplicate shield may hold the creation back."""
         if employee := self._directory.match(person):
             return Assignment(employee.id)
+        person = self._as_shown(person)
         if person.name is None:
             return Assignment(reason="no employee has the user's e-mail, and Intune shows no first and last name")
         lookalike = self._directory.look_alike(*person.name)
@@ -199,6 +221,13 @@ class Assignees:
                 held=HeldEmployee(person, lookalike_id),
             )
         return Assignment(person)
+
+    def _as_shown(self, person: Person) -> Person:
+        shown = self._names.get(person.email_key)
+        if shown is None or shown == person.name:
+            return person
+        values = {one.name: getattr(person, one.name) for one in fields(Person)}
+        return NamedPerson(**values, shown_name=shown)
 
     def lookalike_of(self, person: Person) -> int | None:
         """The employee beside whom a person would be created: of the same name, without a work e-mail."""

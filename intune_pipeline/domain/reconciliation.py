@@ -4,10 +4,11 @@ Belongs here: the plan as a value, how it is decided and counted. Does not belon
 who owns a field (``fields``), who becomes an assignee (``assignees``), when a device is gone (``lifecycle``), and writing
 anything (``inventory.reconciliation`` applies a plan).
 
-In two steps, because a few decisions need more than the database knows::
+In three steps: a few decisions need more than the database knows, and people look at who would be created first::
 
-    needed = needed_evidence(judged, state, policy, listing)   # which devices Graph is asked about
-    made = plan(judged, state, policy, listing, evidence)      # decides; prints as it is, is applied as it is
+    needed = needed_evidence(judged, state, policy, listing)         # which devices Graph is asked about
+    people = decide_people(judged, state, policy, evidence)          # whom the devices belong to
+    made = plan(judged, state, policy, listing, evidence, people)    # decides; prints as it is, is applied as it is
 
 The order of devices, assets and employees never matters.
 """
@@ -23,6 +24,7 @@ from intune_pipeline.domain import lifecycle
 from intune_pipeline.domain.assignees import (
     ALLOCATED,
     Assignees,
+    Assignment,
     Candidate,
     EmployeeHold,
     Evidence,
@@ -39,13 +41,14 @@ from intune_pipeline.domain.fields import (
     intune_values,
 )
 from intune_pipeline.domain.lifecycle import Absence, DeviceMemory, GoneDevice, LifecycleHold
-from intune_pipeline.domain.people import Employee, EmployeeDirectory, Person
+from intune_pipeline.domain.people import EmployeeDirectory, Person, email_key
 from intune_pipeline.domain.policy import Policy
+from intune_pipeline.domain.vocabulary import PersonAction
 
 __all__ = [
     "Asset", "Change", "Counts", "DeviceDetails", "DeviceMemory", "DeviceStep", "EmployeeHold", "Ending", "Evidence",
     "LifecycleHold", "Listing", "NeededEvidence", "PersonStep", "Plan", "Policy", "PrimaryUser", "Sealed", "State",
-    "needed_evidence", "plan",
+    "decide_people", "needed_evidence", "plan",
 ]  # fmt: skip
 
 CREATE: Final = "create"
@@ -221,28 +224,33 @@ class Ending:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PersonStep:
-    """A user of eligible devices and the employee he stands for.
+    """A user of eligible devices and the employee they stand for.
 
     Attributes:
-        person: The user.
-        devices: How many eligible devices show him.
-        employee: The employee, None when there is none yet.
-        action: ``matched``, ``create``, ``held`` or ``none``: nobody is created for him.
-        lookalike_id: The employee of the same name without a work e-mail, beside whom he is created or held.
+        email: The address that identifies the user.
+        name: First and last name: the employee's, or as Intune shows it; None where that cannot be split safely.
+        devices: How many eligible devices the list shows for the user.
+        employee_id: The employee, None when there is none yet.
+        action: Nobody is created for ``none``.
+        lookalike_id: The employee of the same name without a work e-mail, beside whom the user is created or held.
     """
 
-    person: Person
+    email: str
+    name: tuple[str, str] | None
     devices: int
-    employee: Employee | None
-    action: str
-    lookalike_id: int | None
+    employee_id: int | None
+    action: PersonAction
+    lookalike_id: int | None = None
 
     @property
-    def name(self) -> tuple[str, str] | None:
-        """First and last name: the employee's, or as Intune shows it."""
-        return (self.employee.first_name, self.employee.last_name) if self.employee else self.person.name
+    def email_key(self) -> str:
+        """The address in compared form."""
+        return email_key(self.email)
+
+    def __repr__(self) -> str:
+        return f"PersonStep(employee_id={self.employee_id!r}, action={self.action!r})"
 
 
 @dataclass(slots=True)
@@ -304,6 +312,7 @@ class Plan:
         moot_holds: Ids of holds that have nothing left to decide.
         memory: What was remembered of every device before.
         counts: What it amounts to.
+        people: What was decided about the users before.
         decider: Decides again about a device whose asset has changed meanwhile.
     """
 
@@ -318,6 +327,7 @@ class Plan:
     moot_holds: tuple[int, ...]
     memory: Mapping[str, DeviceMemory] = field(repr=False)
     counts: Counts
+    people: tuple[PersonStep, ...] = field(repr=False)
     decider: "Decider" = field(repr=False, compare=False)
 
     def forgotten_candidates(self) -> dict[str, None]:
@@ -340,23 +350,32 @@ class Plan:
                 yield _change(ending.asset, ending.device.serial_key, UPDATE, ending.changes)
 
     @cached_property
-    def people(self) -> tuple[PersonStep, ...]:
-        """The users of eligible devices, by e-mail."""
-        return tuple(self._people())
+    def redecided(self) -> Counter[tuple[PersonAction, PersonAction]]:
+        """How many people are treated otherwise than was decided before, by that decision and the one that holds now.
 
-    def _people(self) -> Iterator[PersonStep]:
-        assignees = self.decider.assignees
-        users = [
-            user for step in self.steps if step.outcome == SYNCED and (user := assignees.user_of(step.judged.device))
-        ]
-        devices = Counter(user.email_key for user in users)
-        created = {step.new_employee.email_key for step in self.steps if step.new_employee}
-        held = {step.held.person.email_key for step in self.steps if step.held}
-        for key, person in sorted({user.email_key: user for user in users}.items()):
-            employee = self.decider.directory.match(person)
-            action = "matched" if employee else "create" if key in created else "held" if key in held else "none"
-            lookalike_id = assignees.lookalike_of(person) if action in {"create", "held"} else None
-            yield PersonStep(person, devices[key], employee, action, lookalike_id)
+        The state changed in between: an employee or an asset was created or deleted, or somebody decided about a hold.
+        """
+        decided = {step.email_key: step for step in self.people}
+        now = dict(self._decided_now(decided))
+        relied_on = {key for key, step in decided.items() if step.action in {PersonAction.CREATE, PersonAction.HELD}}
+        pairs = (
+            (decided[key].action if key in decided else PersonAction.NONE, now.get(key, PersonAction.NONE))
+            for key in sorted(relied_on | now.keys())
+        )
+        return Counter(pair for pair in pairs if pair[0] != pair[1] or pair[0] == PersonAction.MATCHED)
+
+    def _decided_now(self, decided: Mapping[str, PersonStep]) -> Iterator[tuple[str, PersonAction]]:
+        """Compared e-mails of the people who are created or held, or are another employee than was decided."""
+        for step in self.steps:
+            if step.held:
+                yield step.held.person.email_key, PersonAction.HELD
+            elif step.new_employee:
+                yield step.new_employee.email_key, PersonAction.CREATE
+            elif step.action == CREATE and (user := self.decider.assignees.user_of(step.judged.device)):
+                employee_id = next((change.new for change in step.changes if change.field == "assignee_id"), None)
+                before = decided.get(user.email_key)
+                if employee_id is not None and (before is None or before.employee_id != employee_id):
+                    yield user.email_key, PersonAction.MATCHED
 
     @property
     def lookalikes(self) -> tuple[PersonStep, ...]:
@@ -367,12 +386,20 @@ class Plan:
 class Decider:
     """Decides about one device or ending at a time; the same for a plan and for the sync that applies it."""
 
-    def __init__(self, judged: Sequence[JudgedDevice], state: State, policy: Policy, evidence: Evidence) -> None:
+    def __init__(
+        self,
+        judged: Sequence[JudgedDevice],
+        state: State,
+        policy: Policy,
+        evidence: Evidence,
+        people: Iterable[PersonStep] = (),
+    ) -> None:
         self._details = state.details
         self._memory = state.memory
         self.directory = state.directory
+        names = {step.email_key: step.name for step in people if step.action == PersonAction.CREATE and step.name}
         self.assignees = Assignees(
-            judged, state.directory, state.employee_holds, state.pending_assets, policy, evidence
+            judged, state.directory, state.employee_holds, state.pending_assets, policy, evidence, names
         )
 
     def decide(self, judged: JudgedDevice, asset: Asset | None) -> DeviceStep:
@@ -387,8 +414,15 @@ class Decider:
         values = intune_values(judged, self._details.get(judged.device.intune_device_id, _NO_DETAILS))
         return self._creation(judged, values) if asset is None else self._update(judged, values, asset)
 
+    def assign(self, judged: JudgedDevice, asset: Asset | None) -> Assignment:
+        """Who becomes the assignee of an eligible device's asset."""
+        if asset is None:
+            return self.assignees.for_new_asset(judged.device)
+        memory = self._memory.get(judged.device.intune_device_id)
+        return self.assignees.for_existing_asset(judged.device, asset.id, asset.status, asset.assignee_id, memory)
+
     def _creation(self, judged: JudgedDevice, values: Mapping[str, Value]) -> DeviceStep:
-        assignment = self.assignees.for_new_asset(judged.device)
+        assignment = self.assign(judged, None)
         fields: dict[str, Value | Person] = {
             "serial_number": judged.device.serial_number,
             "status": ALLOCATED,
@@ -410,10 +444,7 @@ class Decider:
         changes += [
             Change(name, None, values[name]) for name in FILLED_FIELDS if name in values and not asset.values[name]
         ]
-        memory = self._memory.get(judged.device.intune_device_id)
-        assignment = self.assignees.for_existing_asset(
-            judged.device, asset.id, asset.status, asset.assignee_id, memory
-        )  # fmt: skip
+        assignment = self.assign(judged, asset)
         if assignment.employee is not None:
             changes.append(Change("assignee_id", asset.assignee_id, assignment.employee, assignment.reason))
             if asset.status != ALLOCATED:
@@ -466,12 +497,55 @@ def needed_evidence(judged: Sequence[JudgedDevice], state: State, policy: Policy
     return NeededEvidence(tuple(sorted(asked)), tuple(sorted({*suspected, *others})))
 
 
+def decide_people(
+    judged: Sequence[JudgedDevice], state: State, policy: Policy, evidence: Evidence | None = None
+) -> tuple[PersonStep, ...]:
+    """The users of eligible devices, by e-mail: who is an employee, who becomes one, who is held back.
+
+    Args:
+        judged: Every listed device, at most one record per id; personal devices may be left out.
+        state: What allwhere knows; the assets' values are not needed.
+        policy: The connection's settings.
+        evidence: Graph's answers to `needed_evidence`; what is missing counts as not answered.
+    """
+    decider = Decider(judged, state, policy, evidence or Evidence())
+    devices: Counter[str] = Counter()
+    users: dict[str, Person] = {}
+    actions: dict[str, PersonAction] = {}
+    for one in judged:
+        if one.skip_reason is not None:
+            continue
+        try:
+            assignment = decider.assign(one, state.assets.get(one.device.serial_key or ""))
+            user = decider.assignees.user_of(one.device)
+        except Exception:  # noqa: BLE001, S112 - the plan counts such a device as failed
+            continue
+        if user:
+            users[user.email_key] = user
+            devices[user.email_key] += 1
+        person = assignment.held.person if assignment.held else assignment.employee
+        if isinstance(person, Person):
+            # Not always the list's user: a device's primary user may be another one.
+            users.setdefault(person.email_key, person)
+            actions[person.email_key] = PersonAction.HELD if assignment.held else PersonAction.CREATE
+    return tuple(_person_step(decider, users[key], devices[key], actions.get(key)) for key in sorted(users))
+
+
+def _person_step(decider: Decider, person: Person, devices: int, action: PersonAction | None) -> PersonStep:
+    if employee := decider.directory.match(person):
+        name = (employee.first_name, employee.last_name)
+        return PersonStep(person.email, name, devices, employee.id, PersonAction.MATCHED)
+    lookalike_id = decider.assignees.lookalike_of(person) if action else None
+    return PersonStep(person.email, person.name, devices, None, action or PersonAction.NONE, lookalike_id)
+
+
 def plan(
     judged: Sequence[JudgedDevice],
     state: State,
     policy: Policy,
     listing: Listing,
     evidence: Evidence | None = None,
+    people: Sequence[PersonStep] | None = None,
 ) -> Plan:
     """Everything a sync will do.
 
@@ -481,13 +555,16 @@ def plan(
         policy: The connection's settings.
         listing: The list.
         evidence: Graph's answers to `needed_evidence`; what is missing counts as not answered.
+        people: What `decide_people` decided, now or a while ago; None: decided now. What the state does not bear out any
+            more is decided again, see `Plan.redecided`.
 
     Raises:
         ValueError: Two eligible devices have the same serial, which ``eligibility`` rules out.
     """
     evidence = evidence or Evidence()
     _check_serials(judged)
-    decider = Decider(judged, state, policy, evidence)
+    decided = decide_people(judged, state, policy, evidence) if people is None else tuple(people)
+    decider = Decider(judged, state, policy, evidence, decided)
     kept = sorted((one for one in judged if one.skip_reason != PERSONAL), key=_by_serial)
     steps = tuple(_safely(decider, one, state.assets.get(one.device.serial_key or "")) for one in kept)
 
@@ -509,6 +586,7 @@ def plan(
         lifecycle.moot_holds(state.lifecycle_holds, found) if listing.complete else (),
         state.memory,
         _count(listing, len(judged) - len(kept), steps, endings, held),
+        decided,
         decider,
     )
 

@@ -71,9 +71,9 @@ class Listing:
     personal: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Snapshot:
-    """A frame and the listing it stems from."""
+    """A frame and the listing it stems from; equal only to itself."""
 
     listing: Listing
     frame: pd.DataFrame

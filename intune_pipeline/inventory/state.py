@@ -28,12 +28,18 @@ from intune_pipeline.inventory.details import kept
 VALUE_FIELDS: Final = (*INTUNE_FIELDS, *FILLED_FIELDS)
 """Columns of ``assets`` a sync may write, but for status and assignee."""
 
-ASSET_COLUMNS: Final = ("id", "serial_number", "serial_key", "status", "assignee_id", *VALUE_FIELDS)
+_IDENTITY: Final = ("id", "serial_number", "serial_key", "status", "assignee_id")
+ASSET_COLUMNS: Final = (*_IDENTITY, *VALUE_FIELDS)
 """Columns that `asset_of` reads."""
 
 
-def load_state(db: Connection, connection_id: int) -> State:
+def load_state(db: Connection, connection_id: int, *, values: bool = True) -> State:
     """Everything a plan needs from allwhere's database.
+
+    Args:
+        db: Any connection.
+        connection_id: The connection that is synced.
+        values: Whether the assets' values and the devices' details are read; deciding about people needs neither.
 
     Raises:
         LookupError: There is no such connection.
@@ -42,17 +48,20 @@ def load_state(db: Connection, connection_id: int) -> State:
     account_id = db.scalar(sa.select(connections.c.account_id).where(connections.c.id == connection_id))
     if account_id is None:
         raise LookupError(f"There is no connection {connection_id}.")
-    owned = sa.select(*(schema.assets.c[name] for name in ASSET_COLUMNS)).where(
-        schema.assets.c.account_id == account_id
+    columns = [schema.assets.c[name] for name in (ASSET_COLUMNS if values else _IDENTITY)]
+    owned = db.execute(sa.select(*columns).where(schema.assets.c.account_id == account_id))
+    assets = (
+        map(asset_of, owned.mappings())
+        if values
+        else (Asset(row.id, row.serial_number, row.serial_key, row.status, row.assignee_id, {}) for row in owned)
     )
-    assets = (asset_of(row) for row in db.execute(owned).mappings())
     return State(
         connection_id=connection_id,
         account_id=account_id,
         assets={asset.serial_key: asset for asset in assets},
         directory=EmployeeDirectory(_employees(db, account_id)),
         memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(db, _MEMORY, connection_id)},
-        details=kept(db, connection_id),
+        details=kept(db, connection_id) if values else {},
         employee_holds={
             row.email_key: EmployeeHold(row.id, row.decision, row.lookalike_id)
             for row in _rows(db, _EMPLOYEE_HOLDS, connection_id)

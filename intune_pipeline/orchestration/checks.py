@@ -19,8 +19,8 @@ from intune_pipeline.domain.reconciliation import Counts
 from intune_pipeline.inventory import alerts
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.sync_runs import SyncRun
+from intune_pipeline.orchestration.resources import Limits
 from intune_pipeline.orchestration.sync.steps import Listed
-from intune_pipeline.settings import Settings
 
 BLOCKING = dg.AssetCheckSeverity.ERROR
 WARNING = dg.AssetCheckSeverity.WARN
@@ -60,7 +60,7 @@ def specs_of(asset: str) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def verdict(name: str, *, passed: bool, says: str, **numbers: float) -> dg.AssetCheckResult:
+def evaluate(name: str, *, passed: bool, says: str, **numbers: float) -> dg.AssetCheckResult:
     """One check's outcome.
 
     Args:
@@ -80,12 +80,12 @@ def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> lis
     ids = {device.intune_device_id for device in listed.devices} | set(listed.personal_ids)
     reason = "the list was capped" if not listed.unreadable else f"{listed.unreadable} records had no id"
     return [
-        verdict(
+        evaluate(
             "list_accounted_for",
             passed=len(ids) == listed.devices_listed,
             says=f"{listed.devices_listed} devices: {len(listed.devices)} rows, {len(listed.personal_ids)} personal.",
         ),
-        verdict(
+        evaluate(
             "list_complete",
             passed=listed.complete,
             says="The whole list was read." if listed.complete else f"Incomplete: {reason}; it proves no absence.",
@@ -97,31 +97,44 @@ def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> lis
 def not_shrunk(listed: int, before: int | None, policy: Policy) -> dg.AssetCheckResult:
     """Compare a list's length with the last good sync's."""
     if before is None:
-        return verdict("list_not_shrunk", passed=True, says="There is no earlier sync to compare with.", listed=listed)
+        return evaluate("list_not_shrunk", passed=True, says="There is no earlier sync to compare with.", listed=listed)
     missing = max(0, before - listed)
     passed = missing <= policy.lifecycle_max_devices and missing <= policy.lifecycle_max_share * before
     says = f"{listed} devices listed, {before} at the last good sync" + (
         "." if passed else f": {missing} fewer is more than may leave at once, so lifecycle changes are held."
     )
-    return verdict("list_not_shrunk", passed=passed, says=says, listed=listed, before=before, missing=missing)
+    return evaluate("list_not_shrunk", passed=passed, says=says, listed=listed, before=before, missing=missing)
 
 
 def of_classification(
-    judged: Sequence[JudgedDevice], listing: Listing, skipped: Mapping[str, int], settings: Settings
+    judged: Sequence[JudgedDevice],
+    listing: Listing,
+    skipped: Mapping[str, int],
+    *,
+    unknown_share: float,
+    junk_share: float,
 ) -> list[dg.AssetCheckResult]:
-    """The checks of ``classified_devices``; personal devices are in ``skipped`` and not in ``judged``."""
+    """The checks of ``classified_devices``.
+
+    Args:
+        judged: every listed device but personal ones.
+        listing: the list.
+        skipped: devices by skip reason, personal ones included.
+        unknown_share: the share of devices of unknown type that is usual.
+        junk_share: the share of placeholder serial numbers that is usual.
+    """
     eligible = [one.device.serial_key for one in judged if one.skip_reason is None]
     accounted = len(eligible) + sum(skipped.values())
     listed = listing.devices_listed
     return [
-        verdict(
+        evaluate(
             "counts_add_up",
             passed=accounted == listed,
             says=f"{listed} listed = {len(eligible)} eligible + {sum(skipped.values())} skipped.",
             listed=listed,
             accounted=accounted,
         ),
-        verdict(
+        evaluate(
             "one_device_per_serial",
             passed=len(set(eligible)) == len(eligible),
             says=f"{len(eligible)} eligible devices have {len(set(eligible))} serial numbers.",
@@ -130,14 +143,14 @@ def of_classification(
             "few_unknown_models",
             count=skipped.get(UNKNOWN_TYPE, 0),
             of=listed,
-            limit=settings.intune_unknown_share_warning,
+            limit=unknown_share,
             what="are of an unknown type",
         ),
         _share_below(
             "few_junk_serials",
             count=skipped.get(JUNK_SERIAL, 0),
             of=listed,
-            limit=settings.intune_junk_share_warning,
+            limit=junk_share,
             what="have a placeholder for a serial number",
         ),
     ]
@@ -146,7 +159,7 @@ def of_classification(
 def of_people(lookalikes: int) -> list[dg.AssetCheckResult]:
     """The check of ``employees``."""
     says = f"{lookalikes} users share a name with an employee without a work e-mail: the same person twice?"
-    return [verdict("no_lookalikes", passed=not lookalikes, says=says, lookalikes=lookalikes)]
+    return [evaluate("no_lookalikes", passed=not lookalikes, says=says, lookalikes=lookalikes)]
 
 
 def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) -> list[dg.AssetCheckResult]:
@@ -160,7 +173,7 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
     skipped = counts.devices_skipped.total()
     accounted = counts.devices_synced + skipped + counts.devices_failed
     return [
-        verdict(
+        evaluate(
             "outcomes_add_up",
             passed=accounted == counts.devices_listed,
             says=f"{counts.devices_listed} listed = {counts.devices_synced} synced + {skipped} skipped + "
@@ -168,18 +181,18 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
             listed=counts.devices_listed,
             accounted=accounted,
         ),
-        verdict(
+        evaluate(
             "one_asset_per_serial",
             passed=len(set(asset_ids)) == len(asset_ids),
             says=f"{len(asset_ids)} devices have {len(set(asset_ids))} assets.",
         ),
-        verdict(
+        evaluate(
             "no_device_failed",
             passed=not counts.devices_failed,
             says=f"{counts.devices_failed} devices could not be written; device_outcomes says why.",
             failed=counts.devices_failed,
         ),
-        verdict(
+        evaluate(
             "no_plaintext_secrets",
             passed=not exposed,
             says=f"{exposed} bypass codes lie in the database without encryption.",
@@ -191,23 +204,22 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
 def _share_below(name: str, *, count: int, of: int, limit: float, what: str) -> dg.AssetCheckResult:
     share = count / of if of else 0.0
     says = f"{count} of {of} devices ({share:.1%}) {what}; up to {limit:.0%} is usual."
-    return verdict(name, passed=share <= limit, says=says, count=count, of=of, share=round(share, 4))
+    return evaluate(name, passed=share <= limit, says=says, count=count, of=of, share=round(share, 4))
 
 
 @dg.asset_check(
     asset="allwhere_assets",
     description="Every connected tenant was synced within INTUNE_LATE_AFTER_HOURS; a sensor keeps this up to date.",
 )
-def every_tenant_synced_lately(database: dg.ResourceParam[Engine]) -> dg.AssetCheckResult:
+def every_tenant_synced_lately(database: dg.ResourceParam[Engine], limits: Limits) -> dg.AssetCheckResult:
     """Lateness over all tenants, from the sync log.
 
     Dagster's own freshness policies look at an asset as a whole, where one fresh tenant hides all stale ones.
     """
-    late_after = timedelta(hours=Settings.load().intune_late_after_hours)
     with database.connect() as db:
-        found = alerts.troubles(db, late_after=late_after)
+        found = alerts.troubles(db, late_after=limits.late_after)
     late = [trouble.account or "" for trouble in found if trouble.cause == alerts.LATE]
-    return dg.AssetCheckResult(passed=not late, severity=WARNING, description=_lateness(late, late_after))
+    return dg.AssetCheckResult(passed=not late, severity=WARNING, description=_lateness(late, limits.late_after))
 
 
 def lateness(late: Sequence[str], late_after: timedelta) -> dg.AssetCheckEvaluation:

@@ -4,6 +4,7 @@ Belongs here: the one function that builds Dagster's definitions, so that tests 
 belong here: any definition itself.
 """
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +12,7 @@ import dagster as dg
 
 from intune_pipeline.orchestration.assets import ASSETS
 from intune_pipeline.orchestration.checks import every_tenant_synced_lately
-from intune_pipeline.orchestration.jobs import intune_sync
-from intune_pipeline.orchestration.maintenance import maintenance
+from intune_pipeline.orchestration.jobs import intune_sync, maintenance
 from intune_pipeline.orchestration.resources import default_resources
 from intune_pipeline.orchestration.schedules import build_schedules
 from intune_pipeline.orchestration.sensors import SENSORS
@@ -20,7 +20,7 @@ from intune_pipeline.settings import Settings
 
 
 def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """The project's definitions. Reads the schedule's hour and time zone; connects to nothing.
+    """The project's definitions, as the settings say; connects to nothing.
 
     Args:
         resource_overrides: resources to use in place of the default ones, by key.
@@ -28,12 +28,21 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     Raises:
         SettingsError: a setting is malformed.
     """
+    settings = Settings.load()
     return dg.Definitions(
-        assets=ASSETS,
+        assets=_with_code_references(),
         asset_checks=[every_tenant_synced_lately],
         jobs=[intune_sync, maintenance],
-        schedules=build_schedules(Settings.load()),
+        schedules=build_schedules(hour=settings.intune_sync_hour, time_zone=settings.intune_sync_time_zone),
         sensors=SENSORS,
-        resources={**default_resources(), **(resource_overrides or {})},
+        resources={**default_resources(settings), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )
+
+
+def _with_code_references() -> list[dg.AssetsDefinition]:
+    """The assets, each with the place of the function that makes it."""
+    with warnings.catch_warnings():
+        # In beta in 1.13; a change would be seen by a test.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return [one for one in dg.with_source_code_references(ASSETS) if isinstance(one, dg.AssetsDefinition)]

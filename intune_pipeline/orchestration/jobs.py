@@ -1,11 +1,19 @@
 """The jobs: a tenant's sync from end to end, and the daily tidying.
 
-Belongs here: which assets and ops form a job and how its runs are tagged. Does not belong here: what they do.
+Belongs here: which assets and ops form a job, how its runs are tagged, the few lines of the tidying ops. Does not belong
+here: what the assets do (``assets``), and which old runs may go (``process.retention``).
 """
 
-import dagster as dg
+from datetime import UTC, datetime, timedelta
 
+import dagster as dg
+from pydantic import Field
+from sqlalchemy import Engine
+
+from intune_pipeline.inventory import frames
 from intune_pipeline.orchestration.partitions import RETRY_STRATEGY_TAG
+from intune_pipeline.orchestration.process.retention import old_runs
+from intune_pipeline.orchestration.sync.failures import explained
 
 INTUNE_SYNC = "intune_sync"
 ASSET_GROUP = "intune"
@@ -20,3 +28,36 @@ intune_sync = dg.define_asset_job(
     tags={RETRY_STRATEGY_TAG: "ALL_STEPS"},
     description="Reads one tenant's Intune devices and reconciles the account's assets with them.",
 )
+
+
+class MaintenanceConfig(dg.Config):
+    """How much history to keep."""
+
+    keep_days: int = Field(30, description="Runs that ended within so many days stay.", ge=1)
+
+
+@dg.op(description="Deletes runs and compute logs older than keep_days; each tenant's last good run stays.")
+@explained
+def delete_old_runs(context: dg.OpExecutionContext, config: MaintenanceConfig) -> None:
+    """Delete old runs from Dagster's database, with their compute logs."""
+    instance = context.instance
+    gone, kept = old_runs(instance, ended_before=datetime.now(UTC) - timedelta(days=config.keep_days))
+    for run_id in gone:
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+        instance.delete_run(run_id)
+    context.add_output_metadata({"runs_deleted": len(gone), "old_runs_kept": len(kept)})
+
+
+@dg.op(description="Deletes the stored frames of disconnected tenants.")
+@explained
+def delete_stale_frames(context: dg.OpExecutionContext, database: dg.ResourceParam[Engine]) -> None:
+    """Delete what disconnected tenants left in schema ``pipeline``."""
+    with database.begin() as db:
+        context.add_output_metadata({"frames_deleted": frames.delete_of_disconnected(db)})
+
+
+@dg.job(executor_def=dg.in_process_executor, description="Deletes old runs and the frames of disconnected tenants.")
+def maintenance() -> None:
+    """Tidy up; both steps are safe to repeat."""
+    delete_old_runs()
+    delete_stale_frames()

@@ -95,6 +95,11 @@ def counts_shown(counts: Counts) -> dict[str, Any]:
     }
 
 
+def changed_shown(said: str | None) -> dict[str, Any]:
+    """What a sync does otherwise than its inputs showed, where there is something to say."""
+    return {"changed_since": dg.MetadataValue.text(said)} if said else {}
+
+
 def changes_table(plan: Plan) -> dg.MarkdownMetadataValue:
     """How many assets get or change each field; values are for ``plan`` on the command line, not for the event log."""
     fields = Counter((change["action"], name) for change in plan.changes() for name in change["fields"])

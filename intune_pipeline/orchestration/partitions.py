@@ -31,9 +31,12 @@ SYNC_REQUEST_TAG = "intune/sync_request"
 TENANT_TAG = "intune/tenant_id"
 
 
-def add_missing(instance: dg.DagsterInstance, keys: Iterable[str]) -> set[str]:
-    """Make Dagster know these partitions; returns those it did not know."""
-    missing = set(keys) - set(instance.get_dynamic_partitions(TENANTS))
-    if missing:
-        instance.add_dynamic_partitions(TENANTS, sorted(missing))
-    return missing
+def missing(instance: dg.DagsterInstance, keys: Iterable[str]) -> list[str]:
+    """Those of the keys that are no partitions yet; each once, as Dagster wants them."""
+    return sorted(set(keys) - set(instance.get_dynamic_partitions(TENANTS)))
+
+
+def add_missing(instance: dg.DagsterInstance, keys: Iterable[str]) -> None:
+    """Make Dagster know these partitions, where no sensor's result can ask for them."""
+    if wanted := missing(instance, keys):
+        instance.add_dynamic_partitions(TENANTS, wanted)

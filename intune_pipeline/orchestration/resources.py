@@ -1,7 +1,7 @@
-"""What assets, sensors and schedules are given: the database, Microsoft, the key vault, the tenant a run is about.
+"""What assets, sensors and schedules are given: databases, Microsoft, the key vault, numbers, the session of a run.
 
-Belongs here: thin wrappers whose ``create_resource`` returns a plain object of another room, built from the settings
-when a run or tick begins. Does not belong here: secrets, which stay in the environment and are never configured in
+Belongs here: thin wrappers that declare their configuration and whose ``create_resource`` returns a plain object of another
+package when a run or tick begins. Does not belong here: secrets, which stay in the environment and are never configured in
 Dagster, and anything that talks while definitions load.
 """
 
@@ -9,25 +9,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import dagster as dg
 import structlog
+from pydantic import Field
 from sqlalchemy import Engine
 
 from intune_pipeline import gc_tuning
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory.database import create_engine
+from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.local import database_urls
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.io import FrameIOManager
-from intune_pipeline.orchestration.sync.session import TenantRun
+from intune_pipeline.orchestration.process.priority import lower_for_scheduled_run
+from intune_pipeline.orchestration.sync.alerts import Notify, notifier
+from intune_pipeline.orchestration.sync.session import OpenClient, Session
 from intune_pipeline.settings import MicrosoftSettings, Settings
 
 
 class DatabaseResource(dg.ConfigurableResource[Engine]):
-    """allwhere's database, as ``ALLWHERE_DATABASE_URL`` says."""
+    """allwhere's database, at the address ``ALLWHERE_DATABASE_URL``, which may hold a password."""
 
     def create_resource(self, context: dg.InitResourceContext) -> Engine:
         """An engine; PostgreSQL shows the run's id beside its connections."""
@@ -44,51 +47,132 @@ class DatabaseResource(dg.ConfigurableResource[Engine]):
             engine.dispose()
 
 
-class TenantRunResource(dg.ConfigurableResource[TenantRun]):
-    """The tenant a run is about."""
+class MicrosoftResource(dg.ConfigurableResource[OpenClient]):
+    """Opens clients for tenants, with the app's settings from the environment."""
+
+    run_deadline_minutes: int = Field(30, description="INTUNE_RUN_DEADLINE_MINUTES: a client gives up so long after.")
+    request_give_up_seconds: int = Field(120, description="INTUNE_REQUEST_GIVE_UP_SECONDS: for one request.")
+
+    def create_resource(self, context: dg.InitResourceContext) -> OpenClient:  # noqa: ARG002 - the base class calls it so
+        """A function of the tenant's GUID."""
+        return self.open_client
+
+    def open_client(self, tenant_id: str) -> GraphClient:
+        """A client for one tenant, which gives up when the run's deadline has passed, counted from now.
+
+        Raises:
+            SettingsError: the app's settings are missing or malformed.
+        """
+        app = MicrosoftSettings.load()
+        return GraphClient(
+            app.cloud,
+            app.credential,
+            tenant_id,
+            deadline=time.monotonic() + 60 * self.run_deadline_minutes,
+            give_up_after=timedelta(seconds=self.request_give_up_seconds),
+        )
+
+
+class VaultResource(dg.ConfigurableResource[Vault]):
+    """Seals bypass codes with ``BYPASS_CODE_KEYS``."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Vault:  # noqa: ARG002 - the base class calls it so
+        """A closed vault where there are no keys."""
+        return Vault(Settings.load().bypass_code_keys)
+
+
+class NotifierResource(dg.ConfigurableResource[Notify]):
+    """Tells people at ``INTUNE_ALERT_URLS``, which hold passwords and tokens."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Notify:  # noqa: ARG002 - the base class calls it so
+        """A function of title and text; it tells nobody where there are no addresses."""
+        return notifier(Settings.load().intune_alert_urls)
+
+
+class Limits(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The numbers that assets, checks and sensors work with."""
+
+    details: bool = Field(True, description="INTUNE_DETAILS: whether memory and bypass codes are asked for.")
+    details_refresh_days: int = Field(
+        7, description="INTUNE_DETAILS_REFRESH_DAYS: age from which they are asked again."
+    )
+    input_max_age_hours: int = Field(24, description="INTUNE_INPUT_MAX_AGE_HOURS: how old the list of a frame may be.")
+    unknown_share_warning: float = Field(0.10, description="INTUNE_UNKNOWN_SHARE_WARNING: devices of unknown type.")
+    junk_share_warning: float = Field(0.05, description="INTUNE_JUNK_SHARE_WARNING: placeholder serial numbers.")
+    late_after_hours: int = Field(26, description="INTUNE_LATE_AFTER_HOURS: how old the last good sync may be.")
+
+    @property
+    def details_refresh(self) -> timedelta | None:
+        """Age from which details are asked for again; None: details are off."""
+        return timedelta(days=self.details_refresh_days) if self.details else None
+
+    @property
+    def input_max_age(self) -> timedelta:
+        """How old the list of a frame may be."""
+        return timedelta(hours=self.input_max_age_hours)
+
+    @property
+    def late_after(self) -> timedelta:
+        """How old the last good sync of a tenant may be."""
+        return timedelta(hours=self.late_after_hours)
+
+
+class SessionResource(dg.ConfigurableResource[Session]):
+    """The session of a run with its tenant."""
 
     database: dg.ResourceDependency[Engine]
+    microsoft: dg.ResourceDependency[OpenClient]
 
-    def create_resource(self, context: dg.InitResourceContext) -> TenantRun:
+    def create_resource(self, context: dg.InitResourceContext) -> Session:
         """Nothing is read, locked or asked yet."""
         if context.run is None or context.instance is None:
-            raise WrongUseError("A tenant's run exists within a Dagster run only.")
-        settings = Settings.load()
-        return TenantRun(self.database, settings, context.run, context.instance, partial(open_client, settings))
+            raise WrongUseError("A tenant's session exists within a Dagster run only.")
+        return Session(self.database, context.run, context.instance, self.microsoft)
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[TenantRun]:
-        """The tenant, for one run: its lock is given back at the end."""
-        tenant = self.create_resource(context)
-        known = {"account": tenant.account, "run_id": tenant.run.run_id}
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Session]:
+        """The session of one run: its lock is given back at the end."""
+        session = self.create_resource(context)
+        if context.run:
+            lower_for_scheduled_run(context.run.tags)
+        known = {"account": session.account, "run_id": session.run_id}
         with structlog.contextvars.bound_contextvars(**known), gc_tuning.set_aside():
             try:
-                yield tenant
+                yield session
             finally:
-                tenant.close()
+                session.close()
 
 
-def default_resources() -> dict[str, Any]:
+def microsoft_resource(settings: Settings) -> MicrosoftResource:
+    """Opens clients as the settings say."""
+    return MicrosoftResource(
+        run_deadline_minutes=settings.intune_run_deadline_minutes,
+        request_give_up_seconds=settings.intune_request_give_up_seconds,
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The numbers of the settings."""
+    return Limits(
+        details=settings.details_on,
+        details_refresh_days=settings.intune_details_refresh_days,
+        input_max_age_hours=settings.intune_input_max_age_hours,
+        unknown_share_warning=settings.intune_unknown_share_warning,
+        junk_share_warning=settings.intune_junk_share_warning,
+        late_after_hours=settings.intune_late_after_hours,
+    )
+
+
+def default_resources(settings: Settings) -> dict[str, Any]:
     """The resources by key; ``io_manager`` is the default of every asset."""
     database = DatabaseResource()
+    microsoft = microsoft_resource(settings)
     return {
         "database": database,
         "io_manager": FrameIOManager(database=database),
-        "tenant": TenantRunResource(database=database),
+        "limits": limits_of(settings),
+        "microsoft": microsoft,
+        "notify": NotifierResource(),
+        "session": SessionResource(database=database, microsoft=microsoft),
+        "vault": VaultResource(),
     }
-
-
-def open_client(settings: Settings, tenant_id: str) -> GraphClient:
-    """A client for one tenant, which gives up when the run's deadline has passed, counted from now.
-
-    Raises:
-        SettingsError: the app's settings are missing or malformed.
-    """
-    app = MicrosoftSettings.load()
-    return GraphClient(
-        app.cloud,
-        app.credential,
-        tenant_id,
-        deadline=time.monotonic() + 60 * settings.intune_run_deadline_minutes,
-        give_up_after=timedelta(seconds=settings.intune_request_give_up_seconds),
-    )

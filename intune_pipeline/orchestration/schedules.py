@@ -12,10 +12,8 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from intune_pipeline.inventory.connections import Tenant, tenants_of
-from intune_pipeline.orchestration.jobs import intune_sync
-from intune_pipeline.orchestration.maintenance import maintenance
+from intune_pipeline.orchestration.jobs import intune_sync, maintenance
 from intune_pipeline.orchestration.partitions import PRIORITY_TAG, TENANT_TAG, TRIGGER_TAG, add_missing
-from intune_pipeline.settings import Settings
 
 #: Connections that are tried every night. Those in trouble get one probing run a day: it either syncs, which sets them
 #: connected again, or ends in the sentence that says what is wrong.
@@ -55,14 +53,19 @@ def plan_night(tenants: Iterable[Tenant], day: date) -> Night:
     return night
 
 
-def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The schedules, at the hour and in the time zone of the settings."""
+def build_schedules(*, hour: int, time_zone: str) -> list[dg.ScheduleDefinition]:
+    """The schedules.
+
+    Args:
+        hour: of the day, when the tenants are synced.
+        time_zone: an IANA name.
+    """
 
     @dg.schedule(
         name="daily_intune_sync",
         job=intune_sync,
-        cron_schedule=f"0 {settings.intune_sync_hour} * * *",
-        execution_timezone=settings.intune_sync_time_zone,
+        cron_schedule=f"0 {hour} * * *",
+        execution_timezone=time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Once a day, one run for every connected tenant; the run queue spreads the load.",
     )
@@ -80,8 +83,8 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     daily_maintenance = dg.ScheduleDefinition(
         name="daily_maintenance",
         job=maintenance,
-        cron_schedule=f"{MAINTENANCE_MINUTE} {(settings.intune_sync_hour + 12) % 24} * * *",
-        execution_timezone=settings.intune_sync_time_zone,
+        cron_schedule=f"{MAINTENANCE_MINUTE} {(hour + 12) % 24} * * *",
+        execution_timezone=time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Deletes old runs and the frames of disconnected tenants, twelve hours away from the syncs.",
     )

@@ -5,11 +5,10 @@ sending messages (``sync.alerts``).
 """
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from sqlalchemy import Engine
 
 from intune_pipeline.inventory import open_syncs, sync_requests, sync_runs
@@ -26,10 +25,13 @@ from intune_pipeline.orchestration.partitions import (
     TENANT_TAG,
     TRIGGER_TAG,
     WILL_RETRY_TAG,
-    add_missing,
+    missing,
+    tenants,
 )
+from intune_pipeline.orchestration.process.retention import UNFINISHED
+from intune_pipeline.orchestration.resources import Limits
 from intune_pipeline.orchestration.sync import alerts, reaping
-from intune_pipeline.settings import Settings
+from intune_pipeline.orchestration.sync.alerts import Notify
 
 #: A tick may last 60 seconds; the next one follows soon.
 REQUESTS_PER_TICK = 50
@@ -85,8 +87,11 @@ def manual_sync_requests(
     known = _known_run_keys(context.instance, waiting)
     with database.begin() as db:
         sync_requests.mark_started(db, [one.id for one in waiting if run_key(one.id) in known])
-    add_missing(context.instance, {one.account for one in waiting})
-    return dg.SensorResult(run_requests=run_requests(waiting, known))
+    new = missing(context.instance, (one.account for one in waiting))
+    return dg.SensorResult(
+        run_requests=run_requests(waiting, known),
+        dynamic_partitions_requests=[tenants.build_add_request(new)] if new else [],
+    )
 
 
 def _known_run_keys(instance: dg.DagsterInstance, waiting: Iterable[SyncRequest]) -> set[str]:
@@ -184,7 +189,7 @@ def _accounts_under_way(instance: dg.DagsterInstance, accounts: Collection[str])
     if not accounts:
         return set()
     partitions = {PARTITION_TAG: sorted(accounts)}
-    working = instance.get_runs(RunsFilter(tags=partitions, statuses=NOT_FINISHED_STATUSES))
+    working = instance.get_runs(RunsFilter(tags=partitions, statuses=UNFINISHED))
     crashed = instance.get_runs(
         RunsFilter(tags={**partitions, WILL_RETRY_TAG: "true"}, statuses=[DagsterRunStatus.FAILURE])
     )
@@ -198,16 +203,17 @@ def _accounts_under_way(instance: dg.DagsterInstance, accounts: Collection[str])
     description="Records what is wrong and tells people, once per cause and tenant (INTUNE_ALERT_URLS).",
 )
 def troubles(
-    context: dg.SensorEvaluationContext, database: dg.ResourceParam[Engine]
+    context: dg.SensorEvaluationContext,
+    database: dg.ResourceParam[Engine],
+    notify: dg.ResourceParam[Notify],
+    limits: Limits,
 ) -> dg.SensorResult | dg.SkipReason:
     """Look for failures, late tenants and holds; show lateness as a check of ``allwhere_assets`` when it changes."""
-    settings = Settings.load()
-    late_after = timedelta(hours=settings.intune_late_after_hours)
-    found = alerts.watch(database, late_after=late_after, tell=alerts.teller(settings.intune_alert_urls))
+    found = alerts.watch(database, late_after=limits.late_after, notify=notify)
     late = sorted(trouble.account or "" for trouble in found if trouble.cause == LATE)
     message = f"{len(found)} troubles; late: {', '.join(late) or 'nobody'}."
     cursor = ",".join(late) or "nobody"
-    evaluations = [] if cursor == context.cursor else [lateness(late, late_after)]
+    evaluations = [] if cursor == context.cursor else [lateness(late, limits.late_after)]
     return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursor, asset_events=evaluations)
 
 

@@ -147,7 +147,7 @@ def test_a_person_is_created_once_for_all_new_devices_and_never_for_an_existing_
         state=state(asset("SN-3")),
     )  # fmt: skip
     assert made.counts.employees_created == 1
-    assert [(step.person.email, step.action, step.devices) for step in made.people] == [
+    assert [(step.email, step.action, step.devices) for step in made.people] == [
         ("bo.ek@acme.example", "none", 1),
         (jane, "create", 2),
     ]

@@ -16,12 +16,17 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 
 from intune_pipeline.inventory import sync_requests, sync_runs
 from intune_pipeline.inventory.sync_runs import SyncRun, of_dagster_run
+from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.orchestration.definitions import build_defs
+from intune_pipeline.orchestration.resources import limits_of, microsoft_resource
 from intune_pipeline.orchestration.sensors import manual_sync_requests
+from intune_pipeline.orchestration.sync.alerts import notifier
 from intune_pipeline.orchestration.sync.launch import FinishedRun, run_sync
+from intune_pipeline.orchestration.sync.planning import plan_account
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.fleets import generate_fleet
 from intune_pipeline.sandbox.tenants import SandboxTenant
+from intune_pipeline.settings import Settings
 from intune_pipeline_tests.conftest import ConnectedAccount
 
 KEY = Fernet.generate_key().decode()
@@ -60,7 +65,7 @@ def tenant(unused_tenants: Iterator[SandboxTenant]) -> SandboxTenant:
 
 @pytest.fixture(scope="session")
 def defs() -> dg.Definitions:
-    """The project's definitions."""
+    """The project's definitions, with the settings' defaults."""
     return build_defs()
 
 
@@ -88,6 +93,21 @@ class World:
             self.account.slug, trigger=trigger, run_config=run_config, instance=self.instance, defs=self.defs
         )
         return self.sync_run(self.last.run_id)
+
+    def reload(self) -> None:
+        """Read the settings again, as a new process does."""
+        self.defs = build_defs()
+
+    def planned(self) -> dict[str, Any]:
+        """What ``plan`` says."""
+        settings = Settings.load()
+        return plan_account(
+            self.engine,
+            self.account.slug,
+            open_client=microsoft_resource(settings).open_client,
+            vault=Vault(settings.bypass_code_keys),
+            details_refresh=limits_of(settings).details_refresh,
+        )
 
     def sync_run(self, dagster_run_id: str) -> SyncRun | None:
         with self.engine.connect() as db:
@@ -187,9 +207,14 @@ def state_of(world: World, request_id: UUID) -> tuple[str, str | None]:
 
 
 def tick(world: World, sensor: dg.SensorDefinition = manual_sync_requests) -> Any:
-    context = dg.build_sensor_context(
-        instance=world.instance, definitions=world.defs, resources={"database": world.engine}
-    )
+    settings = Settings.load()
+    resources = {
+        "database": world.engine,
+        "limits": limits_of(settings),
+        "notify": notifier(settings.intune_alert_urls),
+    }
+    wanted = {name: resources[name] for name in sensor.required_resource_keys}
+    context = dg.build_sensor_context(instance=world.instance, definitions=world.defs, resources=wanted)
     return sensor(context)
 
 

@@ -3,6 +3,7 @@
 import dagster as dg
 import pytest
 
+from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline_tests.orchestration.conftest import World
 
 CHAIN = ("raw_intune_devices", "classified_devices", "intune_device_details", "employees", "allwhere_assets")
@@ -60,6 +61,7 @@ def test_inputs_older_than_a_day_are_refused(world: World) -> None:
 
 def test_how_old_inputs_may_be_is_a_setting(world: World, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("INTUNE_INPUT_MAX_AGE_HOURS", "48")
+    world.reload()
     world.sync()
     world.execute("update pipeline.snapshots set listed_at = now() - interval '25 hours'")
     assert world.materialize("allwhere_assets").status is dg.DagsterRunStatus.SUCCESS
@@ -70,5 +72,90 @@ def test_inputs_of_different_lists_are_refused(world: World) -> None:
     world.materialize("raw_intune_devices", "classified_devices")
     world.materialize("allwhere_assets")
     assert world.failures() == [
-        "acme: classified_devices and employees stem from different lists; materialize them again from the same one."
+        "acme: classified_devices, intune_device_details and employees stem from different lists; materialize them again from the same one."
     ]
+
+
+LISTED = CHAIN[:3]
+
+
+def shown(world: World, action: str) -> list[str]:
+    """E-mails of the people whom ``employees`` shows with an action."""
+    return [
+        email for (email,) in world.query("select email from pipeline.employees where action = :a order by 1", a=action)
+    ]
+
+
+def test_employees_are_hired_as_they_were_looked_at(world: World) -> None:
+    """The frame is what the next asset works on: a name corrected in it is the name that is written."""
+    world.materialize(*LISTED, "employees")
+    [first, *_] = shown(world, "create")
+    world.execute("update pipeline.employees set first_name = 'Ada', last_name = 'Lovelace' where email = :e", e=first)
+    world.materialize("allwhere_assets")
+    assert "changed_since" not in world.materialization("allwhere_assets")
+    assert world.query(
+        "select first_name, last_name from employees e join employee_emails m on m.employee_id = e.id "
+        "where m.email_key = lower(:e)",
+        e=first,
+    ) == [("Ada", "Lovelace")]
+
+
+def test_who_was_entered_meanwhile_is_not_hired_twice_and_that_is_said(world: World) -> None:
+    world.materialize(*LISTED, "employees")
+    first, second, *_ = created = shown(world, "create")
+    for email in (first, second):
+        world.execute(
+            "with e as (insert into employees (account_id, first_name, last_name) "
+            "select id, 'Ada', 'Lovelace' from accounts returning id, account_id) "
+            "insert into employee_emails (employee_id, account_id, email, kind) select id, account_id, :e, 'work' from e",
+            e=email,
+        )
+    world.materialize("allwhere_assets")
+    [(count,)] = world.query("select count(*) from employees")
+    assert count == len(created)
+    said = world.materialization("allwhere_assets")["changed_since"]
+    assert said.startswith("2 people are not treated as employees showed them")
+    assert said.endswith("2 create → matched.")
+
+
+def test_who_is_needed_by_no_asset_any_more_is_not_hired_and_that_is_said(world: World) -> None:
+    world.materialize(*LISTED, "employees")
+    world.execute(
+        "insert into assets (account_id, serial_number) select a.id, r.serial_number from accounts a, "
+        "(select distinct serial_number from pipeline.classified_devices where skip_reason is null) r"
+    )
+    created = len(shown(world, "create"))
+    world.materialize("allwhere_assets")
+    assert world.query("select count(*) from employees") == [(0,)]
+    assert world.materialization("allwhere_assets")["changed_since"].endswith(f"{created} create → none.")
+
+
+def test_details_are_written_as_they_were_looked_at(world: World) -> None:
+    """What was refreshed after the look is for the next sync, and that is said."""
+    world.materialize(*LISTED, "employees")
+    [(device_id, memory)] = world.query(
+        "select intune_device_id, memory_gb from pipeline.intune_device_details where memory_gb > 0 limit 1"
+    )
+    world.execute("update device_details set memory_gb = 999 where intune_device_id = :id", id=device_id)
+    world.materialize("allwhere_assets")
+    written = "select memory_gb from assets where intune_device_id = :id"
+    assert world.query(written, id=device_id) == [(memory,)]
+    assert "1 devices have newer details" in world.materialization("allwhere_assets")["changed_since"]
+    world.sync()
+    assert world.query(written, id=device_id) == [(999,)]
+
+
+def test_a_whole_run_does_what_it_showed(world: World, sandbox: SandboxCloud) -> None:
+    """In one run nothing changed, and Microsoft is asked about each device's user once, though two assets want to know."""
+    world.sync()
+    world.execute("update connections set mdm_assignee_updates = true")
+    world.execute("update assets set assignee_id = null")
+    sandbox.requests.clear()
+    synced = world.sync()
+    assert synced
+    assert synced.assignees_changed > 0
+    assert "changed_since" not in world.materialization("allwhere_assets")
+    asked = sum(one.items for one in sandbox.requests if one.path.endswith("$batch"))
+    users = world.query("select count(*) from assets a where a.assignee_id is not null")
+    assert asked <= users[0][0] + synced.devices_synced
+    assert synced.requests == 1 + asked

@@ -1,5 +1,7 @@
 """What the project consists of: a guard against drift in what others build on."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -26,6 +28,15 @@ def test_the_assets_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotA
         }
         for spec in specs
     ]
+
+
+@pytest.mark.parametrize("asset", sorted(FRAMES))
+def test_code_references_name_the_function_that_makes_the_asset(defs: dg.Definitions, asset: str) -> None:
+    [spec] = [spec for spec in defs.resolve_all_asset_specs() if spec.key == dg.AssetKey(asset)]
+    [reference] = spec.metadata["dagster/code_references"].code_references
+    source = Path(reference.file_path)
+    assert source.name == "assets.py"
+    assert f"def {asset}(" in "\n".join(source.read_text().splitlines()[reference.line_number - 1 :][:12])
 
 
 def test_the_checks_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotAssertion) -> None:

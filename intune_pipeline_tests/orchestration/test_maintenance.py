@@ -7,7 +7,7 @@ import dagster as dg
 import sqlalchemy as sa
 from dagster import DagsterRunStatus
 
-from intune_pipeline.orchestration.maintenance import old_runs
+from intune_pipeline.orchestration.process.retention import old_runs
 from intune_pipeline_tests.conftest import ConnectedAccount
 from intune_pipeline_tests.orchestration.conftest import World
 

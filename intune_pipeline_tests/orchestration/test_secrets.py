@@ -75,7 +75,7 @@ def test_a_crash_in_the_middle_shows_no_code_and_nobody(
     assert synced
     assert (synced.status, synced.cause) == ("failed", "failed")
     [sentence] = world.failures()
-    assert sentence.startswith("employees stopped at an unexpected RuntimeError in test_secrets.py")
+    assert sentence.startswith("allwhere_assets stopped at an unexpected RuntimeError in test_secrets.py")
     printed = capfd.readouterr()
     for place in (everything_dagster_wrote(world), printed.out, printed.err, str(synced)):
         assert CANARY not in place
@@ -86,7 +86,7 @@ def test_a_frame_with_a_secret_column_is_refused(world: World) -> None:
     @dg.asset(
         name="raw_intune_devices",
         partitions_def=dg.DynamicPartitionsDefinition(name="tenants"),
-        required_resource_keys={"tenant"},
+        required_resource_keys={"session"},
     )
     def leaking(context: dg.AssetExecutionContext) -> Any:
         from intune_pipeline.inventory import frames

@@ -61,8 +61,10 @@ def test_a_daemon_that_dies_before_it_starts_the_run_starts_it_later(world: Worl
 
 def test_the_partition_follows_the_database(world: World) -> None:
     ask(world, "initial")
-    [request] = tick(world).run_requests
-    assert world.instance.has_dynamic_partition("tenants", "acme")
+    result = tick(world)
+    [request] = result.run_requests
+    [wanted] = result.dynamic_partitions_requests
+    assert (wanted.partitions_def_name, wanted.partition_keys) == ("tenants", ["acme"])
     assert request.tags["intune/trigger"] == "initial"
 
 

@@ -159,6 +159,7 @@ def test_switched_off_details_are_said_and_not_asked_for(
     world: World, environment: pytest.MonkeyPatch, sandbox: SandboxCloud
 ) -> None:
     environment.setenv("INTUNE_DETAILS", "off")
+    world.reload()
     synced = world.sync()
     assert synced
     assert synced.requests == 1

@@ -39,7 +39,7 @@ CONNECTIONS_AT_ONCE: Final = 20
 ASKED_ONCE: Final = ("has_table", "has_asset_key_col", "has_run_stats_index_cols", "has_backfill_id_column")
 
 
-class PingAfterRest(CreateEnginePlugin):  # type: ignore[misc]
+class PingAfterRest(CreateEnginePlugin):
     """Makes sure that a kept connection still lives before it is used, unless it was used a moment ago.
 
     Part of the address, so that it holds for every engine made from it, the webserver's own too: after a restart of

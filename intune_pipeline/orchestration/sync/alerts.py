@@ -19,11 +19,11 @@ log = structlog.get_logger(__name__)
 #: A tick of a sensor may last 60 seconds, and a webhook may be slow.
 MESSAGES_PER_TICK = 20
 
-#: Sends a title and a text; says whether somebody got them.
-Teller = Callable[[str, str], bool]
+#: Sends a title and a text; says whether somebody got them, and None where nobody is to be told.
+Notify = Callable[[str, str], bool | None]
 
 
-def watch(engine: Engine, *, late_after: timedelta, tell: Teller | None) -> list[Trouble]:
+def watch(engine: Engine, *, late_after: timedelta, notify: Notify) -> list[Trouble]:
     """Record what is wrong, tell people of what is new, and return all that is wrong now.
 
     One message per cause and tenant until it clears. What could not be sent is tried again at the next call.
@@ -31,37 +31,40 @@ def watch(engine: Engine, *, late_after: timedelta, tell: Teller | None) -> list
     Args:
         engine: allwhere's database.
         late_after: how old the last good sync of a tenant may be.
-        tell: sends one message; None: nobody is to be told, the alerts are only recorded.
+        notify: sends one message.
     """
     with engine.begin() as db:
         found = alerts.troubles(db, late_after=late_after)
         alerts.record(db, found)
     with engine.begin() as db:
-        for alert in alerts.untold(db, limit=MESSAGES_PER_TICK) if tell else ():
+        for alert in alerts.untold(db, limit=MESSAGES_PER_TICK):
+            was_sent = notify(_title(alert.cause), alert.message)
+            if was_sent is None:
+                break
             log.warning("alert", cause=alert.cause)
-            if tell and tell(_title(alert.cause), alert.message):
+            if was_sent:
                 alerts.told(db, [alert.id])
     return found
 
 
-def teller(urls: Sequence[SecretStr]) -> Teller | None:
-    """Sends to all of these addresses; None when there are none.
+def notifier(urls: Sequence[SecretStr]) -> Notify:
+    """Sends to all of these addresses; to nobody when there are none, and the alerts are only recorded.
 
     Raises:
         SettingsError: an address is malformed.
     """
     if not urls:
-        return None
+        return lambda _title, _body: None
     import apprise
 
     everybody = apprise.Apprise()
     if not all(everybody.add(url.get_secret_value()) for url in urls):
         raise SettingsError("INTUNE_ALERT_URLS holds an address that Apprise does not know; see docs/operations.md.")
 
-    def tell(title: str, body: str) -> bool:
+    def notify(title: str, body: str) -> bool:
         return bool(everybody.notify(title=title, body=body, notify_type=apprise.NotifyType.WARNING))
 
-    return tell
+    return notify
 
 
 def _title(cause: str) -> str:

@@ -7,7 +7,8 @@ Belongs here: which column holds which attribute. Does not belong here: deciding
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 
@@ -15,6 +16,8 @@ from intune_pipeline.domain.classification import Classification
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.reconciliation import PersonStep, Plan
+from intune_pipeline.domain.vocabulary import PersonAction
+from intune_pipeline.inventory.frames import Snapshot
 from intune_pipeline.inventory.schema import FRAMES
 
 _DEVICE_FIELDS = [field.name for field in fields(ManagedDevice)]
@@ -79,30 +82,54 @@ def frame_of_judged(judged: Iterable[JudgedDevice]) -> pd.DataFrame:
     return frame_of("classified_devices", rows, columns)
 
 
-def judged_of(frame: pd.DataFrame) -> list[JudgedDevice]:
-    """The judged devices of the frame of ``classified_devices``."""
-    verdicts = rows_of(frame, ["device_type", "rule", "rule_reason", "skip_reason"])
-    return [
-        JudgedDevice(device, Classification(device_type, rule, reason), skip_reason)
-        for device, (device_type, rule, reason, skip_reason) in zip(devices_of(frame), verdicts, strict=True)
-    ]
+def judged_of(snapshot: Snapshot) -> Sequence[JudgedDevice]:
+    """The judged devices of a frame of ``classified_devices``; made once, for three assets of a run ask for them."""
+    if snapshot not in _judged:
+        verdicts = rows_of(snapshot.frame, ["device_type", "rule", "rule_reason", "skip_reason"])
+        _judged[snapshot] = [
+            JudgedDevice(device, Classification(device_type, rule, reason), skip_reason)
+            for device, (device_type, rule, reason, skip_reason) in zip(
+                devices_of(snapshot.frame), verdicts, strict=True
+            )
+        ]
+    return _judged[snapshot]
+
+
+_judged: WeakKeyDictionary[Snapshot, list[JudgedDevice]] = WeakKeyDictionary()
+
+_PERSON_COLUMNS = ("email", "first_name", "last_name", "devices", "employee_id", "action", "lookalike_id")
 
 
 def frame_of_people(people: Iterable[PersonStep]) -> pd.DataFrame:
     """The frame of ``employees``."""
     rows = (
-        (
-            one.person.email,
-            *(one.name or (None, None)),
-            one.devices,
-            one.employee and one.employee.id,
-            one.action,
-            one.lookalike_id,
-        )
+        (one.email, *(one.name or (None, None)), one.devices, one.employee_id, one.action.value, one.lookalike_id)
         for one in people
     )
-    columns = ["email", "first_name", "last_name", "devices", "employee_id", "action", "lookalike_id"]
-    return frame_of("employees", rows, columns)
+    return frame_of("employees", rows, _PERSON_COLUMNS)
+
+
+def people_of(frame: pd.DataFrame) -> list[PersonStep]:
+    """What was decided about people, as the frame of ``employees`` shows it."""
+    return [
+        PersonStep(
+            email,
+            (first_name, last_name) if first_name and last_name else None,
+            devices,
+            employee_id,
+            PersonAction(action),
+            lookalike_id,
+        )
+        for email, first_name, last_name, devices, employee_id, action, lookalike_id in rows_of(frame, _PERSON_COLUMNS)
+    ]
+
+
+def details_of(frame: pd.DataFrame) -> Iterator[tuple[str, int | None, bool | None]]:
+    """Id, memory in GiB and whether a bypass code is stored, of each row of the frame of ``intune_device_details``."""
+    return cast(
+        "Iterator[tuple[str, int | None, bool | None]]",
+        rows_of(frame, ("intune_device_id", "memory_gb", "has_bypass_code")),
+    )
 
 
 def frame_of_outcomes(outcomes: Iterable[Sequence[Any]], plan: Plan) -> pd.DataFrame:

@@ -3,23 +3,44 @@
 Belongs here: asking what `needed_evidence` wants to know. Does not belong here: why it is needed, and what follows.
 """
 
+from collections.abc import Callable, Iterable
+
 from intune_pipeline.domain.assignees import Evidence, PrimaryUser
 from intune_pipeline.domain.reconciliation import NeededEvidence
 from intune_pipeline.microsoft import graph
 
 
-def evidence_for(needed: NeededEvidence, client: graph.GraphClient) -> Evidence:
-    """Ask Graph; what it does not answer is left out, which the domain reads as "not known"."""
-    users = client.primary_users(needed.primary_users) if needed.primary_users else {}
-    found = client.exists(needed.existence) if needed.existence else {}
-    return Evidence(
-        primary_users={
-            device_id: _primary_user(user)
-            for device_id, user in users.items()
-            if not isinstance(user, graph.Unanswered)
-        },
-        gone=frozenset(device_id for device_id, exists in found.items() if exists is False),
-    )
+class GraphEvidence:
+    """What Graph says about single devices in one run; each question that was answered is asked once.
+
+    Args:
+        client: opens the tenant's client; called only when there is something to ask.
+    """
+
+    def __init__(self, client: Callable[[], graph.GraphClient]) -> None:
+        self._client = client
+        self._primary_users: dict[str, PrimaryUser | None] = {}
+        self._exists: dict[str, bool | None] = {}
+
+    def answers(self, needed: NeededEvidence) -> Evidence:
+        """Ask Graph; what it does not answer is left out, which the domain reads as "not known"."""
+        if users := _unknown(needed.primary_users, self._primary_users):
+            found = self._client().primary_users(users).items()
+            self._primary_users |= {
+                device_id: _primary_user(user) for device_id, user in found if not isinstance(user, graph.Unanswered)
+            }
+        if devices := _unknown(needed.existence, self._exists):
+            self._exists |= {
+                device_id: exists for device_id, exists in self._client().exists(devices).items() if exists is not None
+            }
+        return Evidence(
+            primary_users={key: self._primary_users[key] for key in needed.primary_users if key in self._primary_users},
+            gone=frozenset(key for key in needed.existence if self._exists.get(key) is False),
+        )
+
+
+def _unknown(wanted: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    return tuple(key for key in wanted if key not in known)
 
 
 def _primary_user(user: graph.PrimaryUser | None) -> PrimaryUser | None:

@@ -1,7 +1,7 @@
-"""What the assets and ``plan`` have in common: listing a tenant, and deciding about its devices.
+"""What the assets and ``plan`` have in common: listing a tenant, and asking about its devices.
 
 Belongs here: the few functions that put Microsoft's answers, the store's state and the domain's rules together. Does
-not belong here: Dagster, and writing to allwhere's tables.
+not belong here: Dagster, planning (``planning``), and writing to allwhere's tables.
 """
 
 import sys
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
@@ -18,14 +19,11 @@ from intune_pipeline.domain.devices import PERSONAL, ManagedDevice, managed_devi
 from intune_pipeline.domain.eligibility import UNKNOWN_TYPE, JudgedDevice, newest_by_id, without_personal_details
 from intune_pipeline.domain.fields import DeviceDetails
 from intune_pipeline.domain.model_facts import memory_gb
-from intune_pipeline.domain.policy import Policy
 from intune_pipeline.inventory import details
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.unknown_models import UnknownModel
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.microsoft.graph import DetailFailure, DeviceDetail, GraphClient
-from intune_pipeline.orchestration.sync.graph_evidence import evidence_for
-from intune_pipeline.settings import Settings
 
 #: Answers of single devices that are sealed and stored together.
 ANSWERS_AT_ONCE = 100
@@ -113,13 +111,25 @@ class Detailed:
 
 
 def details_due(
-    db: Connection, connection_id: int, judged: Iterable[JudgedDevice], settings: Settings, vault: Vault
+    db: Connection,
+    connection_id: int,
+    judged: Iterable[JudgedDevice],
+    vault: Vault,
+    refresh_after: timedelta | None,
 ) -> list[str]:
-    """Ids of the devices to ask about now: eligible, with something to tell, and new, stale or failed the last time."""
-    if not settings.details_on:
+    """Ids of the devices to ask about now: eligible, with something to tell, and new, stale or failed the last time.
+
+    Args:
+        db: any connection.
+        connection_id: whose devices.
+        judged: the listed devices.
+        vault: a closed one takes no bypass codes, so they are not asked for.
+        refresh_after: age from which an answer is stale; None: details are off.
+    """
+    if refresh_after is None:
         return []
     wanted = [one.device.intune_device_id for one in judged if one.skip_reason is None and _has_details(one, vault)]
-    return details.due(db, connection_id, wanted, refresh_after=timedelta(days=settings.intune_details_refresh_days))
+    return details.due(db, connection_id, wanted, refresh_after=refresh_after)
 
 
 def ask_details(client: Callable[[], GraphClient], due: Sequence[str]) -> Iterator[list[details.Answer]]:
@@ -138,16 +148,17 @@ def refresh_details(
     engine: Engine,
     connection_id: int,
     judged: Sequence[JudgedDevice],
-    settings: Settings,
     client: Callable[[], GraphClient],
+    *,
+    vault: Vault,
+    refresh_after: timedelta | None,
 ) -> Detailed:
-    """Ask for what is due and store it, bypass codes sealed as they arrive.
+    """Ask for what is due and store it, bypass codes sealed as they arrive; see `details_due`.
 
     A detail that cannot be had is no failure of its device; it is asked for again at the next sync.
     """
-    vault = Vault(settings.bypass_code_keys)
     with engine.connect() as db:
-        due = details_due(db, connection_id, judged, settings, vault)
+        due = details_due(db, connection_id, judged, vault, refresh_after)
     failed: set[str] = set()
     for answers in ask_details(client, due):
         with engine.begin() as db:
@@ -164,7 +175,7 @@ def refresh_details(
 
     return Detailed(
         rows=[row(one.device.intune_device_id) for one in judged if one.skip_reason is None],
-        said=_left_out(settings, vault),
+        said=_left_out(vault, refresh_after),
     )
 
 
@@ -183,31 +194,24 @@ def _has_details(one: JudgedDevice, vault: Vault) -> bool:
     return system.startswith("windows") or (vault.is_open and system.startswith(APPLE_SYSTEMS))
 
 
-def _left_out(settings: Settings, vault: Vault) -> str:
-    if not settings.details_on:
+def _left_out(vault: Vault, refresh_after: timedelta | None) -> str:
+    if refresh_after is None:
         return "INTUNE_DETAILS is off: neither memory nor bypass codes are asked for."
     return "" if vault.is_open else "BYPASS_CODE_KEYS is not set: bypass codes are not collected."
 
 
-def decide(
-    judged: Sequence[JudgedDevice],
-    state: reconciliation.State,
-    policy: Policy,
-    listing: reconciliation.Listing,
-    client: Callable[[], GraphClient],
-) -> reconciliation.Plan:
-    """The plan of a sync, with the evidence it needs.
-
-    Args:
-        judged: every listed device but personal ones.
-        state: what allwhere knows.
-        policy: the connection's settings.
-        listing: the list.
-        client: opens the tenant's client; called only when there is something to ask.
-    """
-    needed = reconciliation.needed_evidence(judged, state, policy, listing)
-    evidence = evidence_for(needed, client()) if needed.primary_users or needed.existence else None
-    return reconciliation.plan(judged, state, policy, listing, evidence)
+def new_listing(listed: Listed, *, tenant_id: str, account: str, run_id: str) -> Listing:
+    """What every frame of a run stems from, after a fresh list."""
+    return Listing(
+        listing_id=str(uuid4()),
+        tenant_id=tenant_id,
+        partition_key=account,
+        run_id=run_id,
+        listed_at=listed.listed_at,
+        complete=listed.complete,
+        devices_listed=listed.devices_listed,
+        personal=len(listed.personal_ids),
+    )
 
 
 def domain_listing(listing: Listing) -> reconciliation.Listing:

@@ -12,9 +12,10 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from intune_pipeline.orchestration.resources import limits_of
 from intune_pipeline.orchestration.sensors import troubles
-from intune_pipeline.orchestration.sync.alerts import teller, watch
-from intune_pipeline.settings import SettingsError
+from intune_pipeline.orchestration.sync.alerts import notifier, watch
+from intune_pipeline.settings import Settings, SettingsError
 from intune_pipeline_tests.conftest import ConnectedAccount
 
 LATE_AFTER = timedelta(hours=26)
@@ -59,7 +60,7 @@ def end_sync(engine: sa.Engine) -> Callable[..., None]:
 def look(engine: sa.Engine, inbox: Inbox) -> list[str]:
     """Watch once; returns the messages of this look."""
     before = len(inbox.messages)
-    watch(engine, late_after=LATE_AFTER, tell=inbox)
+    watch(engine, late_after=LATE_AFTER, notify=inbox)
     return [body for _, body in inbox.messages[before:]]
 
 
@@ -179,7 +180,13 @@ def test_the_sensor_tells_a_webhook_and_shows_lateness_as_a_check(
     address, bodies = webhook
     connect_account("acme", connected_at=sa.text("now() - interval '30 hours'"))
     monkeypatch.setenv("INTUNE_ALERT_URLS", address)
-    context = dg.build_sensor_context(instance=instance, definitions=defs, resources={"database": engine})
+    settings = Settings.load()
+    resources = {
+        "database": engine,
+        "limits": limits_of(settings),
+        "notify": notifier(settings.intune_alert_urls),
+    }
+    context = dg.build_sensor_context(instance=instance, definitions=defs, resources=resources)
     result = troubles(context)
     assert isinstance(result, dg.SensorResult)
     assert [body["title"] for body in bodies] == ["Intune sync: late"]
@@ -187,16 +194,14 @@ def test_the_sensor_tells_a_webhook_and_shows_lateness_as_a_check(
     assert isinstance(evaluation, dg.AssetCheckEvaluation)
     assert not evaluation.passed
     assert "acme" in str(evaluation.description)
-    context = dg.build_sensor_context(
-        instance=instance, definitions=defs, resources={"database": engine}, cursor=result.cursor
-    )
+    context = dg.build_sensor_context(instance=instance, definitions=defs, resources=resources, cursor=result.cursor)
     assert troubles(context).asset_events == []  # type: ignore[union-attr]
     assert len(bodies) == 1
 
 
 def test_an_address_nobody_understands_is_refused_without_showing_it() -> None:
     with pytest.raises(SettingsError) as caught:
-        teller([SecretStr("nonsense:secret")])
+        notifier([SecretStr("nonsense:secret")])
     assert "INTUNE_ALERT_URLS" in str(caught.value)
     assert "secret" not in str(caught.value)
 
@@ -205,7 +210,7 @@ def test_without_addresses_alerts_are_recorded_only(
     engine: sa.Engine, connect_account: Callable[..., ConnectedAccount], end_sync: Callable[..., None]
 ) -> None:
     end_sync(connect_account("acme"), "outage")
-    assert teller([]) is None
-    assert len(watch(engine, late_after=LATE_AFTER, tell=None)) == 1
+    assert notifier([])("title", "body") is None
+    assert len(watch(engine, late_after=LATE_AFTER, notify=notifier([]))) == 1
     with engine.connect() as db:
         assert db.execute(sa.text("select cause, told_at from alerts")).all() == [("outage", None)]

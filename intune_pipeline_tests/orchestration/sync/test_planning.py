@@ -4,7 +4,6 @@ import pytest
 
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory.sync_runs import REPORTED, report
-from intune_pipeline.orchestration.sync.planning import plan_account
 from intune_pipeline_tests.orchestration.conftest import World
 
 TABLES = (
@@ -26,7 +25,7 @@ def test_the_plan_equals_the_sync_that_follows(world: World) -> None:
     """Before the first sync, and after devices were changed, went and came back as personal ones."""
     for _ in range(2):
         before = rows(world)
-        planned = plan_account(world.engine, "acme")
+        planned = world.planned()
         assert rows(world) == before
         world.sync()
         with world.engine.connect() as db:
@@ -55,7 +54,7 @@ def test_the_plan_names_who_would_be_there_twice(world: World) -> None:
         employee_id = db.exec_driver_sql(
             "insert into employees (account_id, first_name, last_name) select id, 'Jane', 'Roe' from accounts returning id"
         ).scalar_one()
-    (found,) = plan_account(world.engine, "acme")["look_alikes"]
+    (found,) = world.planned()["look_alikes"]
     assert found == {
         "email": "jane.roe@acme.example",
         "name": "Jane Roe",
@@ -67,7 +66,7 @@ def test_the_plan_names_who_would_be_there_twice(world: World) -> None:
 def test_a_planned_bypass_code_is_never_shown(world: World) -> None:
     for device_id in world.tenant.devices:
         world.tenant.update(device_id, activationLockBypassCode="CANARY-CODE")
-    planned = str(plan_account(world.engine, "acme"))
+    planned = str(world.planned())
     assert "activation_lock_bypass_code" in planned
     assert "CANARY" not in planned
     assert "gAAAA" not in planned
@@ -76,5 +75,5 @@ def test_a_planned_bypass_code_is_never_shown(world: World) -> None:
 def test_a_tenant_that_says_no_cannot_be_planned(world: World) -> None:
     world.tenant.consented = False
     with pytest.raises(PipelineError, match="consent"):
-        plan_account(world.engine, "acme")
+        world.planned()
     assert world.query("select status from connections") == [("connected",)]
