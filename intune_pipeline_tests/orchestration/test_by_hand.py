@@ -156,6 +156,4 @@ def test_a_whole_run_does_what_it_showed(world: World, sandbox: SandboxCloud) ->
     assert synced.assignees_changed > 0
     assert "changed_since" not in world.materialization("allwhere_assets")
     asked = sum(one.items for one in sandbox.requests if one.path.endswith("$batch"))
-    users = world.query("select count(*) from assets a where a.assignee_id is not null")
-    assert asked <= users[0][0] + synced.devices_synced
-    assert synced.requests == 1 + asked
+    assert 0 < asked <= synced.devices_synced
