@@ -16,6 +16,7 @@ test: lint types architecture tests
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/dg check defs
 
 types: .venv/dev
 	$(BIN)/mypy
@@ -30,15 +31,19 @@ bench: .venv/dev
 	$(BIN)/python -m bench
 
 # The lock files are complete and carry hashes: every machine installs the same bytes, and pip has nothing to resolve.
-lock: .venv/dev
-	$(BIN)/uv pip compile pyproject.toml --extra celery --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra celery --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements.lock -o requirements-dev.lock
+# requirements.lock is what production installs; the demo and the tests install more.
+LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-header --no-annotate
 
-.venv/runtime: requirements.lock pyproject.toml
+lock: .venv/dev
+	$(LOCK) pyproject.toml --extra celery -o requirements.lock
+	$(LOCK) --group build -o requirements-build.lock
+	$(LOCK) pyproject.toml --extra celery --extra demo --group build -c requirements.lock -o requirements-demo.lock
+	$(LOCK) pyproject.toml --extra celery --extra demo --group build --group dev -c requirements-demo.lock -o requirements-dev.lock
+
+.venv/runtime: requirements-demo.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-demo.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 

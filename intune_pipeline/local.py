@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from intune_pipeline.extras import EMBEDDED_SERVER, require_demo
 from intune_pipeline.settings import Settings, SettingsError, local_directory, project_directory
 
 ALLWHERE = "allwhere"
@@ -30,6 +31,7 @@ def database_urls(settings: Settings) -> DatabaseUrls:
     :func:`export`, so that they use it without starting their own.
 
     Raises:
+        ExtraMissingError: there is no embedded server in this installation.
         EmbeddedPostgresError: the embedded server cannot be used.
         DatabaseUnreachableError: the given server cannot be reached.
         SettingsError: Dagster's database is neither given nor can it be created.
@@ -41,6 +43,7 @@ def database_urls(settings: Settings) -> DatabaseUrls:
         for url in (settings.allwhere_database_url, settings.dagster_postgres_url)
     )
     if given_allwhere is None:
+        require_demo("ALLWHERE_DATABASE_URL is not set, and the embedded PostgreSQL", *EMBEDDED_SERVER)
         from intune_pipeline.inventory import embedded_postgres
 
         server = embedded_postgres.start(local_directory() / "postgres")

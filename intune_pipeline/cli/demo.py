@@ -27,6 +27,10 @@ OURS = ("ALLWHERE_", "DAGSTER_", "MICROSOFT_", "INTUNE_", "BYPASS_", "AUTH0_", "
 )
 def command(*, once: bool, devices: int) -> int:
     """Show the product: sandbox cloud, three accounts, their first syncs, the reports, then the UIs until Ctrl-C."""
+    from intune_pipeline import extras
+
+    extras.require_demo("The demo's fake Microsoft cloud", *extras.SANDBOX)
+    extras.require_demo("The demo's PostgreSQL", *extras.EMBEDDED_SERVER)
     from intune_pipeline.cli import store
     from intune_pipeline.cli.database import upgrade_dagster
     from intune_pipeline.cli.development import PORTAL_PORT, start_dagster, start_portal
