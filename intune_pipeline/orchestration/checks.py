@@ -214,7 +214,7 @@ def _share_below(name: str, *, count: int, of: int, limit: float, what: str) -> 
 def every_tenant_synced_lately(database: dg.ResourceParam[Engine], limits: Limits) -> dg.AssetCheckResult:
     """Lateness over all tenants, from the sync log.
 
-    Dagster's own freshness policies look at an asset as a whole, where one fresh tenant hides all stale ones.
+    Dagster's own freshness policies look at an asset as a whole, where one fresh tenant hides all stale ones (dagster#34023).
     """
     with database.connect() as db:
         found = alerts.troubles(db, late_after=limits.late_after)

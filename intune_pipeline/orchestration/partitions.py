@@ -1,10 +1,10 @@
 """Tenants as Dagster partitions: one key per account, and the tags of a tenant's run.
 
-Belongs here: names of partitions and tags. Does not belong here: who is connected, which the database knows;
+Belongs here: names of partitions and tags, and which of them Dagster knows. Does not belong here: who is connected, which the database knows;
 Dagster's partitions follow it and are only ever added, because a tenant's history hangs on its key.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
@@ -40,3 +40,10 @@ def add_missing(instance: dg.DagsterInstance, keys: Iterable[str]) -> None:
     """Make Dagster know these partitions, where no sensor's result can ask for them."""
     if wanted := missing(instance, keys):
         instance.add_dynamic_partitions(TENANTS, wanted)
+
+
+def known_run_keys(instance: dg.DagsterInstance, keys: Sequence[str]) -> set[str]:
+    """Those of the run keys that a run has, whatever became of it."""
+    if not keys:
+        return set()
+    return {run.tags[RUN_KEY_TAG] for run in instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: list(keys)}))}

@@ -4,7 +4,7 @@ Belongs here: when, and for whom. Does not belong here: what a run does. Decidin
 the day; the schedule around it reads the database and the clock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import NamedTuple
 
@@ -13,8 +13,15 @@ from sqlalchemy import Engine
 
 from intune_pipeline.inventory.connections import Tenant, tenants_of
 from intune_pipeline.orchestration.jobs import intune_sync, maintenance
-from intune_pipeline.orchestration.partitions import PRIORITY_TAG, TENANT_TAG, TRIGGER_TAG, add_missing
+from intune_pipeline.orchestration.partitions import (
+    PRIORITY_TAG,
+    TENANT_TAG,
+    TRIGGER_TAG,
+    add_missing,
+    known_run_keys,
+)
 
+DAILY_INTUNE_SYNC = "daily_intune_sync"
 #: Connections that are tried every night. Those in trouble get one probing run a day: it either syncs, which sets them
 #: connected again, or ends in the sentence that says what is wrong.
 TRIED_NIGHTLY = frozenset({"connected", "needs_consent", "error"})
@@ -29,19 +36,33 @@ class Night(NamedTuple):
     skipped: dict[str, str]
 
 
-def plan_night(tenants: Iterable[Tenant], day: date) -> Night:
-    """One run request per tenant to be tried, with a run key per tenant and day.
+def run_key(account: str, day: date) -> str:
+    """The run key of a tenant's nightly run: one per local day, whatever hour its tick comes at."""
+    return f"{account}:{day.isoformat()}"
 
-    A tick that comes late or twice asks for the same keys and so starts nothing twice.
+
+def plan_night(tenants: Iterable[Tenant], day: date, known_run_keys: Collection[str] = frozenset()) -> Night:
+    """One run request per tenant to be tried that has no run of this day yet.
+
+    Dagster compares a schedule's run keys among the runs of one tick only: without `known_run_keys` moving the hour to a
+    later one would sync everybody a second time that day.
+
+    Args:
+        tenants: all.
+        day: in the schedule's time zone.
+        known_run_keys: of the runs that exist.
     """
     night = Night([], {})
     for tenant in tenants:
         if tenant.status not in TRIED_NIGHTLY:
             night.skipped[tenant.account] = tenant.status
             continue
+        if run_key(tenant.account, day) in known_run_keys:
+            night.skipped[tenant.account] = "has its run of this day"
+            continue
         night.run_requests.append(
             dg.RunRequest(
-                run_key=f"{tenant.account}:{day.isoformat()}",
+                run_key=run_key(tenant.account, day),
                 partition_key=tenant.account,
                 tags={
                     TRIGGER_TAG: "schedule",
@@ -62,7 +83,7 @@ def build_schedules(*, hour: int, time_zone: str) -> list[dg.ScheduleDefinition]
     """
 
     @dg.schedule(
-        name="daily_intune_sync",
+        name=DAILY_INTUNE_SYNC,
         job=intune_sync,
         cron_schedule=f"0 {hour} * * *",
         execution_timezone=time_zone,
@@ -72,8 +93,11 @@ def build_schedules(*, hour: int, time_zone: str) -> list[dg.ScheduleDefinition]
     def daily_intune_sync(
         context: dg.ScheduleEvaluationContext, database: dg.ResourceParam[Engine]
     ) -> list[dg.RunRequest] | dg.SkipReason:
+        day = context.scheduled_execution_time.date()
         with database.connect() as db:
-            night = plan_night(tenants_of(db), context.scheduled_execution_time.date())
+            tenants = tenants_of(db)
+        known = known_run_keys(context.instance, [run_key(tenant.account, day) for tenant in tenants])
+        night = plan_night(tenants, day, known)
         add_missing(context.instance, {str(request.partition_key) for request in night.run_requests})
         left_out = ", ".join(f"{account} ({status})" for account, status in sorted(night.skipped.items()))
         message = f"{len(night.run_requests)} tenants to sync; left out: {left_out or 'none'}."

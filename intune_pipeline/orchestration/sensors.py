@@ -20,18 +20,20 @@ from intune_pipeline.orchestration.partitions import (
     PARTITION_TAG,
     PRIORITY_TAG,
     REMINDED_TAG,
-    RUN_KEY_TAG,
     SYNC_REQUEST_TAG,
     TENANT_TAG,
     TRIGGER_TAG,
     WILL_RETRY_TAG,
+    known_run_keys,
     missing,
     tenants,
 )
 from intune_pipeline.orchestration.process.retention import UNFINISHED
 from intune_pipeline.orchestration.resources import Limits
+from intune_pipeline.orchestration.schedules import DAILY_INTUNE_SYNC
 from intune_pipeline.orchestration.sync import alerts, reaping
 from intune_pipeline.orchestration.sync.alerts import Notify
+from intune_pipeline.orchestration.sync.ticks import lost_ticks
 
 #: A tick may last 60 seconds; the next one follows soon.
 REQUESTS_PER_TICK = 50
@@ -84,7 +86,7 @@ def manual_sync_requests(
         waiting = sync_requests.pending(db, REQUESTS_PER_TICK)
     if not waiting:
         return dg.SkipReason(f"No request waits; {joined} joined a running sync." if joined else "No request waits.")
-    known = _known_run_keys(context.instance, waiting)
+    known = known_run_keys(context.instance, [run_key(one.id) for one in waiting])
     with database.begin() as db:
         sync_requests.mark_started(db, [one.id for one in waiting if run_key(one.id) in known])
     new = missing(context.instance, (one.account for one in waiting))
@@ -92,12 +94,6 @@ def manual_sync_requests(
         run_requests=run_requests(waiting, known),
         dynamic_partitions_requests=[tenants.build_add_request(new)] if new else [],
     )
-
-
-def _known_run_keys(instance: dg.DagsterInstance, waiting: Iterable[SyncRequest]) -> set[str]:
-    keys = [run_key(request.id) for request in waiting]
-    runs = instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: keys}))
-    return {run.tags[RUN_KEY_TAG] for run in runs}
 
 
 @dg.sensor(
@@ -209,7 +205,8 @@ def troubles(
     limits: Limits,
 ) -> dg.SensorResult | dg.SkipReason:
     """Look for failures, late tenants and holds; show lateness as a check of ``allwhere_assets`` when it changes."""
-    found = alerts.watch(database, late_after=limits.late_after, notify=notify)
+    ticks = lost_ticks(context.instance, DAILY_INTUNE_SYNC)
+    found = alerts.watch(database, late_after=limits.late_after, notify=notify, also=ticks)
     late = sorted(trouble.account or "" for trouble in found if trouble.cause == LATE)
     message = f"{len(found)} troubles; late: {', '.join(late) or 'nobody'}."
     cursor = ",".join(late) or "nobody"

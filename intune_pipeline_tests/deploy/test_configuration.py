@@ -43,6 +43,8 @@ def test_dagster_reads_its_configuration(home: Callable[[Path], Path]) -> None:
         assert instance.run_monitoring_enabled
         assert instance.run_monitoring_max_runtime_seconds > 30 * 60
         assert not instance.telemetry_enabled
+        assert instance.scheduler
+        assert instance.scheduler.max_tick_retries == 30  # type: ignore[attr-defined]
         assert isinstance(instance.run_coordinator, QueuedRunCoordinator)
         queue = instance.get_concurrency_config().run_queue_config
         assert queue
@@ -72,6 +74,8 @@ def test_kubernetes_queues_and_retries_as_one_machine_does() -> None:
     queue = there["runCoordinator"]["config"]["queuedRunCoordinator"]
     assert queue["tagConcurrencyLimits"] == here["concurrency"]["runs"]["tag_concurrency_limits"]
     assert there["runRetries"] == {"enabled": True, "maxRetries": 2, "retryOnAssetOrOpFailure": False}
+    scheduler = load(Path("deploy/kubernetes/values.yaml"))["scheduler"]["config"]["daemonScheduler"]
+    assert scheduler["maxTickRetries"] == here["scheduler"]["config"]["max_tick_retries"]
     assert there["runMonitoring"]["maxRuntimeSeconds"] == here["run_monitoring"]["max_runtime_seconds"]
 
 

@@ -34,6 +34,13 @@ def test_run_keys_are_one_per_tenant_and_day() -> None:
     assert not set(keys[4:]) & set(keys[:4])
 
 
+def test_who_has_a_run_of_this_day_gets_no_second_one_when_the_hour_is_moved() -> None:
+    tenants = [Tenant(1, "acme", "guid", "connected"), Tenant(2, "globex", "guid", "connected")]
+    night = plan_night(tenants, DAY, {"acme:2026-03-29", "globex:2026-03-28"})
+    assert [request.run_key for request in night.run_requests] == ["globex:2026-03-29"]
+    assert night.skipped == {"acme": "has its run of this day"}
+
+
 @pytest.fixture(scope="module")
 def stored_instance() -> Iterator[dg.DagsterInstance]:
     """A Dagster that schedules can be evaluated against."""
@@ -41,11 +48,11 @@ def stored_instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def tick(defs: dg.Definitions, instance: dg.DagsterInstance, engine: sa.Engine) -> Any:
+def tick(defs: dg.Definitions, instance: dg.DagsterInstance, engine: sa.Engine, hour: int = 5) -> Any:
     schedule = defs.resolve_schedule_def("daily_intune_sync")
     context = dg.build_schedule_context(
         instance=instance,
-        scheduled_execution_time=datetime(2026, 3, 29, 5, tzinfo=UTC),
+        scheduled_execution_time=datetime(2026, 3, 29, hour, tzinfo=UTC),
         resources={"database": engine},
         repository_def=defs.get_repository_def(),
     )
@@ -68,6 +75,19 @@ def test_a_tick_adds_partitions_and_tags_its_runs(
         assert request.tags["dagster/partition"] == "acme"
     assert "acme" in stored_instance.get_dynamic_partitions("tenants")
     assert "left" not in stored_instance.get_dynamic_partitions("tenants")
+
+
+def test_a_later_tick_of_the_same_local_day_starts_nobody_twice(
+    defs: dg.Definitions,
+    stored_instance: dg.DagsterInstance,
+    engine: sa.Engine,
+    connect_account: Callable[..., ConnectedAccount],
+) -> None:
+    connect_account("moved")
+    [request] = tick(defs, stored_instance, engine).run_requests or []
+    stored_instance.run_storage.add_run(dg.DagsterRun("intune_sync", tags={"dagster/run_key": str(request.run_key)}))
+    later = tick(defs, stored_instance, engine, hour=22)
+    assert later.skip_message == "0 tenants to sync; left out: moved (has its run of this day)."
 
 
 def test_a_tick_without_tenants_says_whom_it_left_out(

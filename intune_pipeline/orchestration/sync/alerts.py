@@ -3,7 +3,7 @@
 Belongs here: sending what is not told yet. Does not belong here: finding out what is wrong (``inventory.alerts``).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -23,7 +23,7 @@ MESSAGES_PER_TICK = 20
 Notify = Callable[[str, str], bool | None]
 
 
-def watch(engine: Engine, *, late_after: timedelta, notify: Notify) -> list[Trouble]:
+def watch(engine: Engine, *, late_after: timedelta, notify: Notify, also: Iterable[Trouble] = ()) -> list[Trouble]:
     """Record what is wrong, tell people of what is new, and return all that is wrong now.
 
     One message per cause and tenant until it clears. What could not be sent is tried again at the next call.
@@ -32,9 +32,10 @@ def watch(engine: Engine, *, late_after: timedelta, notify: Notify) -> list[Trou
         engine: allwhere's database.
         late_after: how old the last good sync of a tenant may be.
         notify: sends one message.
+        also: what is wrong beside that, which allwhere's database cannot know.
     """
     with engine.begin() as db:
-        found = alerts.troubles(db, late_after=late_after)
+        found = [*alerts.troubles(db, late_after=late_after), *also]
         alerts.record(db, found)
     with engine.begin() as db:
         for alert in alerts.untold(db, limit=MESSAGES_PER_TICK):

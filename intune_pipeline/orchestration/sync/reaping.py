@@ -3,7 +3,7 @@
 Belongs here: finding runs whose process is gone, closing what their end left open, and noticing those that Dagster
 forgot to start over. Does not belong here: starting anything; Dagster retries crashed runs itself (``run_retries``).
 
-A run's process holds the tenant's lock in PostgreSQL from its first step to its last, and the server frees it the
+Dagster's default launcher looks after no run whose machine or container is gone (dagster#15325). A run's process holds the tenant's lock in PostgreSQL from its first step to its last, and the server frees it the
 moment the process is gone, on whatever machine it was. So a run that Dagster believes started, and whose tenant's lock
 nobody holds, is dead; no process ids, no heartbeats, and the same for every run launcher. One look is not enough: a run
 holds no lock yet while its first step begins, and none any more while its last event is written.
@@ -91,7 +91,7 @@ def is_overdue(run: DagsterRun, ended: datetime, now: datetime) -> bool:
     """Whether Dagster said of this run that it starts it over, and still has not after `GRACE`.
 
     Dagster's daemon reads a run's failure as soon as it is stored, looks whether the run is marked failed, and never
-    looks again; a few milliseconds in between are enough for the run to be forgotten.
+    looks again; a few milliseconds in between are enough for the run to be forgotten (dagster#33741).
 
     Args:
         run: a failed run.

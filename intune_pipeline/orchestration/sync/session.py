@@ -7,22 +7,34 @@ works on, which it is given (``assets``), and runs whose process died, which can
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
+import structlog
+import tenacity
 from sqlalchemy import Connection, Engine
 
 from intune_pipeline.domain.reconciliation import Counts, Plan
 from intune_pipeline.domain.vocabulary import RunStatus, Trigger
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import connections, open_syncs, reconciliation, sync_runs
-from intune_pipeline.inventory.database import WITHOUT_WAITING
+from intune_pipeline.inventory.database import WITHOUT_WAITING, DatabaseUnreachableError
 from intune_pipeline.inventory.reconciliation import run_columns
 from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.partitions import PARTITION_TAG, RETRY_ON_FAILURE_TAG, TRIGGER_TAG
 from intune_pipeline.orchestration.sync.failures import StepFailure, failing_in_one_sentence
 from intune_pipeline.orchestration.sync.graph_evidence import GraphEvidence
+
+log = structlog.get_logger(__name__)
+
+R = TypeVar("R")
+
+#: A run waits so long for a database that does not answer when it begins. Dagster starts a crashed run over at once, twice
+#: within half a minute, and has no setting for it; waiting here makes an outage of some minutes cost no retry.
+SECONDS_TO_WAIT_FOR_THE_DATABASE = 600
+#: Shorter than a run may be without its lock (``reaping.GRACE``) once the database answers again.
+LONGEST_PAUSE_SECONDS = 10
 
 LAST_ASSET = "allwhere_assets"
 DRY_RUN = "dry_run"
@@ -107,12 +119,15 @@ class Session:
                 raise WrongUseError(
                     "A run is about one tenant; choose a single partition, or a backfill of single runs."
                 )
-            with self._engine.connect() as db:
-                found = connections.syncable(db, self.account)
+            found = _patiently(self._connection)
             self._locked = found, self._held.enter_context(sync_runs.locked(self._engine, found.id))
             if self.is_sync:
                 self.sync_run_id = self._open_log(found.id)
         return self._locked[0]
+
+    def _connection(self) -> connections.Record:
+        with self._engine.connect() as db:
+            return connections.syncable(db, self.account)
 
     def _open_log(self, connection_id: int) -> int:
         trigger = self._run.tags.get(TRIGGER_TAG, Trigger.OPERATOR)
@@ -190,3 +205,19 @@ class Session:
                     if failure.is_passing:
                         open_syncs.release(db, self.sync_run_id)
                     sync_runs.fail(db, self.sync_run_id, cause.value if cause else "failed", failure.sentence)
+
+
+def _patiently(read: Callable[[], R]) -> R:
+    """Read from the database, and wait where it does not answer.
+
+    Raises:
+        DatabaseUnreachableError: it did not for `SECONDS_TO_WAIT_FOR_THE_DATABASE`.
+    """
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(DatabaseUnreachableError),
+        wait=tenacity.wait_exponential(max=LONGEST_PAUSE_SECONDS),
+        stop=tenacity.stop_after_delay(SECONDS_TO_WAIT_FOR_THE_DATABASE),
+        before_sleep=lambda state: log.warning("waiting_for_database", attempt=state.attempt_number),
+        reraise=True,
+    )
+    return attempts(read)

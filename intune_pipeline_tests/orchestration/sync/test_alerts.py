@@ -169,6 +169,13 @@ def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     server.server_close()
 
 
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """Dagster on a disk: the one in memory keeps no ticks."""
+    with dg.instance_for_test() as on_disk:
+        yield on_disk
+
+
 def test_the_sensor_tells_a_webhook_and_shows_lateness_as_a_check(
     webhook: tuple[str, list[dict[str, Any]]],
     engine: sa.Engine,
