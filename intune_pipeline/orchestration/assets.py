@@ -260,7 +260,7 @@ def allwhere_assets(
     classified_devices: Snapshot,
     intune_device_details: Snapshot,
     employees: Snapshot,
-) -> Iterator[Materialized | dg.AssetCheckResult | dg.AssetObservation]:
+) -> Iterator[Materialized | dg.AssetObservation]:
     """Do what the plan says; a dry run shows it and materializes nothing."""
     with session.step("allwhere_assets") as connection:
         listing = accepted(
@@ -283,7 +283,7 @@ def allwhere_assets(
         )
         said = planning.changed_since(plan, refreshed_since)
         results = (
-            _shown_only(database, connection, plan, said)
+            _shown_only(connection, plan, said)
             if config.dry_run
             else _applied(session, database, connection, plan, listing, said)
         )
@@ -314,19 +314,18 @@ def _applied(
     ]
 
 
-def _shown_only(
-    database: Engine, connection: Record, plan: Plan, said: str | None
-) -> Sequence[dg.AssetCheckResult | dg.AssetObservation]:
-    """Show what a plan would do; `said` is what it does otherwise than its inputs showed."""
-    with database.connect() as db:
-        exposed = exposed_codes(db, connection.account_id)
+def _shown_only(connection: Record, plan: Plan, said: str | None) -> Sequence[dg.AssetObservation]:
+    """Show what a plan would do, and check nothing: the checks are about what was done.
+
+    `said` is what it does otherwise than its inputs showed.
+    """
     seen = dg.AssetObservation(
         "allwhere_assets",
         partition=connection.account,
         description="What a sync would do now; nothing was written.",
         metadata={**counts_shown(plan.counts), **changed_shown(said), "changes": changes_table(plan)},
     )
-    return [seen, *checks.of_reconciliation(plan.counts, [step.asset.id for step in plan.steps if step.asset], exposed)]
+    return [seen]
 
 
 ASSETS = [raw_intune_devices, classified_devices, intune_device_details, employees, allwhere_assets]

@@ -43,7 +43,14 @@ def test_the_checks_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotA
     specs = defs.resolve_all_job_defs()[0].asset_layer.asset_graph
     nodes = sorted(specs.asset_check_keys, key=lambda key: (key.asset_key, key.name))
     assert snapshot == [
-        (key.asset_key.to_user_string(), key.name, specs.get(key).blocking, specs.get(key).description) for key in nodes
+        (
+            key.asset_key.to_user_string(),
+            key.name,
+            specs.get(key).blocking,
+            specs.get(key).partitions_def.name if specs.get(key).partitions_def else None,
+            specs.get(key).description,
+        )
+        for key in nodes
     ]
 
 

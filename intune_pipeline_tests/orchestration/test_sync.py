@@ -54,6 +54,15 @@ def test_every_check_of_a_healthy_tenant_is_evaluated_and_none_blocks(world: Wor
     assert all(found[name] for name in found if not name.startswith("few_"))
 
 
+def test_checks_are_evaluated_by_tenant(world: World) -> None:
+    """A tenant's history stays its own: another tenant's run changes nothing in it."""
+    world.sync()
+    records = world.instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(dg.AssetKey("classified_devices"), "few_unknown_models"), limit=5, partition_filter=None
+    )
+    assert [record.partition for record in records] == ["acme"]
+
+
 def test_removed_consent_fails_the_run_in_one_sentence_and_the_connection_says_so(world: World) -> None:
     world.sync()
     before = contents(world)
@@ -117,6 +126,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(world: World) -> None:
     assert dry is None
     assert not any(contents(world).values())
     assert world.query("select count(*) from sync_runs") == [(0,)]
+    assert not {"outcomes_add_up", "no_device_failed"} & set(world.checks())
     seen = world.instance.fetch_observations(dg.AssetKey("allwhere_assets"), limit=1).records[0].asset_observation
     assert seen
     synced = world.sync()

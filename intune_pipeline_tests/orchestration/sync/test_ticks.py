@@ -71,14 +71,14 @@ def test_a_tick_that_failed_for_good_is_told_until_the_next_one_succeeds(
     instance: dg.DagsterInstance, state: InstigatorState
 ) -> None:
     assert lost_ticks(instance, DAILY_INTUNE_SYNC) == []
-    tick(instance, state, 1_000, TickStatus.FAILURE, RETRIES + 1)
+    tick(instance, state, 1_000.0, TickStatus.FAILURE, RETRIES + 1)
     [trouble] = lost_ticks(instance, DAILY_INTUNE_SYNC)
     assert (trouble.cause, trouble.connection_id) == ("tick_lost", None)
     assert f"failed {RETRIES + 1} times and is not tried again" in trouble.message
-    tick(instance, state, 2_000, TickStatus.SKIPPED, 0)
+    tick(instance, state, 2_000.0, TickStatus.SKIPPED, 0)
     assert lost_ticks(instance, DAILY_INTUNE_SYNC) == []
 
 
 def test_a_tick_that_is_tried_again_is_no_alarm_yet(instance: dg.DagsterInstance, state: InstigatorState) -> None:
-    tick(instance, state, 1_000, TickStatus.FAILURE, RETRIES)
+    tick(instance, state, 1_000.0, TickStatus.FAILURE, RETRIES)
     assert lost_ticks(instance, DAILY_INTUNE_SYNC) == []
