@@ -260,7 +260,7 @@ def allwhere_assets(
     classified_devices: Snapshot,
     intune_device_details: Snapshot,
     employees: Snapshot,
-) -> Iterator[Materialized | dg.AssetObservation]:
+) -> Iterator[Materialized | dg.AssetObservation | dg.Output[None]]:
     """Do what the plan says; a dry run shows it and materializes nothing."""
     with session.step("allwhere_assets") as connection:
         listing = accepted(
@@ -314,7 +314,7 @@ def _applied(
     ]
 
 
-def _shown_only(connection: Record, plan: Plan, said: str | None) -> Sequence[dg.AssetObservation]:
+def _shown_only(connection: Record, plan: Plan, said: str | None) -> Sequence[dg.AssetObservation | dg.Output[None]]:
     """Show what a plan would do, and check nothing: the checks are about what was done.
 
     `said` is what it does otherwise than its inputs showed.
@@ -325,7 +325,7 @@ def _shown_only(connection: Record, plan: Plan, said: str | None) -> Sequence[dg
         description="What a sync would do now; nothing was written.",
         metadata={**counts_shown(plan.counts), **changed_shown(said), "changes": changes_table(plan)},
     )
-    return [seen]
+    return [seen, *checks.unanswered("allwhere_assets")]
 
 
 ASSETS = [raw_intune_devices, classified_devices, intune_device_details, employees, allwhere_assets]

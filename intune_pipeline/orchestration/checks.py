@@ -71,6 +71,11 @@ def specs_of(asset: str) -> list[dg.AssetCheckSpec]:
         ]
 
 
+def unanswered(asset: str) -> list[dg.Output[None]]:
+    """What an asset's step ends with when it checks nothing: Dagster waits for each check, and stores none of these."""
+    return [dg.Output(None, output_name=spec.get_python_identifier()) for spec in specs_of(asset)]
+
+
 def evaluate(name: str, *, passed: bool, says: str, **numbers: float) -> dg.AssetCheckResult:
     """One check's outcome.
 
