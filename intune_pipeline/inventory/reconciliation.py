@@ -37,6 +37,7 @@ from intune_pipeline.domain.reconciliation import (
     Plan,
     Sealed,
 )
+from intune_pipeline.domain.vocabulary import LifecycleDecision, RunStatus
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import reconciliation_statements as statements
 from intune_pipeline.inventory import schema
@@ -380,7 +381,7 @@ class _Run:
             db.execute(statements.LIFECYCLE_HOLD, {**self._known, "ids": _json(sorted(held)), "reason": reason})
         elif self._plan.moot_holds:
             holds = schema.lifecycle_holds
-            is_moot = holds.c.id.in_(self._plan.moot_holds) & (holds.c.decision == "waiting")
+            is_moot = holds.c.id.in_(self._plan.moot_holds) & (holds.c.decision == LifecycleDecision.WAITING)
             db.execute(sa.delete(holds).where(is_moot))
 
 
@@ -453,7 +454,7 @@ def _json(rows: object) -> str:
 
 _PROGRESS: Final = (
     sa.update(schema.sync_runs)
-    .where(schema.sync_runs.c.id == sa.bindparam("sync_run_id"), schema.sync_runs.c.status == "running")
+    .where(schema.sync_runs.c.id == sa.bindparam("sync_run_id"), schema.sync_runs.c.status == RunStatus.RUNNING)
     .values(
         {name: sa.bindparam(name) for name in (*run_columns(Counts()), "devices_reconciled")}
         | {"phase": "reconciling", "progress_at": sa.func.clock_timestamp()}

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.postgresql import insert
 
+from intune_pipeline.domain.vocabulary import RequestStatus, RunStatus
 from intune_pipeline.errors import PipelineError
-from intune_pipeline.inventory.schema import accounts, connections, sync_requests, sync_runs
+from intune_pipeline.inventory.schema import OPEN_REQUESTS, accounts, connections, sync_requests, sync_runs
 
 #: High half of the advisory locks' key; the connection's id is the low half.
 LOCK_SPACE = 0x53594E43
@@ -168,7 +169,9 @@ def _locked_by(db: Connection, connection_id: int) -> SyncLockedError:
     row = db.execute(
         sa.select(sync_runs.c.id, sync_runs.c.trigger, sync_runs.c.started_at, accounts.c.slug)
         .join_from(connections, accounts)
-        .outerjoin(sync_runs, sa.and_(sync_runs.c.connection_id == connections.c.id, sync_runs.c.status == "running"))
+        .outerjoin(
+            sync_runs, sa.and_(sync_runs.c.connection_id == connections.c.id, sync_runs.c.status == RunStatus.RUNNING)
+        )
         .where(connections.c.id == connection_id)
         .order_by(sync_runs.c.id.desc())
         .limit(1)
@@ -197,7 +200,7 @@ def open_run(db: Connection, connection_id: int, trigger: str, dagster_run_id: s
     dead = db.scalars(
         sa.select(sync_runs.c.id).where(
             sync_runs.c.connection_id == connection_id,
-            sync_runs.c.status == "running",
+            sync_runs.c.status == RunStatus.RUNNING,
             sync_runs.c.dagster_run_id.is_distinct_from(dagster_run_id),
         )
     )
@@ -218,7 +221,7 @@ def progress(db: Connection, sync_run_id: int, *, phase: Phase | None = None, **
     values = {**counts, **({"phase": phase} if phase else {})}
     db.execute(
         sa.update(sync_runs)
-        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(progress_at=sa.func.clock_timestamp(), **values)
     )
 
@@ -236,9 +239,9 @@ def succeed(db: Connection, sync_run_id: int, counts: Mapping[str, Any]) -> None
     """
     closed = db.execute(
         sa.update(sync_runs)
-        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(
-            status="succeeded",
+            status=RunStatus.SUCCEEDED,
             phase="done",
             finished_at=sa.func.clock_timestamp(),
             progress_at=sa.func.clock_timestamp(),
@@ -272,9 +275,9 @@ def fail(db: Connection, sync_run_id: int, cause: str, sentence: str) -> bool:
     """
     closed = db.execute(
         sa.update(sync_runs)
-        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(
-            status="failed",
+            status=RunStatus.FAILED,
             finished_at=sa.func.clock_timestamp(),
             progress_at=sa.func.clock_timestamp(),
             cause=cause,
@@ -289,8 +292,10 @@ def fail(db: Connection, sync_run_id: int, cause: str, sentence: str) -> bool:
 def _close_requests(db: Connection, sync_run_id: int, error: str | None) -> None:
     db.execute(
         sa.update(sync_requests)
-        .where(sync_requests.c.sync_run_id == sync_run_id, sync_requests.c.status.in_(["pending", "started"]))
-        .values(status="failed" if error else "succeeded", finished_at=sa.func.now(), error=error)
+        .where(sync_requests.c.sync_run_id == sync_run_id, sync_requests.c.status.in_(OPEN_REQUESTS))
+        .values(
+            status=RequestStatus.FAILED if error else RequestStatus.SUCCEEDED, finished_at=sa.func.now(), error=error
+        )
     )
 
 
@@ -315,12 +320,12 @@ def of_dagster_run(db: Connection, dagster_run_id: str) -> SyncRun | None:
 
 def running(db: Connection, account: str) -> SyncRun | None:
     """The sync of an account that runs now."""
-    return _one(db, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == "running"))
+    return _one(db, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == RunStatus.RUNNING))
 
 
 def last_good(db: Connection, account: str) -> SyncRun | None:
     """The last sync of an account that succeeded."""
-    return _one(db, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == "succeeded"))
+    return _one(db, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == RunStatus.SUCCEEDED))
 
 
 def last(db: Connection, account: str, limit: int = 30) -> list[SyncRun]:
@@ -331,7 +336,7 @@ def last(db: Connection, account: str, limit: int = 30) -> list[SyncRun]:
 
 def all_running(db: Connection) -> list[SyncRun]:
     """Every sync that is written down as running, of all tenants, whether or not its process lives."""
-    query = _RUNS.where(sync_runs.c.status == "running").order_by(sync_runs.c.id)
+    query = _RUNS.where(sync_runs.c.status == RunStatus.RUNNING).order_by(sync_runs.c.id)
     return [SyncRun(**row) for row in db.execute(query).mappings()]
 
 
@@ -351,7 +356,7 @@ def report(db: Connection, dagster_run_id: str) -> dict[str, Any]:
     if run is None:
         nothing: dict[str, Any] = dict.fromkeys(REPORTED, 0)
         sentence = "The run ended before its sync began; see its log in Dagster."
-        return {**nothing, "status": "failed", "devices_skipped": {}, "error": sentence}
+        return {**nothing, "status": RunStatus.FAILED, "devices_skipped": {}, "error": sentence}
     found = {name: getattr(run, name) for name in REPORTED}
     return {**found, "devices_skipped": run.skipped_by_reason, **({"error": run.error} if run.error else {})}
 

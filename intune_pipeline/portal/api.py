@@ -12,12 +12,13 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision
 from intune_pipeline.inventory import account_rules, audit, connections, device_list, holds, sync_requests, sync_runs
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal.access import Role, TokenAdmin, TokenPrimaryAdmin
 from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
-from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, FilledText, Id, LifecycleDecision, Text
+from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
@@ -245,13 +246,13 @@ class EmployeeDecided(Input):
     """A decision on held people."""
 
     hold_ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
-    decision: EmployeeDecision
+    decision: EmployeeAnswer
 
 
 class LifecycleDecided(Input):
     """A decision on the held lifecycle ends."""
 
-    decision: LifecycleDecision
+    decision: LifecycleAnswer
 
 
 class UnknownModel(Output):
@@ -418,7 +419,7 @@ def decide_employees(portal: ThePortal, admin: TokenPrimaryAdmin, decided: Emplo
 def decide_lifecycle(portal: ThePortal, admin: TokenPrimaryAdmin, decided: LifecycleDecided) -> None:
     """Release or drop held lifecycle ends. Primary Admins only."""
     with portal.engine.begin() as db:
-        holds.decide_lifecycle(db, admin.account.slug, decided.decision, decided_by=admin.label)
+        holds.decide_lifecycle(db, admin.account.slug, LifecycleDecision(decided.decision), decided_by=admin.label)
 
 
 @router.get("/unknown-models")

@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 
+from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.inventory import device_list
 from intune_pipeline.inventory.history import Story, why
 from intune_pipeline.portal import words
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.errors import NotHereError, PortalError
-from intune_pipeline.portal.inputs import DeviceType, FilledText, Text
+from intune_pipeline.portal.inputs import FilledText, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
