@@ -14,7 +14,7 @@ The order of devices, assets and employees never matters.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -28,6 +28,7 @@ from intune_pipeline.domain.assignees import (
     HeldEmployee,
     PrimaryUser,
 )
+from intune_pipeline.domain.counts import RunCounts
 from intune_pipeline.domain.eligibility import PERSONAL, JudgedDevice
 from intune_pipeline.domain.fields import (
     FILLED_FIELDS,
@@ -236,22 +237,15 @@ class PersonStep:
         return (self.employee.first_name, self.employee.last_name) if self.employee else self.person.name
 
 
-@dataclass(slots=True)
-class Counts:
-    """What a plan foresees, or a sync did; a plan's counts equal those of the sync that applies it."""
+@dataclass(slots=True, kw_only=True)
+class Counts(RunCounts):
+    """What a plan foresees, or a sync did; a plan's counts equal those of the sync that applies it.
 
-    devices_listed: int = 0
-    devices_synced: int = 0
+    Attributes:
+        devices_skipped: Devices left out, by reason.
+    """
+
     devices_skipped: Counter[str] = field(default_factory=Counter)
-    devices_failed: int = 0
-    assets_created: int = 0
-    assets_updated: int = 0
-    assets_unchanged: int = 0
-    employees_created: int = 0
-    assignees_changed: int = 0
-    lifecycle_transitions: int = 0
-    lifecycle_held: int = 0
-    lookalikes_held: int = 0
 
     def add(self, step: DeviceStep) -> None:
         """Count one device; employees and what is held are counted per person, not here."""
@@ -278,7 +272,7 @@ class Counts:
         return {name: dict(value) if isinstance(value := getattr(self, name), Counter) else value for name in _COUNTS}
 
 
-_COUNTS: Final = tuple(Counts.__slots__)
+_COUNTS: Final = tuple(count.name for count in fields(Counts))
 
 
 @dataclass(frozen=True)
