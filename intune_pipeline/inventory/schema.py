@@ -494,6 +494,7 @@ employee_holds = Table(
     Column("decided_at", DateTime(timezone=True), comment="when, null while waiting"),
     _now("created_at", "when the sync held the employee back"),
     UniqueConstraint("connection_id", "email_key"),
+    Index(None, "lookalike_id"),
     _one_of("decision", EmployeeDecision),
     comment="employees a sync would create beside one of the same name without a work e-mail, waiting for a decision",
 )
@@ -513,6 +514,7 @@ held_assignments = Table(
         primary_key=True,
         comment="the asset that waits for them",
     ),
+    Index(None, "asset_id"),
     comment="assets that get the held employee as assignee once decided, unless a person assigned someone meanwhile",
 )
 

@@ -88,6 +88,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sync_run_id", "intune_device_id", name=op.f("failed_devices_pkey")),
         comment="the devices of each sync that could not be written",
     )
+    # PostgreSQL looks for these before it deletes an asset or an employee.
+    op.create_index(op.f("held_assignments_asset_id_idx"), "held_assignments", ["asset_id"])
+    op.create_index(op.f("employee_holds_lookalike_id_idx"), "employee_holds", ["lookalike_id"])
     op.execute(_RECORD)
     op.execute(_TRIGGER)
 
@@ -95,6 +98,8 @@ def upgrade() -> None:
 _ACTOR = "who changed it in allwhere, when allwhere tells by its setting allwhere.actor"
 _UNDOES = "the run whose writes this one puts back"
 _COUNTS = {
+    "assets_removed": "assets that undoing a run removed",
+    "employees_removed": "employees that undoing a run removed",
     "devices_gone": "devices known from earlier syncs that a complete list does not hold any more",
     "values_kept": "values of Intune that were not written because they are locked or undone",
 }
