@@ -16,6 +16,7 @@ from intune_pipeline.cli import (
     demo,
     development,
     doctor,
+    export,
     fleet,
     holds,
     locks,
@@ -59,6 +60,7 @@ for _command in (
     needs.command,
     fleet.command,
     doctor.command,
+    export.command,
     bypass_code.group,
     portal.command,
 ):
