@@ -432,6 +432,19 @@ class Decider:
         memory = self._memory.get(judged.device.intune_device_id)
         return self.assignees.for_existing_asset(judged.device, asset.id, asset.status, asset.assignee_id, memory)
 
+    def employs(self, judged: JudgedDevice, asset: Asset | None) -> Assignment | None:
+        """The same as far as it is done; None: the device is left out, because its asset was undone."""
+        kept = self._kept.get(judged.device.serial_key or "", _NOTHING_KEPT)
+        if asset is None and keeping(kept, WHOLE_ASSET, (judged.device.intune_device_id,)):
+            return None
+        assignment = self.assign(judged, asset)
+        if asset is None or assignment.employee is None or not kept:
+            return assignment
+        is_kept = keeping(kept, "assignee_id", self._said("assignee_id", assignment.employee)) or (
+            asset.status != AssetStatus.ALLOCATED and keeping(kept, "status", ())
+        )
+        return replace(assignment, employee=None) if is_kept else assignment
+
     def _creation(self, judged: JudgedDevice, values: Mapping[str, Value]) -> DeviceStep:
         assignment = self.assign(judged, None)
         fields: dict[str, Value | Person] = {
@@ -566,9 +579,11 @@ def decide_people(
         if one.skip_reason is not None:
             continue
         try:
-            assignment = decider.assign(one, state.assets.get(one.device.serial_key or ""))
+            assignment = decider.employs(one, state.assets.get(one.device.serial_key or ""))
             user = decider.assignees.user_of(one.device)
         except Exception:  # noqa: BLE001, S112 - the plan counts such a device as failed
+            continue
+        if assignment is None:
             continue
         if user:
             users[user.email_key] = user

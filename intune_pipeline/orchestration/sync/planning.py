@@ -123,7 +123,6 @@ def plan_account(
     """
     made = _plan_now(engine, account, open_client, vault, details_refresh)
     counts = made.counts.as_dict()
-    del counts["lookalikes_held"]
     look_alikes = [
         {
             "email": person.email,
