@@ -90,6 +90,41 @@ def get(db: Connection, slug: str) -> Account:
     return account
 
 
+def of_organization(db: Connection, org_id: str, name: str) -> tuple[Account | None, bool]:
+    """The account of a sign-in provider's organisation, and whether it was bound to it just now.
+
+    An account whose organisation is not known yet is found by its slug once, and bound to the id that comes with that
+    name; from then on only the id counts, whatever the organisation, or another one, is called.
+
+    Args:
+        db: a connection in a transaction.
+        org_id: the provider's immutable id of the organisation.
+        name: the organisation's name in the provider's words.
+    """
+    columns = (accounts.c.id, accounts.c.slug, accounts.c.name)
+    if not org_id:
+        return None, False
+    if row := db.execute(sa.select(*columns).where(accounts.c.org_id == org_id)).one_or_none():
+        return Account(*row), False
+    unbound = sa.update(accounts).where(accounts.c.slug == name, accounts.c.org_id.is_(None)).values(org_id=org_id)
+    row = db.execute(unbound.returning(*columns)).one_or_none()
+    return (Account(*row), True) if row else (None, False)
+
+
+def bind_organization(db: Connection, slug: str, org_id: str | None) -> None:
+    """Say which organisation of the sign-in provider an account is; None: whichever signs in next under its slug.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        WrongUseError: another account is that organisation.
+    """
+    owner = get(db, slug)
+    other = db.scalar(sa.select(accounts.c.slug).where(accounts.c.org_id == org_id, accounts.c.id != owner.id))
+    if other is not None:
+        raise WrongUseError(f"{other} is the organisation {org_id} already; one organisation is one account.")
+    db.execute(sa.update(accounts).where(accounts.c.id == owner.id).values(org_id=org_id))
+
+
 def _hint(slug: str, known: list[str]) -> str:
     if not known:
         return "none exists yet, create one with: intune-pipeline connections add"
