@@ -26,6 +26,7 @@ from typing import Any, Final
 
 import re2
 
+from intune_pipeline.domain.rule_budget import RuleBudget
 from intune_pipeline.errors import WrongUseError
 
 DEVICE_TYPES: Final = ("laptop", "tablet", "mobile", "desktop", "unknown")
@@ -51,6 +52,9 @@ REMEMBERED_ANSWERS: Final = 16_384
 
 PATTERN_LENGTH: Final = 500
 """Characters an account's pattern may have."""
+
+PATTERN_SIZE: Final = 1000
+"""Instructions an account's pattern may compile to; every one of them may be looked at for every character."""
 
 _ACCOUNT_MEMORY: Final = 1 << 20
 _CATALOGUE_MEMORY: Final = 128 << 20
@@ -149,6 +153,45 @@ class Catalogue:
         return self.machine_types.get(model[:_MACHINE_TYPE_LENGTH]) if _MACHINE_TYPE_MODEL.match(model) else None
 
 
+class CompiledRule:
+    """An account's rule, compiled.
+
+    Args:
+        rule: As the account wrote it.
+        budget: What it is charged to; None: nothing.
+
+    Raises:
+        PatternError: A pattern cannot be used.
+    """
+
+    def __init__(self, rule: AccountRule, budget: RuleBudget | None = None) -> None:
+        self.answer = Classification(rule.device_type, f"account:{rule.id}", f"this account's rule: {rule.note}")
+        self._id = rule.id
+        self._budget = budget
+        self._maker = _pattern(rule.maker_pattern)
+        self._model = _pattern(rule.model_pattern)
+
+    def matches(self, manufacturer: str, model: str) -> bool:
+        """Whether the rule decides such a device.
+
+        Raises:
+            RuleTooDearError: The budget is used up.
+        """
+        return self.matches_tidied(_tidy(manufacturer), _tidy(model))
+
+    def matches_tidied(self, manufacturer: str, model: str) -> bool:
+        """The same for texts that are tidied already."""
+        if self._budget is None:
+            return self._searched(manufacturer, model)
+        began = self._budget.now()
+        found = self._searched(manufacturer, model)
+        self._budget.charge(self._id, began)
+        return found
+
+    def _searched(self, manufacturer: str, model: str) -> bool:
+        return bool(self._maker.search(manufacturer) and self._model.search(model))
+
+
 class Classifier:
     """Classifies devices by an account's rules and the built-in catalogue.
 
@@ -156,16 +199,14 @@ class Classifier:
 
     Args:
         account_rules: The account's overrides in the order they are tried.
+        budget: What they may cost; None: whatever they do.
 
     Raises:
         PatternError: A pattern of an account rule cannot be used.
     """
 
-    def __init__(self, account_rules: Iterable[AccountRule] = ()) -> None:
-        self._account_rules = [
-            (_pattern(rule.maker_pattern), _pattern(rule.model_pattern), _account_answer(rule))
-            for rule in account_rules
-        ]
+    def __init__(self, account_rules: Iterable[AccountRule] = (), budget: RuleBudget | None = None) -> None:
+        self._account_rules = [CompiledRule(rule, budget) for rule in account_rules]
         self._remembered = lru_cache(REMEMBERED_ANSWERS)(self._decide)
 
     def classify(self, operating_system: str, manufacturer: str, model: str) -> Classification:
@@ -179,9 +220,9 @@ class Classifier:
         return self._remembered(_tidy(operating_system), _tidy(manufacturer), _tidy(model))
 
     def _decide(self, operating_system: str, manufacturer: str, model: str) -> Classification:
-        for maker_pattern, model_pattern, answer in self._account_rules:
-            if maker_pattern.search(manufacturer) and model_pattern.search(model):
-                return answer
+        for rule in self._account_rules:
+            if rule.matches_tidied(manufacturer, model):
+                return rule.answer
         for begins_so, answer in _PLATFORMS:
             if begins_so.match(operating_system):
                 return answer
@@ -195,12 +236,17 @@ class Classifier:
 
 
 def check_pattern(pattern: str) -> None:
-    """Refuse a pattern that an account rule could not use.
+    """Refuse a pattern that an account rule could not use, or that would be slow on every device.
 
     Raises:
         PatternError: The pattern is malformed, too large, or uses what RE2 leaves out because it could be slow.
     """
-    _pattern(pattern)
+    size = _pattern(pattern).programsize
+    if size > PATTERN_SIZE:
+        raise PatternError(
+            f"The pattern is too large: it compiles to {size} instructions, {PATTERN_SIZE} are allowed. "
+            "Use fewer or smaller repetitions."
+        )
 
 
 @cache
@@ -284,10 +330,6 @@ def _pattern(pattern: str) -> Any:
         raise PatternError(
             f"The pattern {pattern!r} cannot be used ({cause}); look-around and back references are not supported."
         ) from error
-
-
-def _account_answer(rule: AccountRule) -> Classification:
-    return Classification(rule.device_type, f"account:{rule.id}", f"this account's rule: {rule.note}")
 
 
 _RANKS: Final = {stage: rank for rank, stage in enumerate(STAGES)}

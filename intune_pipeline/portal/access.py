@@ -53,7 +53,7 @@ def person_of(claims: Mapping[str, Any], settings: PortalSettings) -> SignedIn:
     roles = _words(claims.get(settings.auth0_roles_claim))
     return SignedIn(
         subject=str(claims["sub"]),
-        email=_text(claims, "email") if claims.get("email_verified") in {True, "true"} else "",
+        email=_text(claims, "email") if _is_true(claims.get("email_verified")) else "",
         name=_text(claims, "name"),
         role=next((role for role in Role if role in roles), None),
         beta=BETA_PERMISSION in _words(claims.get("permissions")),
@@ -72,6 +72,11 @@ def _words(value: object) -> frozenset[str]:
     if isinstance(value, str):
         return frozenset(value.replace(",", " ").split())
     return frozenset(word for word in value if isinstance(word, str)) if isinstance(value, list) else frozenset()
+
+
+def _is_true(value: object) -> bool:
+    """A claim that is true, as JSON or, by some providers, as text."""
+    return value is True or value == "true"
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:

@@ -21,7 +21,7 @@ from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
 from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, FilledText, Id, LifecycleDecision, Text
 from intune_pipeline.portal.portal import PortalContext, portal_of
-from intune_pipeline.portal.settings_pages import connected
+from intune_pipeline.portal.settings_pages import connected, previewed
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
 
 DESCRIPTION = (
@@ -51,7 +51,9 @@ _COMMON: dict[int | str, dict[str, Any]] = {
     400: _problem("The body is no JSON."),
     401: {**_problem("The token is missing, has expired or is not for this API."), "model": Problem},
     403: _problem("Not allowed: the role or the permission intune:beta is missing."),
+    413: _problem("The body is larger than 1 MB."),
     422: _problem("Something in the request is not right."),
+    429: _problem("Too often; the header Retry-After says how long to wait."),
 }
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: _problem("The account has no such thing.")}
 _CONFLICT: dict[int | str, dict[str, Any]] = {
@@ -437,13 +439,10 @@ def rules(portal: ThePortal, admin: TokenAdmin) -> list[Rule]:
         return [Rule.model_validate(rule) for rule in account_rules.every(db, admin.account.slug)]
 
 
-@router.post("/rules/preview", responses=_CONFLICT)
-def preview_rule(portal: ThePortal, admin: TokenAdmin, rule: NewRule) -> list[RuleChange]:
-    """Which known devices a rule would change; changes nothing."""
-    with portal.transaction(admin.account) as db:
-        changes = account_rules.preview(
-            db, admin.account.slug, rule.maker_pattern, rule.model_pattern, rule.device_type
-        )
+@router.post("/rules/preview", responses=_CONFLICT | _TOO_OFTEN)
+def preview_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list[RuleChange]:
+    """Which known devices a rule would change; changes nothing. Primary Admins only."""
+    changes = previewed(portal, admin, rule.maker_pattern, rule.model_pattern, rule.device_type)
     return [RuleChange.model_validate(change) for change in changes]
 
 

@@ -13,8 +13,9 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
-from intune_pipeline.errors import PipelineError
+from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import account_rules, audit, connections, holds, unknown_models
+from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import (
     Admin,
     PageAdmin,
@@ -179,21 +180,41 @@ def teach(
     step: Annotated[Literal["preview", "add"], Form()] = "preview",
 ) -> Response:
     """Show what a rule would change, or add it."""
-    account = admin.account.slug
     rule = {"model_pattern": model_pattern, "maker_pattern": maker_pattern, "device_type": device_type, "note": note}
     changes: Sequence[account_rules.Change] | None = None
     problem = None
     try:
-        with portal.transaction(admin.account) as db:
-            changes = account_rules.preview(db, account, maker_pattern, model_pattern, device_type)
-            if step == "add":
+        changes = previewed(portal, admin, maker_pattern, model_pattern, device_type)
+        if step == "add":
+            with portal.transaction(admin.account) as db:
                 account_rules.add(
-                    db, account, maker_pattern, model_pattern, device_type, note=note, created_by=admin.label
+                    db,
+                    admin.account.slug,
+                    maker_pattern,
+                    model_pattern,
+                    device_type,
+                    note=note,
+                    created_by=admin.label,
                 )
-                return RedirectResponse(MODELS, status_code=303)
-    except PipelineError as refused:
+            return RedirectResponse(MODELS, status_code=303)
+    except WrongUseError as refused:
         problem = str(refused)
     return page(request, "teach.html", 422 if problem else 200, rule=rule, changes=changes, problem=problem)
+
+
+def previewed(
+    portal: PortalContext, admin: Admin, maker_pattern: str, model_pattern: str, device_type: str
+) -> list[account_rules.Change]:
+    """What a rule would change. The devices are judged when the database connection is given back.
+
+    Raises:
+        TooOftenError: the account has asked too often.
+        WrongUseError: the rule cannot be used, or takes too long.
+    """
+    limits.spend(portal, limits.PREVIEWS, admin.account)
+    with portal.transaction(admin.account) as db:
+        known = account_rules.known(db, admin.account.slug)
+    return account_rules.preview(known, maker_pattern, model_pattern, device_type)
 
 
 @router.post(f"{MODELS}/rules/remove", dependencies=CHECKED)

@@ -55,7 +55,7 @@ def test_what_cannot_be_used_is_refused(engine: sa.Engine, acme: ConnectedAccoun
         with pytest.raises(PatternError):
             account_rules.add(db, "acme", "", "(", "laptop", created_by="ann")
         with pytest.raises(PatternError):
-            account_rules.preview(db, "acme", "(?=x)", "x", "laptop")
+            account_rules.preview(account_rules.known(db, "acme"), "(?=x)", "x", "laptop")
         with pytest.raises(account_rules.RuleError, match="needs a model pattern"):
             account_rules.add(db, "acme", "Dell", " ", "laptop", created_by="ann")
         with pytest.raises(account_rules.RuleError, match="'phone' is no device type"):
@@ -88,9 +88,9 @@ def test_a_preview_counts_the_known_devices_that_would_change(engine: sa.Engine,
             {"c": acme.connection_id},
         )
         change = account_rules.Change("Zorblax", "Zorb 9000", "unknown", "laptop", 3)
-        assert account_rules.preview(db, "acme", "zorblax", "^zorb", "laptop") == [change]
+        assert account_rules.preview(account_rules.known(db, "acme"), "zorblax", "^zorb", "laptop") == [change]
         account_rules.add(db, "acme", "", "^zorb 9", "laptop", created_by="ann")
-        assert account_rules.preview(db, "acme", "", "^zorb", "laptop") == []
+        assert account_rules.preview(account_rules.known(db, "acme"), "", "^zorb", "laptop") == []
 
 
 def test_unknown_models_of_the_last_run_come_most_frequent_first(engine: sa.Engine, acme: ConnectedAccount) -> None:
