@@ -9,6 +9,7 @@ import click
 
 from intune_pipeline import garbage
 from intune_pipeline.cli import (
+    accounts,
     bypass_code,
     classify,
     connections,
@@ -21,6 +22,7 @@ from intune_pipeline.cli import (
     plan,
     portal,
     rules,
+    sessions,
     sync,
     why,
 )
@@ -51,6 +53,8 @@ for _command in (
     doctor.command,
     bypass_code.group,
     portal.command,
+    accounts.group,
+    sessions.group,
 ):
     intune_pipeline.add_command(_command)
 

@@ -168,7 +168,7 @@ class CompiledRule:
         self.answer = Classification(rule.device_type, f"account:{rule.id}", f"this account's rule: {rule.note}")
         self._id = rule.id
         self._budget = budget
-        self._maker = _pattern(rule.maker_pattern)
+        self._maker = _pattern(rule.maker_pattern) if rule.maker_pattern else None
         self._model = _pattern(rule.model_pattern)
 
     def matches(self, manufacturer: str, model: str) -> bool:
@@ -189,7 +189,7 @@ class CompiledRule:
         return found
 
     def _searched(self, manufacturer: str, model: str) -> bool:
-        return bool(self._maker.search(manufacturer) and self._model.search(model))
+        return bool((self._maker is None or self._maker.search(manufacturer)) and self._model.search(model))
 
 
 class Classifier:
