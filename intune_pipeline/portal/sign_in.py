@@ -169,8 +169,7 @@ async def _arrival(request: Request, portal: PortalContext, *, fresh: bool) -> _
     who = tokens.get("userinfo") or {}
     if not who or who.get("sub") != claims["sub"]:
         raise _untrusted("id_token and access token of two people")
-    named = {name: who.get(name) for name in ("email", "email_verified", "name", "auth_time")}
-    person = person_of({**claims, **named}, portal.settings)
+    person = person_of({**claims, **_named(who)}, portal.settings)
     if fresh and not _is_recent(person, portal):
         raise SignInNeededError(
             "The sign-in service did not ask you to sign in again. Sign out, and sign in anew.",
@@ -178,6 +177,12 @@ async def _arrival(request: Request, portal: PortalContext, *, fresh: bool) -> _
             cause="no recent auth_time",
         )
     return _Arrival(person, organization_of(claims, portal.settings))
+
+
+def _named(who: Mapping[str, Any]) -> dict[str, Any]:
+    """What an id_token says of the person; an e-mail comes with its own word on whether it was verified."""
+    named = {name: who[name] for name in ("name", "auth_time") if name in who}
+    return named | ({"email": who["email"], "email_verified": who.get("email_verified")} if "email" in who else {})
 
 
 def _is_recent(person: sessions.SignedIn, portal: PortalContext) -> bool:
