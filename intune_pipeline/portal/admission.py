@@ -29,7 +29,7 @@ MAX_HEADER_BYTES: Final = 16 * 1024
 MAX_FORM_BYTES: Final = 64 * 1024
 MAX_BODY_BYTES: Final = 1024 * 1024
 BODY_SECONDS: Final = 15.0
-REQUESTS_AT_ONCE: Final = 20
+REQUESTS_AT_ONCE: Final = 40
 """Requests of one address at work at once; a browser opens six connections to a site."""
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
