@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
+from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import account_rules, audit, connections, holds, unknown_models
 from intune_pipeline.portal import limits
@@ -25,7 +26,7 @@ from intune_pipeline.portal.access import (
 )
 from intune_pipeline.portal.browser_sessions import HOME
 from intune_pipeline.portal.errors import ConflictError
-from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, Id, LifecycleDecision, Text
+from intune_pipeline.portal.inputs import EmployeeAnswer, Id, LifecycleAnswer, Text
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -125,7 +126,7 @@ def decide_employees(
     portal: ThePortal,
     admin: PagePrimaryAdmin,
     hold_id: Annotated[list[Id], Form()],
-    decision: Annotated[EmployeeDecision, Form()],
+    decision: Annotated[EmployeeAnswer, Form()],
 ) -> Response:
     """Create, link or skip look-alikes."""
     with portal.transaction(admin.account) as db:
@@ -135,11 +136,11 @@ def decide_employees(
 
 @router.post(f"{HOLDS}/lifecycle", dependencies=CHECKED)
 def decide_lifecycle(
-    portal: ThePortal, admin: PageRecentPrimaryAdmin, decision: Annotated[LifecycleDecision, Form()]
+    portal: ThePortal, admin: PageRecentPrimaryAdmin, decision: Annotated[LifecycleAnswer, Form()]
 ) -> Response:
     """Release or drop held lifecycle ends."""
     with portal.transaction(admin.account) as db:
-        holds.decide_lifecycle(db, admin.account.slug, decision, decided_by=admin.label)
+        holds.decide_lifecycle(db, admin.account.slug, LifecycleDecision(decision), decided_by=admin.label)
     return RedirectResponse(HOLDS, status_code=303)
 
 

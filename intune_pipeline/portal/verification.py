@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from intune_pipeline.domain.vocabulary import Trigger
 from intune_pipeline.inventory import connections, sync_requests
 from intune_pipeline.microsoft.causes import Cause
 from intune_pipeline.microsoft.consent import GrantCheck, GrantOutcome, verify_grant
@@ -39,7 +40,7 @@ def verify(portal: PortalContext, connection: connections.Record, requested_by: 
         if check.outcome is GrantOutcome.GRANTED:
             if connections.set_status(db, connection.id, "connected"):
                 sync_requests.request(
-                    db, connection.id, requested_by=requested_by, debounce=timedelta(0), trigger="initial"
+                    db, connection.id, requested_by=requested_by, debounce=timedelta(0), trigger=Trigger.INITIAL
                 )
         elif check.outcome is GrantOutcome.REFUSED:
             cause = check.cause or Cause.UNEXPECTED
