@@ -31,15 +31,22 @@ def list_(account: str) -> None:
 
 
 @group.command("end")
-@click.argument("account")
+@click.argument("account", required=False)
 @click.option("--subject", help="Only this person's; the sign-in provider's id of them.")
-def end(account: str, subject: str | None) -> None:
-    """End every session of ACCOUNT; whoever it was has to sign in again."""
+@click.option("--all", "everybody", is_flag=True, help="Of every account.")
+def end(account: str | None, subject: str | None, *, everybody: bool) -> None:
+    """End the sessions of ACCOUNT; whoever it was has to sign in again."""
     from intune_pipeline.cli import store
     from intune_pipeline.inventory import accounts, audit, sessions
 
+    if everybody == bool(account) or (everybody and subject):
+        raise click.UsageError("Give ACCOUNT, with --subject for one person, or --all.")
+    now = datetime.now(UTC)
     with store.opened() as engine, engine.begin() as db:
-        owner = accounts.get(db, account)
-        ended = sessions.end_of_account(db, owner.id, datetime.now(UTC), subject=subject)
-        audit.record(db, owner.id, actor=operator(), action="sessions", subject=subject or "everybody", ended=ended)
+        if account is None:
+            ended = sessions.end_all(db, now)
+        else:
+            owner = accounts.get(db, account)
+            ended = sessions.end_of_account(db, owner.id, now, subject=subject)
+            audit.record(db, owner.id, actor=operator(), action="sessions", subject=subject or "everybody", ended=ended)
     click.echo(f"{ended} {'session is' if ended == 1 else 'sessions are'} ended.")

@@ -119,8 +119,8 @@ def bind_organization(db: Connection, slug: str, org_id: str | None) -> None:
         WrongUseError: another account is that organisation.
     """
     owner = get(db, slug)
-    other = db.scalar(sa.select(accounts.c.slug).where(accounts.c.org_id == org_id, accounts.c.id != owner.id))
-    if other is not None:
+    taken = sa.select(accounts.c.slug).where(accounts.c.org_id == org_id, accounts.c.id != owner.id)
+    if org_id is not None and (other := db.scalar(taken)):
         raise WrongUseError(f"{other} is the organisation {org_id} already; one organisation is one account.")
     db.execute(sa.update(accounts).where(accounts.c.id == owner.id).values(org_id=org_id))
 

@@ -137,6 +137,11 @@ def end_of_account(db: Connection, account_id: int, now: datetime, *, subject: s
     return _end(db, now, portal_sessions.c.account_id == account_id, of_person)
 
 
+def end_all(db: Connection, now: datetime) -> int:
+    """End every session there is; returns how many."""
+    return _end(db, now)
+
+
 def live_of_account(db: Connection, account_id: int, now: datetime) -> list[Session]:
     """An account's live sessions, newest first."""
     query = (

@@ -13,6 +13,7 @@ from typing import Final
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -126,7 +127,7 @@ class Admission:
         if account and bound:
             bound_to = {"subject": asker.person.subject, "account": account.slug}
             security_log.record(portal, SecurityEvent.ORGANIZATION_BOUND, request, **bound_to)
-        self._count_write(request, account)
+        self._count_write(request, account, asker.person.subject)
         return asker
 
     def _session(self, request: Request, token: str) -> Asker | None:
@@ -143,13 +144,13 @@ class Admission:
         if session.account_id is not None:
             account = Account(session.account_id, session.account, session.account_name)
         if live:
-            self._count_write(request, account)
+            self._count_write(request, account, session.person.subject)
         form_token = browser_sessions.form_token(portal, token, session.account_id)
         return Asker(session.person, account, session, form_token, live)
 
-    def _count_write(self, request: Request, account: Account | None) -> None:
+    def _count_write(self, request: Request, account: Account | None, subject: str) -> None:
         if request.method not in _READING and account is not None:
-            limits.spend(self._portal, limits.WRITES, account)
+            limits.spend_of_person(self._portal, limits.WRITES, account, subject)
 
 
 class _NotAdmittedError(Exception):
@@ -190,6 +191,8 @@ async def _body_of(request: Request) -> bytes:
                 body += part
                 if len(body) > most:
                     raise too_large
+    except ClientDisconnect:
+        raise PortalError("The request ended before it was whole, so nothing was changed.") from None
     except TimeoutError:
         raise SizeError(
             HTTPStatus.REQUEST_TIMEOUT,

@@ -16,7 +16,7 @@ _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
 
 WRITES: Final = Limit("writes", 60, _MINUTE)
-"""Requests of an account that change something, all together."""
+"""Requests of one person for an account that change something, all together."""
 
 SYNCS: Final = Limit("syncs", 6, _MINUTE)
 PREVIEWS: Final = Limit("previews", 10, _MINUTE)
@@ -40,6 +40,15 @@ def spend(portal: PortalContext, limit: Limit, account: Account) -> None:
         TooOftenError: that was one too many.
     """
     _spend(portal, limit, f"account {account.id}")
+
+
+def spend_of_person(portal: PortalContext, limit: Limit, account: Account, subject: str) -> None:
+    """Count one use by a person, whom nobody else of the account has to wait for.
+
+    Raises:
+        TooOftenError: that was one too many.
+    """
+    _spend(portal, limit, f"account {account.id} {subject}")
 
 
 def spend_of_address(portal: PortalContext, limit: Limit, address: str) -> None:
