@@ -16,7 +16,8 @@ from intune_pipeline.domain.vocabulary import DeviceType, Outcome, SecurityEvent
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import device_list
 from intune_pipeline.inventory.database import DatabaseUnreachableError
-from intune_pipeline.inventory.history import Story, why
+from intune_pipeline.inventory.history import why
+from intune_pipeline.inventory.story import Story
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, PageAdmin, PageRecentPrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
