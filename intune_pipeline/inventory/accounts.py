@@ -77,6 +77,12 @@ def find(db: Connection, slug: str) -> Account | None:
     return None if row is None else Account(row.id, row.slug, row.name)
 
 
+def by_id(db: Connection, account_id: int) -> Account:
+    """The account of this id, which a foreign key says there is."""
+    row = db.execute(sa.select(accounts).where(accounts.c.id == account_id)).one()
+    return Account(row.id, row.slug, row.name)
+
+
 def get(db: Connection, slug: str) -> Account:
     """The account of this slug.
 

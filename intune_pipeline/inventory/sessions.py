@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
 from intune_pipeline.domain.vocabulary import Role
-from intune_pipeline.inventory.schema import accounts, kept_forms, portal_sessions
+from intune_pipeline.inventory.schema import kept_forms, portal_sessions
 
 LONGEST: Final = timedelta(hours=8)
 """A session ends so long after the sign-in, whatever happens."""
@@ -59,8 +59,6 @@ class Session:
     Attributes:
         id: its number; no secret.
         account_id: None when allwhere does not know the organisation.
-        account: the account's slug, "" likewise.
-        account_name: the account's name, "" likewise.
         person: who signed in.
         signed_in_at: when it began.
         last_seen_at: the last request, to the minute.
@@ -69,8 +67,6 @@ class Session:
 
     id: int
     account_id: int | None
-    account: str
-    account_name: str
     person: SignedIn
     signed_in_at: datetime
     last_seen_at: datetime
@@ -193,8 +189,6 @@ def _session(row: sa.Row[tuple[object, ...]]) -> Session:
     return Session(
         id=row.id,
         account_id=row.account_id,
-        account=row.account or "",
-        account_name=row.account_name or "",
         person=person,
         signed_in_at=row.signed_in_at,
         last_seen_at=row.last_seen_at,
@@ -206,6 +200,4 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-_SELECT = sa.select(
-    portal_sessions, accounts.c.slug.label("account"), accounts.c.name.label("account_name")
-).select_from(portal_sessions.outerjoin(accounts))
+_SELECT = sa.select(portal_sessions)

@@ -140,9 +140,7 @@ class Admission:
             # The page's script asks for news by itself, which is no sign of anybody being there.
             if live and not request.url.path.endswith(".json"):
                 sessions.seen(db, session, now)
-        account = None
-        if session.account_id is not None:
-            account = Account(session.account_id, session.account, session.account_name)
+        account = None if session.account_id is None else portal.account(session.account_id)
         if live:
             self._count_write(request, account, session.person.subject)
         form_token = browser_sessions.form_token(portal, token, session.account_id)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from fastapi import Request
 from sqlalchemy import Connection, Engine
 
+from intune_pipeline.inventory import accounts
 from intune_pipeline.inventory.accounts import Account
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.portal.access_tokens import AccessTokens
@@ -41,6 +42,7 @@ class PortalContext:
     access_tokens: AccessTokens
     clock: Callable[[], datetime]
     _engine: Engine = field(repr=False)
+    _accounts: dict[int, Account] = field(default_factory=dict, init=False, repr=False)
 
     @contextlib.contextmanager
     def transaction(self, account: Account) -> Iterator[Connection]:
@@ -52,8 +54,13 @@ class PortalContext:
         Args:
             account: whose data is read and written.
         """
+        with self._transaction_for(account.id) as db:
+            yield db
+
+    @contextlib.contextmanager
+    def _transaction_for(self, account_id: int) -> Iterator[Connection]:
         with self._engine.begin() as db:
-            db.execute(_FOR_ACCOUNT, {"id": str(account.id)})
+            db.execute(_FOR_ACCOUNT, {"id": str(account_id)})
             yield db
 
     @contextlib.contextmanager
@@ -61,6 +68,13 @@ class PortalContext:
         """A transaction of the portal itself: sessions, limits, security counts, and what it does for every account."""
         with self._engine.begin() as db:
             yield db
+
+    def account(self, account_id: int) -> Account:
+        """The account of this id. Its id and slug never change, so what was found is remembered."""
+        if account_id not in self._accounts:
+            with self._transaction_for(account_id) as db:
+                self._accounts[account_id] = accounts.by_id(db, account_id)
+        return self._accounts[account_id]
 
     @property
     def debounce(self) -> timedelta:
