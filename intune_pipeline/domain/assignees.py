@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import Final
 
 from intune_pipeline.domain.devices import ManagedDevice
-from intune_pipeline.domain.eligibility import SUPERSEDED, JudgedDevice
+from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.lifecycle import DeviceMemory
 from intune_pipeline.domain.people import EmployeeDirectory, Person, people_of, person_of, user_key
 from intune_pipeline.domain.policy import Policy
+from intune_pipeline.domain.vocabulary import SkipReason
 
 MOVABLE_STATUSES: Final = ("allocated", "transferred")
 """Only assets in one of these get another assignee by a sync."""
@@ -164,7 +165,7 @@ class Assignees:
     @cached_property
     def devices_of(self) -> Counter[str]:
         """How many devices each person has, by the person's own compared e-mail; superseded records do not count."""
-        users = (self.user_of(one.device) for one in self._judged if one.skip_reason != SUPERSEDED)
+        users = (self.user_of(one.device) for one in self._judged if one.skip_reason != SkipReason.SUPERSEDED)
         return Counter(user.email_key for user in users if user)
 
     @cached_property

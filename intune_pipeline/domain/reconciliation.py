@@ -29,7 +29,7 @@ from intune_pipeline.domain.assignees import (
     HeldEmployee,
     PrimaryUser,
 )
-from intune_pipeline.domain.eligibility import PERSONAL, JudgedDevice
+from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.fields import (
     FILLED_FIELDS,
     INTUNE_FIELDS,
@@ -41,6 +41,7 @@ from intune_pipeline.domain.fields import (
 from intune_pipeline.domain.lifecycle import Absence, DeviceMemory, GoneDevice, LifecycleHold
 from intune_pipeline.domain.people import Employee, EmployeeDirectory, Person
 from intune_pipeline.domain.policy import Policy
+from intune_pipeline.domain.vocabulary import SkipReason
 
 __all__ = [
     "Asset", "Change", "Counts", "DeviceDetails", "DeviceMemory", "DeviceStep", "EmployeeHold", "Ending", "Evidence",
@@ -126,11 +127,13 @@ class Listing:
         listed_at: When it was read; aware.
         complete: Whether it is the whole list; a capped or failed one proves no absence.
         personal: Personal devices that were counted and dropped before.
+        unreadable: Entries without an id, about which nothing can be said: counted as failed.
     """
 
     listed_at: datetime
     complete: bool = True
     personal: int = 0
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,12 +250,16 @@ class PersonStep:
 
 @dataclass(slots=True)
 class Counts:
-    """What a plan foresees, or a sync did; a plan's counts equal those of the sync that applies it."""
+    """What a plan foresees, or a sync did; a plan's counts equal those of the sync that applies it.
+
+    ``devices_unreadable`` are those of ``devices_failed`` that were listed without an id.
+    """
 
     devices_listed: int = 0
     devices_synced: int = 0
     devices_skipped: Counter[str] = field(default_factory=Counter)
     devices_failed: int = 0
+    devices_unreadable: int = 0
     assets_created: int = 0
     assets_updated: int = 0
     assets_unchanged: int = 0
@@ -261,6 +268,14 @@ class Counts:
     lifecycle_transitions: int = 0
     lifecycle_held: int = 0
     lookalikes_held: int = 0
+
+    @classmethod
+    def unwritten(cls, listing: Listing, listed: int, personal: int) -> "Counts":
+        """What is counted of a list before its devices: what a sync does not write."""
+        counts = cls(listed, devices_failed=listing.unreadable, devices_unreadable=listing.unreadable)
+        if personal:
+            counts.devices_skipped[SkipReason.PERSONAL] = personal
+        return counts
 
     def add(self, step: DeviceStep) -> None:
         """Count one device; employees and what is held are counted per person, not here."""
@@ -488,7 +503,7 @@ def plan(
     evidence = evidence or Evidence()
     _check_serials(judged)
     decider = Decider(judged, state, policy, evidence)
-    kept = sorted((one for one in judged if one.skip_reason != PERSONAL), key=_by_serial)
+    kept = sorted((one for one in judged if one.skip_reason != SkipReason.PERSONAL), key=_by_serial)
     steps = tuple(_safely(decider, one, state.assets.get(one.device.serial_key or "")) for one in kept)
 
     found = _absences(judged, state, policy, listing)
@@ -566,9 +581,9 @@ def _judge_endings(
 def _count(
     listing: Listing, personal: int, steps: Sequence[DeviceStep], endings: Sequence[Ending], held: Sequence[Ending]
 ) -> Counts:
-    counts = Counts(devices_listed=len(steps) + personal + listing.personal, lifecycle_held=len(held))
-    if personal + listing.personal:
-        counts.devices_skipped[PERSONAL] = personal + listing.personal
+    all_personal = personal + listing.personal
+    counts = Counts.unwritten(listing, len(steps) + all_personal + listing.unreadable, all_personal)
+    counts.lifecycle_held = len(held)
     for step in steps:
         counts.add(step)
     for ending in endings:

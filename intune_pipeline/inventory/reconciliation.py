@@ -21,7 +21,6 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 
 from intune_pipeline.domain.assignees import Candidate, candidate_of
-from intune_pipeline.domain.eligibility import PERSONAL
 from intune_pipeline.domain.fields import SEALED_FIELD, Value
 from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.reconciliation import (
@@ -37,7 +36,7 @@ from intune_pipeline.domain.reconciliation import (
     Plan,
     Sealed,
 )
-from intune_pipeline.domain.vocabulary import LifecycleDecision, RunStatus
+from intune_pipeline.domain.vocabulary import LifecycleDecision, RunStatus, SkipReason
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import reconciliation_statements as statements
 from intune_pipeline.inventory import schema
@@ -140,12 +139,9 @@ class _Totals:
     @classmethod
     def before(cls, plan: Plan) -> "_Totals":
         """What is counted before the first batch: what a sync does not write."""
-        personal = {reason: count for reason, count in plan.counts.devices_skipped.items() if reason == PERSONAL}
-        counts = Counts(
-            devices_listed=plan.counts.devices_listed,
-            devices_skipped=Counter(personal),
-            lifecycle_held=plan.counts.lifecycle_held,
-        )
+        personal = plan.counts.devices_skipped[SkipReason.PERSONAL]
+        counts = Counts.unwritten(plan.listing, plan.counts.devices_listed, personal)
+        counts.lifecycle_held = plan.counts.lifecycle_held
         return cls(counts, {}, frozenset())
 
     def including(self, batch: Iterable[_Written], memory: Mapping[str, DeviceMemory]) -> "_Totals":

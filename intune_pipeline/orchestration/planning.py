@@ -66,7 +66,7 @@ def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
             known = load_state(db, record.id)
         personal = set(listed.personal_ids)
         memory = {device_id: known.memory[device_id] for device_id in known.memory if device_id not in personal}
-        listing = Listing(listed.listed_at, listed.complete, len(personal))
+        listing = Listing(listed.listed_at, listed.complete, len(personal), listed.unreadable)
         state = replace(known, memory=memory).with_details(fetched)
         return steps.decide(judged, state, record.policy, listing, lambda: client)
 
