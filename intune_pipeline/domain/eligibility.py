@@ -62,7 +62,9 @@ def judge(devices: Iterable[ManagedDevice], classifier: Classifier, *, listed_at
         classifier: Says what type each device has.
         listed_at: When Graph listed them, aware.
     """
-    listed = [device if device.ownership == Ownership.COMPANY else without_personal_details(device) for device in devices]
+    listed = [
+        device if device.ownership == Ownership.COMPANY else without_personal_details(device) for device in devices
+    ]
     keys = [device.serial_key for device in listed]
     reasons = [_own_reason(device, key) for device, key in zip(listed, keys, strict=True)]
     by_serial: dict[str, list[int]] = defaultdict(list)

@@ -23,7 +23,9 @@ _NOTHING: Final = re.compile(
     r"|n?a|nil|null|none|empty|missing|tbd|nullstring|nodata|novalue|undefined|unavailable|unidentified|badindex|error"
     r"|(oem)?default(string)?\w{0,3}|(defaultstring)?tobefilled\w*|filledbyoem|oem|x+|0+|asset|placeholder"
 )
-_NO_MAKER: Final = re.compile(r"(system|board|baseboard|chassis|computer|product)?(manufacturer|manufact|vendor|maker)(name)?")
+_NO_MAKER: Final = re.compile(
+    r"(system|board|baseboard|chassis|computer|product)?(manufacturer|manufact|vendor|maker)(name)?"
+)
 _NO_MODEL: Final = re.compile(
     r"(my|the|your)?(system|base|board|baseboard|chassis|computer|pc|notebook|hp|product|device)*"
     r"(product|model|name|number|version|family|sku|serialnumber|productname|modelname|manufacturer)"

@@ -93,7 +93,11 @@ FIELDS: Final = (
     Field("memory_gb", Owner.INTUNE, lambda reading: reading.details.memory_gb),
     Field("storage_gb", Owner.INTUNE, lambda reading: storage_gb(reading.judged.device.storage_bytes)),
     Field("storage_type", Owner.INTUNE),
-    Field("operating_system", Owner.INTUNE, lambda reading: empty_values.operating_system(reading.judged.device.operating_system)),
+    Field(
+        "operating_system",
+        Owner.INTUNE,
+        lambda reading: empty_values.operating_system(reading.judged.device.operating_system),
+    ),
     Field("os_version", Owner.INTUNE, lambda reading: empty_values.os_version(reading.judged.device.os_version)),
     Field("release_date", Owner.INTUNE, lambda reading: str(reading.facts.release_year or "")),
     Field("intune_device_id", Owner.INTUNE, lambda reading: reading.judged.device.intune_device_id),

@@ -13,7 +13,7 @@ The order of devices, assets and employees never matters.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -21,7 +21,6 @@ from typing import Any, Final
 
 from intune_pipeline.domain import lifecycle
 from intune_pipeline.domain.assignees import (
-    ALLOCATED,
     Assignees,
     Candidate,
     EmployeeHold,
@@ -41,22 +40,13 @@ from intune_pipeline.domain.fields import (
 from intune_pipeline.domain.lifecycle import Absence, DeviceMemory, GoneDevice, LifecycleHold
 from intune_pipeline.domain.people import Employee, EmployeeDirectory, Person
 from intune_pipeline.domain.policy import Policy
-from intune_pipeline.domain.vocabulary import SkipReason
+from intune_pipeline.domain.vocabulary import AssetAction, AssetStatus, Outcome, PersonAction, SkipReason
 
 __all__ = [
     "Asset", "Change", "Counts", "DeviceDetails", "DeviceMemory", "DeviceStep", "EmployeeHold", "Ending", "Evidence",
     "LifecycleHold", "Listing", "NeededEvidence", "PersonStep", "Plan", "Policy", "PrimaryUser", "Sealed", "State",
     "needed_evidence", "plan",
 ]  # fmt: skip
-
-CREATE: Final = "create"
-UPDATE: Final = "update"
-UNCHANGED: Final = "unchanged"
-HELD: Final = "held"
-
-SYNCED: Final = "synced"
-SKIPPED: Final = "skipped"
-FAILED: Final = "failed"
 
 _NO_DETAILS: Final = DeviceDetails()
 
@@ -279,16 +269,18 @@ class Counts:
 
     def add(self, step: DeviceStep) -> None:
         """Count one device; employees and what is held are counted per person, not here."""
-        if step.outcome == SKIPPED:
+        if step.outcome == Outcome.SKIPPED:
             self.devices_skipped[step.reason or ""] += 1
-        elif step.outcome == FAILED:
+        elif step.outcome == Outcome.FAILED:
             self.devices_failed += 1
         else:
             self.devices_synced += 1
-            self.assets_created += step.action == CREATE
-            self.assets_updated += step.action == UPDATE
-            self.assets_unchanged += step.action == UNCHANGED
-            self.assignees_changed += step.action == UPDATE and any(c.field == "assignee_id" for c in step.changes)
+            self.assets_created += step.action == AssetAction.CREATE
+            self.assets_updated += step.action == AssetAction.UPDATE
+            self.assets_unchanged += step.action == AssetAction.UNCHANGED
+            self.assignees_changed += step.action == AssetAction.UPDATE and any(
+                c.field == "assignee_id" for c in step.changes
+            )
 
     def add_ending(self, ending: Ending) -> None:
         """Count one device that is gone."""
@@ -352,7 +344,7 @@ class Plan:
                 yield _change(step.asset, step.judged.device.serial_number, str(step.action), step.changes)
         for ending in self.endings:
             if ending.changes:
-                yield _change(ending.asset, ending.device.serial_key, UPDATE, ending.changes)
+                yield _change(ending.asset, ending.device.serial_key, AssetAction.UPDATE, ending.changes)
 
     @cached_property
     def people(self) -> tuple[PersonStep, ...]:
@@ -362,21 +354,35 @@ class Plan:
     def _people(self) -> Iterator[PersonStep]:
         assignees = self.decider.assignees
         users = [
-            user for step in self.steps if step.outcome == SYNCED and (user := assignees.user_of(step.judged.device))
+            user
+            for step in self.steps
+            if step.outcome == Outcome.SYNCED and (user := assignees.user_of(step.judged.device))
         ]
         devices = Counter(user.email_key for user in users)
         created = {step.new_employee.email_key for step in self.steps if step.new_employee}
         held = {step.held.person.email_key for step in self.steps if step.held}
         for key, person in sorted({user.email_key: user for user in users}.items()):
             employee = self.decider.directory.match(person)
-            action = "matched" if employee else "create" if key in created else "held" if key in held else "none"
-            lookalike_id = assignees.lookalike_of(person) if action in {"create", "held"} else None
+            action = _person_action(key, employee, created, held)
+            lookalike_id = (
+                assignees.lookalike_of(person) if action in {PersonAction.CREATE, PersonAction.HELD} else None
+            )
             yield PersonStep(person, devices[key], employee, action, lookalike_id)
 
     @property
     def lookalikes(self) -> tuple[PersonStep, ...]:
         """The people who would be created, or are held, beside an employee of the same name without a work e-mail."""
         return tuple(step for step in self.people if step.lookalike_id is not None)
+
+
+def _person_action(
+    key: str, employee: Employee | None, created: Collection[str], held: Collection[str]
+) -> PersonAction:
+    if employee:
+        return PersonAction.MATCHED
+    if key in created:
+        return PersonAction.CREATE
+    return PersonAction.HELD if key in held else PersonAction.NONE
 
 
 class Decider:
@@ -398,7 +404,7 @@ class Decider:
             asset: The asset with its serial; ignored for skipped devices.
         """
         if judged.skip_reason is not None:
-            return DeviceStep(judged, SKIPPED, judged.skip_reason)
+            return DeviceStep(judged, Outcome.SKIPPED, judged.skip_reason)
         values = intune_values(judged, self._details.get(judged.device.intune_device_id, _NO_DETAILS))
         return self._creation(judged, values) if asset is None else self._update(judged, values, asset)
 
@@ -406,14 +412,14 @@ class Decider:
         assignment = self.assignees.for_new_asset(judged.device)
         fields: dict[str, Value | Person] = {
             "serial_number": judged.device.serial_number,
-            "status": ALLOCATED,
+            "status": AssetStatus.ALLOCATED,
             **values,
         }
         if assignment.employee is not None:
             fields["assignee_id"] = assignment.employee
         changes = tuple(Change(name, None, value) for name, value in fields.items())
         return DeviceStep(
-            judged, SYNCED, None, CREATE, None, changes, note=assignment.reason, held=assignment.held
+            judged, Outcome.SYNCED, None, AssetAction.CREATE, None, changes, note=assignment.reason, held=assignment.held
         )  # fmt: skip
 
     def _update(self, judged: JudgedDevice, values: Mapping[str, Value], asset: Asset) -> DeviceStep:
@@ -431,13 +437,15 @@ class Decider:
         )  # fmt: skip
         if assignment.employee is not None:
             changes.append(Change("assignee_id", asset.assignee_id, assignment.employee, assignment.reason))
-            if asset.status != ALLOCATED:
-                changes.append(Change("status", asset.status, ALLOCATED, "a transferred asset got an assignee"))
+            if asset.status != AssetStatus.ALLOCATED:
+                changes.append(
+                    Change("status", asset.status, AssetStatus.ALLOCATED, "a transferred asset got an assignee")
+                )
         return DeviceStep(
             judged,
-            SYNCED,
+            Outcome.SYNCED,
             None,
-            UPDATE if changes else UNCHANGED,
+            AssetAction.UPDATE if changes else AssetAction.UNCHANGED,
             asset,
             tuple(changes),
             note=assignment.reason,
@@ -538,7 +546,9 @@ def _safely(decider: Decider, judged: JudgedDevice, asset: Asset | None) -> Devi
     try:
         return decider.decide(judged, asset)
     except Exception as error:  # noqa: BLE001 - one device's failure, of whatever kind, never fails the run
-        return DeviceStep(judged, FAILED, f"The device could not be read ({type(error).__name__}); please report this.")
+        return DeviceStep(
+            judged, Outcome.FAILED, f"The device could not be read ({type(error).__name__}); please report this."
+        )
 
 
 def _by_serial(judged: JudgedDevice) -> tuple[str, str]:

@@ -14,7 +14,9 @@ SHORTEST_SERIAL: Final = 4
 
 # -- the compared form ----------------------------------------------------------------------------------------------
 
-_SPACES: Final = "\t\n\v\f\r \u0085\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+_SPACES: Final = (
+    "\t\n\v\f\r \u0085\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+)
 # What nobody sees: soft hyphens, zero-width spaces and joiners, marks of direction, variation selectors, fillers
 # (Unicode: Default_Ignorable_Code_Point of the first plane).
 _INVISIBLE: Final = "".join(
@@ -71,7 +73,9 @@ _PHRASES: Final = (
 )  # fmt: skip
 _SHORTEST_CUT: Final = 6
 _CUT_PHRASES: Final = frozenset(phrase[:end] for phrase in _PHRASES for end in range(_SHORTEST_CUT, len(phrase) + 1))
-_WITHIN: Final = re.compile("0X0{4}|TOBEFILLED|FILLEDBYOEM|DEFAULTSTRING|NULLSTRING|SYSTEMSERIAL|SERIALNUMBER|NOTSPECIFIED|BADINDEX")
+_WITHIN: Final = re.compile(
+    "0X0{4}|TOBEFILLED|FILLEDBYOEM|DEFAULTSTRING|NULLSTRING|SYSTEMSERIAL|SERIALNUMBER|NOTSPECIFIED|BADINDEX"
+)
 
 # Words that say nothing, alone or several: "OEM_Serial", "EVAL", "Serial Number xxxxxx", "SYS-1234567890".
 _WORDS: Final = (
@@ -120,7 +124,8 @@ def is_junk_serial(key: str) -> bool:
 def _is_run(bare: str) -> bool:
     """Whether the characters count up or down, zeros in front of or behind them not minded: "0123456", "987654", "ABCDEF"."""
     return any(
-        len(run) >= _SHORTEST_RUN and _counts(run) for run in (bare, bare.rstrip("0"), bare.lstrip("0"), bare.strip("0"))
+        len(run) >= _SHORTEST_RUN and _counts(run)
+        for run in (bare, bare.rstrip("0"), bare.lstrip("0"), bare.strip("0"))
     )
 
 

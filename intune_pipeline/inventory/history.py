@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
-from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.domain.fields import SEALED_FIELD
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.domain.vocabulary import Outcome, SkipReason
 from intune_pipeline.inventory import accounts
 from intune_pipeline.inventory.schema import SERIAL_KEY_SQL

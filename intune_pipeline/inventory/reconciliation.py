@@ -10,7 +10,6 @@ new assets and device outcomes, so that they cannot wait for each other in a cir
 and candidates, is written with the last batch: a run that was killed has counted nothing.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -24,9 +23,6 @@ from intune_pipeline.domain.assignees import Candidate, candidate_of
 from intune_pipeline.domain.fields import SEALED_FIELD, Value
 from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.reconciliation import (
-    CREATE,
-    FAILED,
-    SYNCED,
     Asset,
     Change,
     Counts,
@@ -36,7 +32,7 @@ from intune_pipeline.domain.reconciliation import (
     Plan,
     Sealed,
 )
-from intune_pipeline.domain.vocabulary import LifecycleDecision, RunStatus, SkipReason
+from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus, SkipReason
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import reconciliation_statements as statements
 from intune_pipeline.inventory import schema
@@ -155,7 +151,7 @@ class _Totals:
                 if step.held:
                     held.add(step.held.person.email_key)
                 device_id = step.judged.device.intune_device_id
-                if step.outcome != FAILED and step.candidate != candidate_of(memory.get(device_id)):
+                if step.outcome != Outcome.FAILED and step.candidate != candidate_of(memory.get(device_id)):
                     candidates[device_id] = step.candidate
             for ending in written.endings:
                 counts.add_ending(ending)
@@ -230,7 +226,7 @@ class _Run:
         drafts = {person.email_key: person for step in steps if (person := step.new_employee)}
         employees, created = self._employ(db, drafts)
         asset_ids = {key: asset.id for key, asset in current.items()}
-        asset_ids |= self._create(db, [step for step in steps if step.action == CREATE], employees)
+        asset_ids |= self._create(db, [step for step in steps if step.action == AssetAction.CREATE], employees)
         self._update(db, [*steps, *endings], employees)
         self._hold(db, [step for step in steps if step.held], asset_ids)
         self._settle(db, [step.asset.id for step in steps if step.settles and step.asset])
@@ -248,7 +244,7 @@ class _Run:
 
     def _now(self, step: DeviceStep, current: Mapping[str, Asset]) -> DeviceStep:
         """The step, decided again where its asset is not what it was when the plan was made."""
-        if step.outcome != SYNCED:
+        if step.outcome != Outcome.SYNCED:
             return step
         asset = current.get(_serial_key(step))
         return step if asset == step.asset else self._plan.decider.decide(step.judged, asset)
@@ -314,7 +310,7 @@ class _Run:
         waiting = [
             {"email": step.held.person.email, "asset_id": asset_ids[_serial_key(step)]}
             for step in steps
-            if step.held and step.action == CREATE
+            if step.held and step.action == AssetAction.CREATE
         ]
         db.execute(statements.NEW_HOLDS, {**self._known, "rows": _json(people)})
         if waiting:
@@ -327,7 +323,10 @@ class _Run:
     def _note_outcomes(self, db: Connection, steps: Sequence[DeviceStep], asset_ids: Mapping[str, int]) -> None:
         if not steps:
             return
-        rows = [_outcome(step, asset_ids.get(_serial_key(step)) if step.outcome == SYNCED else None) for step in steps]
+        rows = [
+            _outcome(step, asset_ids.get(_serial_key(step)) if step.outcome == Outcome.SYNCED else None)
+            for step in steps
+        ]
         listed_at = self._plan.listing.listed_at
         db.execute(statements.OUTCOMES, {**self._known, "listed_at": listed_at, "rows": _json(rows)})
 
@@ -393,7 +392,7 @@ def _failure(step: DeviceStep, error: Exception) -> DeviceStep:
         reason = "Somebody else kept the asset locked for too long; the next sync tries again."
     else:
         reason = f"The database refused the device's values ({type(cause).__name__}); the next sync tries again."
-    return DeviceStep(step.judged, FAILED, reason)
+    return DeviceStep(step.judged, Outcome.FAILED, reason)
 
 
 def _serial_key(item: DeviceStep | Ending) -> str:

@@ -61,10 +61,12 @@ OPEN_REQUESTS = (RequestStatus.PENDING, RequestStatus.STARTED)
 """Statuses of a request that waits for a sync or for its end."""
 
 
-
 def _literal(characters: str) -> str:
     r"""A string of SQL in ASCII alone: "a\u00a0" becomes E'a\u00a0'."""
-    escaped = (c if c.isascii() and c.isalnum() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}" for c in characters)
+    escaped = (
+        c if c.isascii() and c.isalnum() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+        for c in characters
+    )
     return f"E'{''.join(escaped)}'"
 
 

@@ -65,6 +65,7 @@ class SyncRun:
     devices_synced: int
     devices_skipped: int
     devices_failed: int
+    devices_unreadable: int
     skipped_by_reason: dict[str, int]
     devices_read: int
     devices_classified: int
@@ -341,8 +342,8 @@ def all_running(db: Connection) -> list[SyncRun]:
 
 
 REPORTED = (
-    "status", "devices_listed", "devices_synced", "devices_skipped", "devices_failed", "assets_created",
-    "assets_updated", "assets_unchanged", "employees_created", "assignees_changed", "lifecycle_transitions",
+    "status", "devices_listed", "devices_synced", "devices_skipped", "devices_failed", "devices_unreadable",
+    "assets_created", "assets_updated", "assets_unchanged", "employees_created", "assignees_changed", "lifecycle_transitions",
     "lifecycle_held",
 )  # fmt: skip
 

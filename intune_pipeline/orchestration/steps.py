@@ -174,7 +174,9 @@ def _answer(asked: tuple[str, DeviceDetail | DetailFailure]) -> details.Answer:
     if isinstance(answer, DetailFailure):
         return details.Answer(device_id, failure=answer.cause.sentence)
     return details.Answer(
-        device_id, memory_gb(size(answer.get("physicalMemoryInBytes"), at_most=LARGEST_MEMORY)), text(answer.get("activationLockBypassCode"))
+        device_id,
+        memory_gb(size(answer.get("physicalMemoryInBytes"), at_most=LARGEST_MEMORY)),
+        text(answer.get("activationLockBypassCode")),
     )
 
 

@@ -153,6 +153,7 @@ class Sync(Output):
     devices_synced: int
     devices_skipped: int
     devices_failed: int
+    devices_unreadable: int
     skipped_by_reason: dict[str, int]
     devices_read: int
     devices_classified: int
