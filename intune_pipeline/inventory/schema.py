@@ -741,6 +741,7 @@ classified_devices = _frame(
     _text("device_type", "laptop, tablet, mobile, desktop, unknown"),
     _text("rule", "id of the rule that decided the type"),
     _text("rule_reason", "why, in words"),
+    Column("users_are_rooms", Boolean, comment="whether its user is a room, a desk or a wall and never an employee"),
     _text("skip_reason", "null for eligible devices"),
 )
 intune_device_details = _frame(

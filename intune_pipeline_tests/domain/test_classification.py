@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intune_pipeline.domain.classification import (
-    DEVICE_TYPES,
     STAGES,
     AccountRule,
     Classifier,
@@ -18,12 +17,16 @@ from intune_pipeline.domain.classification import (
     catalogues,
     check_pattern,
 )
+from intune_pipeline.domain.vocabulary import DeviceType
 
 CLASSIFIER = Classifier()
 SYNCED = {"laptop", "tablet", "mobile"}
 EVERY_RULE = [
     pytest.param(catalogue, rule, id=rule.answer.rule) for catalogue in catalogues() for rule in catalogue.rules
 ]
+
+
+SYSTEMS = {"windows": "Windows", "macos": "macOS", "android": "Android"}
 
 
 def type_of(manufacturer: str, model: str, operating_system: str = "Windows") -> str:
@@ -82,7 +85,7 @@ class TestPlatformDecidesFirst:
 class TestCatalogue:
     @pytest.mark.parametrize(("catalogue", "rule"), EVERY_RULE)
     def test_every_rules_example_is_decided_by_that_rule(self, catalogue, rule) -> None:
-        operating_system = "macOS" if catalogue.name == "apple" else "Windows"
+        operating_system = SYSTEMS[catalogue.platforms[0]]
         assert CLASSIFIER.classify(operating_system, rule.manufacturer, rule.example) == rule.answer
 
     def test_rules_are_identified_sorted_and_explained(self) -> None:
@@ -91,7 +94,7 @@ class TestCatalogue:
             assert len(set(identities)) == len(identities), catalogue.name
             assert identities == sorted(identities, key=lambda identity: (list(STAGES).index(identity[0]), identity[1]))
             for rule in catalogue.rules:
-                assert rule.answer.device_type in DEVICE_TYPES
+                assert rule.answer.device_type in set(DeviceType)
                 assert rule.answer.reason
                 assert rule.answer.rule.startswith(f"{catalogue.name}:")
 
@@ -279,7 +282,7 @@ class TestLaws:
     @given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
     def test_every_device_gets_an_answer_with_a_reason(self, operating_system: str, maker: str, model: str) -> None:
         answer = CLASSIFIER.classify(operating_system, maker, model)
-        assert answer.device_type in DEVICE_TYPES
+        assert answer.device_type in set(DeviceType)
         assert answer.rule
         assert answer.reason
 
@@ -304,8 +307,8 @@ class TestLaws:
     @settings(max_examples=30)
     def test_a_model_of_any_length_is_answered(self, length: int, example) -> None:
         _, rule = example
-        assert (
-            CLASSIFIER.classify("Windows", rule.manufacturer, rule.example + "x" * length).device_type in DEVICE_TYPES
+        assert CLASSIFIER.classify("Windows", rule.manufacturer, rule.example + "x" * length).device_type in set(
+            DeviceType
         )
 
     def test_stages_are_tried_in_order_whatever_the_order_of_files(self) -> None:

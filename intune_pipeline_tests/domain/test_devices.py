@@ -14,10 +14,10 @@ from intune_pipeline.domain.devices import (
     identifier,
     managed_device,
     moment,
-    serial_key,
     size,
     text,
 )
+from intune_pipeline.domain.serials import serial_key
 
 PROPERTIES = (
     "id", "managedDeviceOwnerType", "serialNumber", "operatingSystem", "osVersion", "manufacturer", "model", "imei",

@@ -5,7 +5,7 @@ asked: of such assets the one a sync keeps, else the oldest, stays as it is. The
 the addition `` [duplicate ID]``, with the serial as it was in their history; a person may merge or delete them. So do
 assets whose serial has no visible character, which cannot be matched.
 
-Entries of a list without an id are counted.
+Entries of a list without an id are counted, and devices whose users are rooms are told apart.
 
 Revision ID: serial_law
 """
@@ -41,6 +41,10 @@ def upgrade() -> None:
         "devices_unreadable",
         "of the failed: entries of the list without an id, about which nothing can be said",
     )
+    rooms = sa.Column(
+        "users_are_rooms", sa.Boolean(), comment="whether its user is a room, a desk or a wall and never an employee"
+    )
+    op.add_column("classified_devices", rooms, schema="pipeline")
     _count("snapshots", "unreadable", "entries of the list without an id, counted as failed", schema="pipeline")
 
 
