@@ -8,7 +8,7 @@ import click
 from intune_pipeline.cli.bypass_code import operator
 from intune_pipeline.domain.vocabulary import DeviceType
 
-TYPES = click.Choice(list(DeviceType))
+TYPES = click.Choice([word.value for word in DeviceType])
 
 
 @click.group("rules")

@@ -14,7 +14,7 @@ The order of devices, assets and employees never matters.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -28,6 +28,7 @@ from intune_pipeline.domain.assignees import (
     HeldEmployee,
     PrimaryUser,
 )
+from intune_pipeline.domain.counts import RunCounts
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.fields import (
     FILLED_FIELDS,
@@ -238,31 +239,20 @@ class PersonStep:
         return (self.employee.first_name, self.employee.last_name) if self.employee else self.person.name
 
 
-@dataclass(slots=True)
-class Counts:
+@dataclass(slots=True, kw_only=True)
+class Counts(RunCounts):
     """What a plan foresees, or a sync did; a plan's counts equal those of the sync that applies it.
 
-    ``devices_unreadable`` are those of ``devices_failed`` that were listed without an id.
+    Attributes:
+        devices_skipped: Devices left out, by reason.
     """
 
-    devices_listed: int = 0
-    devices_synced: int = 0
     devices_skipped: Counter[str] = field(default_factory=Counter)
-    devices_failed: int = 0
-    devices_unreadable: int = 0
-    assets_created: int = 0
-    assets_updated: int = 0
-    assets_unchanged: int = 0
-    employees_created: int = 0
-    assignees_changed: int = 0
-    lifecycle_transitions: int = 0
-    lifecycle_held: int = 0
-    lookalikes_held: int = 0
 
     @classmethod
     def unwritten(cls, listing: Listing, listed: int, personal: int) -> "Counts":
         """What is counted of a list before its devices: what a sync does not write."""
-        counts = cls(listed, devices_failed=listing.unreadable, devices_unreadable=listing.unreadable)
+        counts = cls(devices_listed=listed, devices_failed=listing.unreadable, devices_unreadable=listing.unreadable)
         if personal:
             counts.devices_skipped[SkipReason.PERSONAL] = personal
         return counts
@@ -292,7 +282,7 @@ class Counts:
         return {name: dict(value) if isinstance(value := getattr(self, name), Counter) else value for name in _COUNTS}
 
 
-_COUNTS: Final = tuple(Counts.__slots__)
+_COUNTS: Final = tuple(count.name for count in fields(Counts))
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.serials import SERIAL_DROPPED, SERIAL_REPLACED, SERIAL_REPLACEMENTS
 from intune_pipeline.domain.vocabulary import (
     AssetStatus,
@@ -235,34 +236,13 @@ sync_runs = Table(
         server_default=text("false"),
         comment="a capped or failed list proves no absence",
     ),
-    Column(
-        "devices_listed",
-        Integer,
-        nullable=False,
-        server_default="0",
-        comment="devices in the list, personal ones included",
-    ),
-    Column("devices_synced", Integer, nullable=False, server_default="0", comment="devices that have an asset now"),
+    *(Column(name, Integer, nullable=False, server_default="0", comment=means) for name, means in MEANINGS.items()),
     Column(
         "devices_skipped",
         Integer,
         nullable=False,
         server_default="0",
         comment="devices left out, personal ones included",
-    ),
-    Column(
-        "devices_failed",
-        Integer,
-        nullable=False,
-        server_default="0",
-        comment="devices that could not be read or written; the next sync tries again",
-    ),
-    Column(
-        "devices_unreadable",
-        Integer,
-        nullable=False,
-        server_default="0",
-        comment="of the failed: entries of the list without an id, about which nothing can be said",
     ),
     Column(
         "skipped_by_reason",
@@ -274,26 +254,6 @@ sync_runs = Table(
     Column("devices_read", Integer, nullable=False, server_default="0", comment="progress: read from Graph so far"),
     Column("devices_classified", Integer, nullable=False, server_default="0", comment="progress"),
     Column("devices_reconciled", Integer, nullable=False, server_default="0", comment="progress"),
-    Column("assets_created", Integer, nullable=False, server_default="0", comment="new assets"),
-    Column("assets_updated", Integer, nullable=False, server_default="0", comment="assets of which a field changed"),
-    Column("assets_unchanged", Integer, nullable=False, server_default="0", comment="assets of which nothing changed"),
-    Column("employees_created", Integer, nullable=False, server_default="0", comment="new employees"),
-    Column(
-        "assignees_changed", Integer, nullable=False, server_default="0", comment="existing assets with a new assignee"
-    ),
-    Column(
-        "lifecycle_transitions",
-        Integer,
-        nullable=False,
-        server_default="0",
-        comment="assets whose device is gone and that became transferred",
-    ),
-    Column(
-        "lifecycle_held", Integer, nullable=False, server_default="0", comment="devices whose end waits for a decision"
-    ),
-    Column(
-        "lookalikes_held", Integer, nullable=False, server_default="0", comment="employees that wait for a decision"
-    ),
     Column("requests", Integer, nullable=False, server_default="0", comment="requests to Graph, batch items included"),
     Column("throttled", Integer, nullable=False, server_default="0", comment="of these answered 429"),
     Column("cause", Text, comment="cause of microsoft.causes when the run failed"),

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.postgresql import insert
 
+from intune_pipeline.domain.counts import MEANINGS, RunCounts
 from intune_pipeline.domain.vocabulary import RequestStatus, RunStatus
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory.schema import OPEN_REQUESTS, accounts, connections, sync_requests, sync_runs
@@ -47,8 +48,8 @@ class SyncLockLostError(PipelineError):
     """The database dropped the connection that held the lock; nothing more may be written."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyncRun:
+@dataclass(slots=True, kw_only=True)
+class SyncRun(RunCounts):
     """One sync; the attributes are the columns of ``sync_runs``."""
 
     id: int
@@ -61,23 +62,11 @@ class SyncRun:
     finished_at: datetime | None
     dagster_run_id: str | None
     list_complete: bool
-    devices_listed: int
-    devices_synced: int
     devices_skipped: int
-    devices_failed: int
-    devices_unreadable: int
     skipped_by_reason: dict[str, int]
     devices_read: int
     devices_classified: int
     devices_reconciled: int
-    assets_created: int
-    assets_updated: int
-    assets_unchanged: int
-    employees_created: int
-    assignees_changed: int
-    lifecycle_transitions: int
-    lifecycle_held: int
-    lookalikes_held: int
     requests: int
     throttled: int
     cause: str | None
@@ -341,11 +330,7 @@ def all_running(db: Connection) -> list[SyncRun]:
     return [SyncRun(**row) for row in db.execute(query).mappings()]
 
 
-REPORTED = (
-    "status", "devices_listed", "devices_synced", "devices_skipped", "devices_failed", "devices_unreadable",
-    "assets_created", "assets_updated", "assets_unchanged", "employees_created", "assignees_changed", "lifecycle_transitions",
-    "lifecycle_held",
-)  # fmt: skip
+REPORTED = ("status", "devices_skipped", *MEANINGS)
 
 
 def report(db: Connection, dagster_run_id: str) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision
+from intune_pipeline.domain.counts import MEANINGS
+from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision, Outcome, RunPhase, RunStatus, Trigger
 from intune_pipeline.inventory import account_rules, audit, connections, device_list, holds, sync_requests, sync_runs
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal.access import Role, TokenAdmin, TokenPrimaryAdmin
@@ -140,32 +141,25 @@ class Settings(Input):
     hold_lookalike_employees: bool | None = None
 
 
-class Sync(Output):
-    """One sync."""
+_Counts = create_model(
+    "_Counts", __base__=Output, **{name: (int, Field(description=means)) for name, means in MEANINGS.items()}
+)  # type: ignore[call-overload]
+
+
+class Sync(_Counts):
+    """One sync, with its counts."""
 
     id: int
-    trigger: str
-    status: Literal["running", "succeeded", "failed"]
-    phase: str
+    trigger: Trigger
+    status: RunStatus
+    phase: RunPhase
     started_at: datetime
     finished_at: datetime | None
-    devices_listed: int
-    devices_synced: int
     devices_skipped: int
-    devices_failed: int
-    devices_unreadable: int
     skipped_by_reason: dict[str, int]
     devices_read: int
     devices_classified: int
     devices_reconciled: int
-    assets_created: int
-    assets_updated: int
-    assets_unchanged: int
-    employees_created: int
-    assignees_changed: int
-    lifecycle_transitions: int
-    lifecycle_held: int
-    lookalikes_held: int
     cause: str | None
     error: str | None
 
@@ -186,7 +180,7 @@ class Device(Output):
     model: str | None
     operating_system: str | None
     device_type: str | None
-    outcome: Literal["synced", "skipped", "failed"]
+    outcome: Outcome
     reason: str | None
     first_synced_at: datetime | None
     last_synced_at: datetime | None

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from intune_pipeline.domain.devices import (
+    LARGEST_STORAGE,
     LONGEST_TEXT,
     ManagedDevice,
     identifier,
@@ -176,8 +177,8 @@ def test_an_identifier_is_kept_as_shown(value: object, shown: str | None) -> Non
         (511234589908, 511234589908),
         (511234589908.0, 511234589908),
         ("511234589908", 511234589908),
-        (2**63 - 1, 2**63 - 1),
-        *((none, None) for none in (0, -1, 0.5, 2**63, float("nan"), float("inf"), True, "True", "", "9" * 40, "1e9", "²",
+        (LARGEST_STORAGE, LARGEST_STORAGE),
+        *((none, None) for none in (0, -1, 0.5, LARGEST_STORAGE + 1, 2**63 - 1, 2**63, float("nan"), float("inf"), True, "True", "", "9" * 40, "1e9", "²",
                                     None, [])),
     ],
 )  # fmt: skip

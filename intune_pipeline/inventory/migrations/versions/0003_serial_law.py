@@ -7,14 +7,14 @@ assets whose serial has no visible character, which cannot be matched.
 
 Entries of a list without an id are counted, and devices whose users are rooms are told apart.
 
-Revision ID: serial_law
+Revision ID: 0003
 """
 
 import sqlalchemy as sa
 import structlog
 from alembic import op
 
-revision = "serial_law"
+revision = "0003"
 down_revision = "0002"
 
 _SHOWN = "compared form: upper case, without spaces and invisible characters, plain digits and dashes"
@@ -39,9 +39,9 @@ def upgrade() -> None:
     _count(
         "sync_runs",
         "devices_unreadable",
-        "of the failed: entries of the list without an id, about which nothing can be said",
+        "of the failed: entries of the list without an id",
     )
-    rooms = sa.Column(
+    rooms: sa.Column[bool] = sa.Column(
         "users_are_rooms", sa.Boolean(), comment="whether its user is a room, a desk or a wall and never an employee"
     )
     op.add_column("classified_devices", rooms, schema="pipeline")
