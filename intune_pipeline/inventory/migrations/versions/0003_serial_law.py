@@ -36,11 +36,9 @@ def upgrade() -> None:
     op.create_index(
         op.f("device_outcomes_connection_id_serial_key_idx"), "device_outcomes", ["connection_id", "serial_key"]
     )
-    _count(
-        "sync_runs",
-        "devices_unreadable",
-        "of the failed: entries of the list without an id",
-    )
+    failed = "devices that could not be read or written; the next sync tries again"
+    op.alter_column("sync_runs", "devices_failed", comment=failed, existing_type=sa.Integer(), existing_nullable=False)
+    _count("sync_runs", "devices_unreadable", "of the failed: entries of the list without an id")
     rooms: sa.Column[bool] = sa.Column(
         "users_are_rooms", sa.Boolean(), comment="whether its user is a room, a desk or a wall and never an employee"
     )
