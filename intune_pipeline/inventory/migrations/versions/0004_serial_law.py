@@ -7,15 +7,15 @@ assets whose serial has no visible character, which cannot be matched.
 
 Entries of a list without an id are counted, and devices whose users are rooms are told apart.
 
-Revision ID: 0003
+Revision ID: 0004
 """
 
 import sqlalchemy as sa
 import structlog
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 _SHOWN = "compared form: upper case, without spaces and invisible characters, plain digits and dashes"
 _REASON = (
@@ -47,13 +47,19 @@ def upgrade() -> None:
 
 
 def _mark_duplicates() -> None:
-    marked = op.get_bind().execute(sa.text(_MARK.replace("$KEY", _KEY))).rowcount
+    db = op.get_bind()
+    # The history is written here, with the reason.
+    db.execute(sa.text("set local intune_pipeline.records_changes = 'on'"))
+    marked = db.execute(sa.text(_MARK)).scalar_one()
     if marked:
         logger.warning(
             "assets have the serial number of another asset, written differently; they are marked '[duplicate ID]' and "
             "their history says what they were",
             assets=marked,
         )
+    # Keys that were equal to no asset's: what is said twice of one serial now is said once.
+    db.execute(sa.text(_FORGET_REPEATED_LOCKS))
+    db.execute(sa.text(f"update kept_values set serial_key = {_KEPT} where serial_key <> {_KEPT}"))
 
 
 def _generate(table: str, comment: str, *, nullable: bool) -> None:
@@ -90,12 +96,19 @@ def _literal(points: list[int]) -> str:
 
 _FROM = _literal([*_LOWER, *_FULL_WIDTH, *_DASHES, *_SPACES, *_INVISIBLE])
 _TO = _literal([ord(chr(p).upper()) for p in [*_LOWER, *(p - 0xFEE0 for p in _FULL_WIDTH)]] + [ord("-")] * len(_DASHES))
-_KEY = f"nullif(translate(serial_number, {_FROM}, {_TO}), '')"
 
-_MARK = """
+
+def _key(column: str) -> str:
+    return f"nullif(translate({column}, {_FROM}, {_TO}), '')"
+
+
+_KEY = _key("serial_number")
+_KEPT = f"coalesce({_key('serial_key')}, serial_key)"
+
+_MARK = f"""
     with ranked as (
-        select id, serial_number, $KEY as key, row_number() over (
-            partition by account_id, $KEY
+        select id, account_id, serial_number, serial_key, {_KEY} as key, row_number() over (
+            partition by account_id, {_KEY}
             order by exists (select from device_outcomes o where o.asset_id = assets.id) desc,
                      intune_device_id is not null desc, id
         ) as place
@@ -105,8 +118,25 @@ _MARK = """
         update assets a set serial_number = a.serial_number || ' [duplicate ' || a.id || ']', updated_at = now()
         from ranked r
         where r.id = a.id and (r.place > 1 or r.key is null)
-        returning a.id, r.serial_number as was, a.serial_number as is_now
+        returning a.id, a.account_id, r.serial_key, r.serial_number as was, a.serial_number as is_now
+    ),
+    told as (
+        insert into asset_changes (asset_id, field, old_value, new_value, reason)
+        select id, 'serial_number', was, is_now, '{_REASON}' from marked
+    ),
+    locks as (
+        update kept_values k set serial_key = {_key("m.is_now")}
+        from marked m where k.account_id = m.account_id and k.serial_key = m.serial_key
     )
-    insert into asset_changes (asset_id, field, old_value, new_value, reason)
-    select id, 'serial_number', was, is_now, '$REASON' from marked
-""".replace("$REASON", _REASON)
+    select count(*) from marked
+"""
+
+_FORGET_REPEATED_LOCKS = f"""
+    delete from kept_values where id in (
+        select id from (
+            select id, row_number() over (partition by account_id, {_KEPT}, field, kind order by id desc) as place
+            from kept_values
+        ) ranked
+        where place > 1
+    )
+"""
