@@ -21,7 +21,7 @@ _NO_VERSION: Final = re.compile(r"[0.,\s-]*")
 _NOTHING: Final = re.compile(
     r"(no|not|un|in)?(applicable|available|defined|set|specified|provided|known|know|reported|valid|assigned)"
     r"|n?a|nil|null|none|empty|missing|tbd|nullstring|nodata|novalue|undefined|unavailable|unidentified|badindex|error"
-    r"|(oem)?default(string)?\w{0,3}|(defaultstring)?tobefilled\w*|filledbyoem|oem|x+|0+|asset|placeholder"
+    r"|(oem)?default(string\d*)?|(defaultstring)?tobefilled\w*|filledbyoem|oem|x+|0+|asset|placeholder"
 )
 _NO_MAKER: Final = re.compile(
     r"(system|board|baseboard|chassis|computer|product)?(manufacturer|manufact|vendor|maker)(name)?"

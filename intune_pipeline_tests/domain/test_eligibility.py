@@ -231,6 +231,53 @@ def test_a_machine_on_its_way_out_makes_way_for_a_newer_one_only() -> None:
     assert reasons(staying, a_device("d2", look=OTHER_LAPTOP, contact=1)) == [SkipReason.SERIAL_COLLISION] * 2
 
 
+def of(
+    user: str, device_id: str, *, contact: float, enrolled: float | None = 400, **changes: str | None
+) -> ManagedDevice:
+    """A laptop of somebody; all of them show one maker, model and serial."""
+    address = f"{user}@acme.com"
+    shown = {"user_id": f"id-{user}", "user_principal_name": address, "user_email": address, **changes}
+    return replace(a_device(device_id, contact=contact, enrolled=enrolled), **shown)
+
+
+def test_one_serial_in_use_by_two_people_at_once_is_a_collision() -> None:
+    for hours in (0, 0.5, 8, 24):
+        jane, joe = of("jane", "d1", contact=1), of("joe", "d2", contact=1 + hours / 24)
+        assert reasons(jane, joe) == [SkipReason.SERIAL_COLLISION] * 2
+        assert reasons(joe, jane) == [SkipReason.SERIAL_COLLISION] * 2
+    stale = of("jim", "d3", contact=40)
+    assert reasons(jane, stale, joe) == [
+        SkipReason.SERIAL_COLLISION,
+        SkipReason.SUPERSEDED,
+        SkipReason.SERIAL_COLLISION,
+    ]
+
+
+def test_a_machine_that_changed_hands_is_no_collision() -> None:
+    before = of("jane", "d1", contact=1.1)
+    assert reasons(before, of("joe", "d2", contact=1, enrolled=1.05)) == [SkipReason.SUPERSEDED, None]
+    assert reasons(before, of("joe", "d2", contact=1, enrolled=1.1)) == [SkipReason.SUPERSEDED, None]
+    assert reasons(before, of("joe", "d2", contact=1, enrolled=1.2)) == [SkipReason.SERIAL_COLLISION] * 2
+    assert reasons(before, of("joe", "d2", contact=1, enrolled=None)) == [SkipReason.SERIAL_COLLISION] * 2
+    assert reasons(of("jane", "d1", contact=3), of("joe", "d2", contact=1)) == [SkipReason.SUPERSEDED, None]
+    leaving = of("jane", "d1", contact=1.1, management_state="wipePending")
+    assert reasons(leaving, of("joe", "d2", contact=1)) == [SkipReason.SUPERSEDED, None]
+
+
+def test_one_persons_records_are_no_collision() -> None:
+    twice = (of("jane", "d1", contact=1), of("jane", "d2", contact=1.1))
+    assert reasons(*twice) == [None, SkipReason.SUPERSEDED]
+    renamed = of("jane", "d2", contact=1.1, user_principal_name="jane.doe@acme.com", user_email="jane.doe@acme.com")
+    assert reasons(twice[0], renamed) == [None, SkipReason.SUPERSEDED]
+    nobody = of("jane", "d2", contact=1.1, user_id=None, user_principal_name=None, user_email=None)
+    assert reasons(twice[0], nobody) == [None, SkipReason.SUPERSEDED]
+
+
+def test_a_placeholder_nobody_knows_joins_no_machines() -> None:
+    fleet = [of(f"user{number}", f"d{number}", contact=1 + number / 1_000) for number in range(1_000)]
+    assert set(reasons(*fleet)) == {SkipReason.SERIAL_COLLISION}
+
+
 @pytest.mark.parametrize("state", ["retirePending", "retireIssued", "wipeIssued", "deletePending", "WipePending"])
 def test_a_device_being_retired_wiped_or_deleted_is_leaving(state: str) -> None:
     assert is_leaving(a_device(management_state=state))

@@ -59,7 +59,7 @@ def _mark_duplicates() -> None:
         )
     # Keys that were equal to no asset's: what is said twice of one serial now is said once.
     db.execute(sa.text(_FORGET_REPEATED_LOCKS))
-    db.execute(sa.text(f"update kept_values set serial_key = {_KEPT} where serial_key <> {_KEPT}"))
+    db.execute(sa.text(_RENEW_LOCKS))
 
 
 def _generate(table: str, comment: str, *, nullable: bool) -> None:
@@ -129,7 +129,7 @@ _MARK = f"""
         from marked m where k.account_id = m.account_id and k.serial_key = m.serial_key
     )
     select count(*) from marked
-"""
+"""  # noqa: S608 - constants of this file
 
 _FORGET_REPEATED_LOCKS = f"""
     delete from kept_values where id in (
@@ -139,4 +139,6 @@ _FORGET_REPEATED_LOCKS = f"""
         ) ranked
         where place > 1
     )
-"""
+"""  # noqa: S608 - constants of this file
+
+_RENEW_LOCKS = f"update kept_values set serial_key = {_KEPT} where serial_key <> {_KEPT}"  # noqa: S608 - the same
