@@ -130,7 +130,7 @@ def ask_details(client: Callable[[], GraphClient], due: Sequence[str]) -> Iterat
         client: opens the tenant's client; called only when there is something to ask.
         due: ids of devices.
     """
-    answers = map(_answer, client().details(due)) if due else iter(())
+    answers = map(answer_of, client().details(due)) if due else iter(())
     while some := list(islice(answers, ANSWERS_AT_ONCE)):
         yield some
 
@@ -169,7 +169,8 @@ def refresh_details(
     )
 
 
-def _answer(asked: tuple[str, DeviceDetail | DetailFailure]) -> details.Answer:
+def answer_of(asked: tuple[str, DeviceDetail | DetailFailure]) -> details.Answer:
+    """What is stored of an answer about one device, whatever its values are."""
     device_id, answer = asked
     if isinstance(answer, DetailFailure):
         return details.Answer(device_id, failure=answer.cause.sentence)
