@@ -296,7 +296,8 @@ class Counts(RunCounts):
 
     def as_dict(self) -> dict[str, Any]:
         """The counts under their names, ``devices_skipped`` as reason → count."""
-        return {name: dict(value) if isinstance(value := getattr(self, name), Counter) else value for name in _COUNTS}
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        return {**counts, "devices_skipped": {str(reason): count for reason, count in self.devices_skipped.items()}}
 
 
 _COUNTS: Final = tuple(count.name for count in fields(Counts))
