@@ -179,8 +179,7 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
         verdict(
             "no_device_failed",
             passed=not counts.devices_failed,
-            says=f"{counts.devices_failed - counts.devices_unreadable} devices could not be written; device_outcomes says "
-            f"why. {counts.devices_unreadable} entries of Microsoft's list have no id and could not be read.",
+            says=_failures(counts),
             failed=counts.devices_failed,
         ),
         verdict(
@@ -190,6 +189,12 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
             exposed=exposed,
         ),
     ]
+
+
+def _failures(counts: Counts) -> str:
+    unread = counts.devices_unreadable
+    says = f"{counts.devices_failed - unread} devices could not be written; device_outcomes says why."
+    return f"{says} {unread} entries of Microsoft's list have no id and could not be read." if unread else says
 
 
 def _share_below(name: str, *, count: int, of: int, limit: float, what: str) -> dg.AssetCheckResult:

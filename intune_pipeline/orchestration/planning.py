@@ -34,7 +34,6 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
     """
     made = make_plan(engine, account, Settings.load())
     counts = made.counts.as_dict()
-    del counts["lookalikes_held"]
     look_alikes = [
         {
             "email": step.person.email,
