@@ -7,15 +7,15 @@ assets whose serial has no visible character, which cannot be matched.
 
 Entries of a list without an id are counted, and devices whose users are rooms are told apart.
 
-Revision ID: 0004
+Revision ID: 0005
 """
 
 import sqlalchemy as sa
 import structlog
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 _SHOWN = "compared form: upper case, without spaces and invisible characters, plain digits and dashes"
 _REASON = (
