@@ -139,10 +139,10 @@ class _PunctualAdapter(HTTPAdapter):
     """Opens connections with punctual sockets."""
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:  # noqa: FBT001
-        super().init_poolmanager(connections, maxsize, block, ssl_context=_context(), **options)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(connections, maxsize, block, ssl_context=_context(), **options)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=_context(), **options)  # type: ignore[no-untyped-call]
+        return super().proxy_manager_for(proxy, ssl_context=_context(), **options)
 
 
 def _context() -> ssl.SSLContext:
