@@ -2,6 +2,8 @@
 
 import io
 import logging
+import subprocess
+import sys
 import time
 import tracemalloc
 from datetime import timedelta
@@ -172,14 +174,42 @@ def entra(proxy: ScriptedGraph, asked: Asked, *tokens: Said) -> Said:
 PORTAL = Said(200, b"<html>captive portal of ADAS-HOTEL</html>", {"Content-Type": "text/html"})
 
 
-@pytest.fixture(params=["unconfigured", "configured"])
-def printed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What loggers print in a process that configures no logging, and in one where somebody did, like Dagster."""
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What loggers print in a process where somebody configured logging, as Dagster does."""
     output = io.StringIO()
-    handler = logging.StreamHandler(output)
-    monkeypatch.setattr(logging.getLogger(), "handlers", [handler] if request.param == "configured" else [])
-    monkeypatch.setattr(logging, "lastResort", handler)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler(output)])
     return output
+
+
+_PROBE = """
+import sys, time
+from datetime import timedelta
+from pathlib import Path
+from intune_pipeline.microsoft.causes import MicrosoftError
+from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
+from intune_pipeline.microsoft.graph import GraphClient
+login, graph, bundle, tenant_id = sys.argv[1:]
+cloud = MicrosoftCloud(login, graph, Path(bundle))
+with GraphClient(cloud, Credential("app", "secret"), tenant_id, deadline=time.monotonic() + 30, give_up_after=timedelta(0)) as client:
+    try:
+        client.probe()
+    except MicrosoftError as error:
+        print(error)
+"""
+
+
+def test_a_process_that_configures_no_logging_prints_nothing_of_a_proxys_page_either(
+    proxied: tuple[ScriptedGraph, MicrosoftCloud, Credential, str],
+) -> None:
+    proxy, cloud, _, tenant_id = proxied
+    proxy.script = lambda asked: entra(proxy, asked, PORTAL)
+    arguments = [cloud.login_url, cloud.graph_url, str(cloud.ca_bundle), tenant_id]
+    ran = subprocess.run(
+        [sys.executable, "-c", _PROBE, *arguments], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert "a web page in place of an answer" in ran.stdout
+    assert ran.stderr == ""
 
 
 @pytest.mark.parametrize("status", [200, 302, 403, 404, 407, 503])
