@@ -15,23 +15,13 @@ from sqlalchemy.engine import RowMapping
 
 from intune_pipeline.domain.devices import serial_key
 from intune_pipeline.domain.fields import SEALED_FIELD
-from intune_pipeline.domain.vocabulary import Outcome, SkipReason
+from intune_pipeline.domain.skipped import SKIPPED
+from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory import accounts
 from intune_pipeline.inventory.schema import SERIAL_KEY_SQL
 
 SHOWN_CHANGES: Final = 20
 """Changes that `Story.lines` tells; the value itself has all of them."""
-
-SKIPPED: Final[Mapping[str, str]] = {
-    "ownership_unknown": "Intune does not say that the company owns it",
-    "no_serial": "it has no serial number",
-    "junk_serial": "its serial number is a placeholder",
-    SkipReason.DESKTOP: "it is a desktop",
-    "unknown_type": "no rule knows what kind of device it is",
-    "superseded": "a newer record of the same serial number won",
-    "serial_collision": "another, different machine shows the same serial number, so neither record is used",
-}
-"""Why a device is skipped, as a phrase for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +271,12 @@ def _verdict(records: Sequence[IntuneRecord], asset: AssetStory | None) -> str:
         return f"eligible, {name}: a {record.device_type} of the company, by rule {record.rule}."
     if record.outcome == Outcome.FAILED:
         return f"could not be written; {name}. {record.reason}"
-    return f"skipped ({record.reason}): {SKIPPED.get(record.reason or '', 'see the records')}; {name}."
+    return f"skipped ({record.reason}): {_why_skipped(record.reason)}; {name}."
+
+
+def _why_skipped(reason: str | None) -> str:
+    known = SKIPPED.get(reason or "")
+    return known.because if known else "see the records"
 
 
 def _asset_lines(asset: AssetStory) -> Iterator[str]:
