@@ -36,6 +36,8 @@ def patience(deadline: float = 1000, give_up_after: float = 120, watch: Watch | 
         ("5", 5),
         ("0.5", 0.5),
         ("Mon, 02 Nov 2026 07:28:41 GMT", 41),
+        ("Mon, 02 Nov 2026 08:28:41 +0100", 41),
+        ("Mon, 02 Nov 2026 07:28:41 -0000", 41),
         ("0", None),
         ("-3", None),
         ("Mon, 02 Nov 2026 07:27:00 GMT", None),
