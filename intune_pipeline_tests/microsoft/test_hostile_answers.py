@@ -264,3 +264,15 @@ def test_doctor_calls_a_proxys_page_no_authority(
     [step] = check_tenant(cloud, credential, tenant_id)
     assert (step.name, step.passed) == ("authority", False)
     assert "a web page in place of an answer" in step.sentence
+
+
+def test_a_certificate_for_another_name_is_not_trusted(
+    proxied: tuple[ScriptedGraph, MicrosoftCloud, Credential, str],
+) -> None:
+    proxy, cloud, credential, tenant_id = proxied
+    impostor = MicrosoftCloud(proxy.url.replace("127.0.0.1", "localhost"), cloud.graph_url, cloud.ca_bundle)
+    options: dict[str, Any] = {"deadline": time.monotonic() + 30, "give_up_after": timedelta(0)}
+    with GraphClient(impostor, credential, tenant_id, **options) as client, pytest.raises(MicrosoftError) as failure:
+        client.probe()
+    assert "certificate is not trusted" in str(failure.value)
+    assert proxy.asked == []

@@ -2,6 +2,7 @@
 
 import gzip
 import time
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
@@ -417,3 +418,25 @@ def test_pages_are_taken_one_at_a_time(scripted: Scripted) -> None:
     for _ in range(3):
         next(pages)
     assert len(graph.asked) <= 4
+
+
+def test_memory_stays_flat_while_pages_arrive(scripted: Scripted) -> None:
+    graph, connect = scripted
+    padding = "x" * 4000
+
+    def serve(asked: Asked) -> Said:
+        number = int(asked.target.rpartition("page=")[2]) if "page=" in asked.target else 0
+        link = {"@odata.nextLink": f"{graph.url}/v1.0/x?page={number + 1}"} if number < 40 else {}
+        return Said(
+            body={"value": [{"id": f"{number}-{one}", "notes": f"{one}{padding}"} for one in range(250)], **link}
+        )
+
+    graph.script = serve
+    pages = connect().list_devices()
+    next(pages)
+    tracemalloc.start()
+    assert sum(map(len, pages)) == 40 * 250
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # 40 pages of 1 MB; a few are alive at once, on both sides of the connection.
+    assert most < 30 * 10**6
