@@ -84,7 +84,7 @@ class BatchSender:
                 for landed in self._landed(flying, queue):
                     items = flying.pop(landed)
                     error = landed.exception()
-                    if isinstance(error, MicrosoftError) and error.is_unread:
+                    if isinstance(error, MicrosoftError) and error.unread:
                         yield from self._apart(items, error, queue)
                     elif isinstance(error, MicrosoftError):
                         failed = error

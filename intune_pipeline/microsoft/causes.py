@@ -253,6 +253,7 @@ class MicrosoftError(PipelineError):
         code: Microsoft's own short code, for example ``AADSTS700016`` or ``TooManyRequests``; "" when there is none.
         request_id: what Microsoft's support asks for; "" when Microsoft sent none.
         retry_after: seconds Microsoft asks to wait, None when it did not say.
+        unread: whether Graph did what was asked, but its answer is not read for its size or shape.
         sentence: the cause's sentence.
     """
 
@@ -266,6 +267,7 @@ class MicrosoftError(PipelineError):
         request_id: str = "",
         retry_after: float | None = None,
         note: str = "",
+        unread: bool = False,
     ) -> None:
         self.cause = cause
         self.tenant_id = tenant_id
@@ -274,17 +276,13 @@ class MicrosoftError(PipelineError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.note = note
+        self.unread = unread
         super().__init__(cause, tenant_id, status, code, request_id)
 
     @property
     def sentence(self) -> str:
         """What happened and what to do, without ids."""
         return self.cause.sentence
-
-    @property
-    def is_unread(self) -> bool:
-        """Whether Microsoft did answer, with something that is not read for its size or shape."""
-        return self.status == 200
 
     def __str__(self) -> str:
         known = {

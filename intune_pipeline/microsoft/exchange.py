@@ -164,15 +164,17 @@ class Exchange:
         try:
             body = json_of(response.content)
         except RefusedBodyError as error:
-            raise self._refused(request, str(error), response) from None
+            raise self._unread(request, str(error), response) from None
         request_id = _request_id(response, body)
         self._log.debug("graph_request", what=request.what, status=response.status_code, request_id=request_id)
         if body is None and is_web_page(response.content) and response.status_code not in _SAY_ENOUGH:
             raise self._outage(WEB_PAGE, request_id, response.status_code)
         if response.status_code != HTTPStatus.OK:
             raise self._refusal(request, response, body, request_id)
-        if not isinstance(body, dict):
+        if body is None:
             raise self._outage("a body that breaks off", request_id)
+        if not isinstance(body, dict):
+            raise self._unread(request, "an answer that is no object", response)
         return Reply(body, request_id)
 
     def _send(self, request: Request, token: str) -> requests.Response:
@@ -187,7 +189,7 @@ class Exchange:
         try:
             response = session.send_verbatim(request.url, request.payload, headers=headers, token=token, within=left)
         except RefusedAnswerError as error:
-            raise self._refused(request, reason(error), error.response) from None
+            raise self._unread(request, str(error), error.response) from None
         except requests.RequestException as error:
             self._sessions.renew()
             raise self._outage(reason(error), request_id) from None
@@ -239,11 +241,13 @@ class Exchange:
             retry_after=retry_after_seconds(response.headers.get("Retry-After")),
         )
 
-    def _refused(self, request: Request, note: str, response: requests.Response | None) -> MicrosoftError:
-        """An answer that was there, but that is not read; asking again would bring the same."""
-        request_id = _request_id(response, None) if response is not None else ""
+    def _unread(self, request: Request, note: str, response: requests.Response) -> MicrosoftError:
+        """An answer that was there, but is not read; asking again would bring the same, unless its status says no."""
+        request_id = _request_id(response, None)
+        if response.status_code != HTTPStatus.OK:
+            return self._refusal(request, response, None, request_id)
         return MicrosoftError(
-            request.unusable, tenant_id=self._tenant_id, status=HTTPStatus.OK, request_id=request_id, note=note
+            request.unusable, tenant_id=self._tenant_id, status=200, request_id=request_id, note=note, unread=True
         )
 
     def _outage(self, note: str, request_id: str, status: int | None = None) -> MicrosoftError:

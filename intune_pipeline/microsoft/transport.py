@@ -43,7 +43,16 @@ class Bearer(AuthBase):
 
 
 class RefusedAnswerError(requests.RequestException):
-    """An answer whose body is not read; the message says why in a few words. Asking again does not help."""
+    """An answer whose body is not read; the message says why in a few words. Asking again does not help.
+
+    Attributes:
+        response: its status and headers.
+    """
+
+    response: requests.Response
+
+    def __init__(self, note: str, response: requests.Response) -> None:
+        super().__init__(note, response=response)
 
 
 class MicrosoftSession(requests.Session):
@@ -103,7 +112,7 @@ class MicrosoftSession(requests.Session):
             response.raw = io.BytesIO(read_within_limits(response.raw))
         except RefusedBodyError as error:
             response.close()
-            raise RefusedAnswerError(str(error), response=response) from None
+            raise RefusedAnswerError(str(error), response) from None
         except ReadTimeoutError as error:
             raise requests.ReadTimeout(error, request=request) from None
         except DecodeError as error:

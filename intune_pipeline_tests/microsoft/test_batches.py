@@ -119,7 +119,7 @@ def test_items_of_an_answer_that_is_not_read_are_sent_one_by_one_and_only_the_ho
     def post(keys: list[str]) -> list[dict[str, Any]]:
         batches.append(keys)
         if set(keys) & set(hostile):
-            raise MicrosoftError(Cause.UNEXPECTED, tenant_id="t", status=200, note="nested")
+            raise MicrosoftError(Cause.UNEXPECTED, tenant_id="t", unread=True, note="nested")
         return [found(key) for key in keys]
 
     keys = [f"{number:02}" for number in range(40)]
@@ -140,6 +140,17 @@ def test_a_batch_that_fails_for_good_ends_all_that_are_left(send: Send) -> None:
     keys = [str(number) for number in range(MAX_ITEMS * (IN_FLIGHT + 5))]
     assert causes(send(post, keys)) == dict.fromkeys(keys, Cause.DEADLINE)
     assert len(asked) <= MAX_ITEMS * IN_FLIGHT
+
+
+def test_a_batch_that_got_no_token_is_not_taken_for_one_with_a_hostile_item(send: Send) -> None:
+    batches: list[list[str]] = []
+
+    def post(keys: list[str]) -> list[dict[str, Any]]:
+        batches.append(keys)
+        raise MicrosoftError(Cause.OUTAGE, tenant_id="t", status=200, note="a web page")
+
+    assert causes(send(post, ["a", "b"])) == {"a": Cause.OUTAGE, "b": Cause.OUTAGE}
+    assert batches == [["a", "b"]]
 
 
 @pytest.mark.parametrize("status", ["ADAS-LAPTOP", None, {}, [], 1.5])

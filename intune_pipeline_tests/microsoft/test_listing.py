@@ -119,6 +119,28 @@ def test_an_entry_that_is_no_device_is_passed_on_like_any_other(scripted: Script
     assert list(connect().list_devices()) == [entries]
 
 
+@pytest.mark.parametrize("body", [[], "text", 7, True])
+def test_a_page_that_is_no_object_is_no_list_and_asked_for_once(scripted: Scripted, body: Any) -> None:
+    graph, connect = scripted
+    graph.says(Said(body=orjson.dumps(body)))
+    with pytest.raises(MicrosoftError, match="no object") as failure:
+        list(connect().list_devices())
+    assert failure.value.cause is Cause.LIST_INCOMPLETE
+
+
+@pytest.mark.parametrize(("status", "cause"), [(503, Cause.OUTAGE), (403, Cause.PERMISSION_REMOVED)])
+def test_the_status_of_an_error_counts_even_when_its_body_is_not_read(
+    scripted: Scripted, status: int, cause: Cause
+) -> None:
+    graph, connect = scripted
+    bomb = gzip.compress(bytes(2**23))
+    graph.says(Said(status, b"[" * 5000 + b"]" * 5000), Said(status, bomb, {"Content-Encoding": "gzip"}))
+    for _ in range(2):
+        with pytest.raises(MicrosoftError) as failure:
+            list(connect(give_up_after=timedelta(0)).list_devices())
+        assert (failure.value.cause, failure.value.status) == (cause, status)
+
+
 def test_a_404_is_an_incomplete_list_not_a_missing_record(scripted: Scripted) -> None:
     graph, connect = scripted
     graph.says(Said(404, {"error": {"code": "ResourceNotFound", "message": "x"}}, {"request-id": "r-4"}))
