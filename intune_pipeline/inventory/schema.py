@@ -35,6 +35,8 @@ from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.devices import SERIAL_SPACES
 from intune_pipeline.domain.vocabulary import (
     AssetStatus,
+    ChangedEntity,
+    ChangeKind,
     ConnectionStatus,
     ConnectStep,
     DeviceType,
@@ -334,6 +336,34 @@ asset_changes = Table(
     Index(None, "asset_id", "changed_at"),
     Index(None, "sync_run_id"),
     comment="every field of an existing asset that changed: by a sync, or in allwhere, which a trigger records",
+)
+
+change_events = Table(
+    "change_events",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="order within a read"),
+    Column(
+        "transaction_id",
+        BigInteger,
+        nullable=False,
+        server_default=text("(pg_current_xact_id()::text)::bigint"),
+        comment="the transaction that made the change; readers stop before the oldest one that still runs",
+    ),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("entity", Text, nullable=False, comment="asset or employee"),
+    Column("entity_id", BigInteger, nullable=False, comment="its row, which may be gone"),
+    Column("kind", Text, nullable=False, comment="created, updated, assigned, ended, undone, locked …"),
+    Column("sync_run_id", BigInteger, comment="the sync or undo that made it; null: in allwhere"),
+    Column("field", Text, comment="the column that changed; null for the whole row"),
+    Column("old_value", Text, comment="what it held"),
+    Column("new_value", Text, comment="what it holds since"),
+    _now("at", "when"),
+    _one_of("entity", ChangedEntity),
+    _one_of("kind", ChangeKind),
+    Index(None, "account_id", "id"),
+    Index(None, "account_id", "transaction_id", "id"),
+    Index(None, "at"),
+    comment="every change of assets and employees for the change feed; kept for 90 days",
 )
 
 kept_values = Table(
