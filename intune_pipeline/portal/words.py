@@ -95,7 +95,9 @@ _NOT_THE_CUSTOMERS: Mapping[Cause, str] = {
     Cause.OUR_CREDENTIAL: "Something is wrong with allwhere's own access to Microsoft. It concerns every customer.",
     Cause.THROTTLED: "Microsoft asked allwhere to slow down, so the sync did not finish.",
     Cause.OUTAGE: "Microsoft could not be reached, so nothing was synced.",
+    Cause.DEADLINE: "Microsoft did not answer everything in time, so the sync did not finish.",
     Cause.LIST_INCOMPLETE: "Microsoft's list of your devices was not whole, so nothing was synced from it.",
+    Cause.TOO_MANY_DEVICES: "Your tenant has more devices than allwhere reads of one tenant, so nothing was synced.",
     Cause.UNEXPECTED: "Microsoft gave an answer that allwhere does not know yet.",
 }
 
