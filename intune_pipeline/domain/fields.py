@@ -4,8 +4,8 @@ Belongs here: the field policy table and nothing else. Does not belong here: rea
 string says (``model_facts``), when an asset is created or changed (``reconciliation``).
 
 Null protection follows from the table: a reading that is empty is left out of what Intune says, so it can overwrite
-nothing. Empty is None, and for sizes 0; ``devices`` has already made None of blank text, "Unknown", the all-zero GUID
-and year 1.
+nothing. Empty is None, and for sizes 0; ``devices`` has already made None of blank text, "Unknown", the all-zero GUID,
+sizes no machine has and year 1, and ``empty_values`` knows what else is empty in a field.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from intune_pipeline.domain import empty_values
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.model_facts import ModelFacts, facts_from_model, storage_gb
 
@@ -87,13 +88,17 @@ FIELDS: Final = (
     Field("color", Owner.INTUNE),
     Field("display_size", Owner.INTUNE, lambda reading: reading.facts.display_size),
     Field("imei", Owner.INTUNE, lambda reading: reading.judged.device.imei),
-    Field("make", Owner.INTUNE, lambda reading: reading.judged.device.manufacturer),
+    Field("make", Owner.INTUNE, lambda reading: empty_values.maker(reading.judged.device.manufacturer)),
     Field("model", Owner.INTUNE, lambda reading: reading.facts.model),
     Field("memory_gb", Owner.INTUNE, lambda reading: reading.details.memory_gb),
     Field("storage_gb", Owner.INTUNE, lambda reading: storage_gb(reading.judged.device.storage_bytes)),
     Field("storage_type", Owner.INTUNE),
-    Field("operating_system", Owner.INTUNE, lambda reading: reading.judged.device.operating_system),
-    Field("os_version", Owner.INTUNE, lambda reading: reading.judged.device.os_version),
+    Field(
+        "operating_system",
+        Owner.INTUNE,
+        lambda reading: empty_values.operating_system(reading.judged.device.operating_system),
+    ),
+    Field("os_version", Owner.INTUNE, lambda reading: empty_values.os_version(reading.judged.device.os_version)),
     Field("release_date", Owner.INTUNE, lambda reading: str(reading.facts.release_year or "")),
     Field("intune_device_id", Owner.INTUNE, lambda reading: reading.judged.device.intune_device_id),
     Field("azure_ad_device_id", Owner.INTUNE, lambda reading: reading.judged.device.azure_ad_device_id),
@@ -125,5 +130,5 @@ def intune_values(judged: JudgedDevice, details: DeviceDetails) -> dict[str, Val
         judged: The device.
         details: What single requests told about it.
     """
-    reading = _Reading(judged, facts_from_model(judged.device.model or ""), details)
+    reading = _Reading(judged, facts_from_model(empty_values.model(judged.device.model) or ""), details)
     return {name: value for name, read in _READINGS if (value := read(reading))}

@@ -14,14 +14,9 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.classification import (
-    DEVICE_TYPES,
-    AccountRule,
-    Classifier,
-    CompiledRule,
-    check_pattern,
-)
+from intune_pipeline.domain.classification import AccountRule, Classifier, CompiledRule, check_pattern
 from intune_pipeline.domain.rule_budget import RuleBudget
+from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.schema import account_rules
@@ -111,7 +106,7 @@ def for_classifier(db: Connection, account: str) -> list[AccountRule]:
         UnknownAccountError: there is no such account.
     """
     return [
-        AccountRule(str(rule.id), rule.maker_pattern, rule.model_pattern, rule.device_type, rule.note)
+        AccountRule(str(rule.id), rule.maker_pattern, rule.model_pattern, DeviceType(rule.device_type), rule.note)
         for rule in every(db, account)
     ]
 
@@ -159,11 +154,13 @@ def preview(
     """
     _check(maker_pattern, model_pattern, device_type)
     budget = RuleBudget(PREVIEW_SECONDS, timer)
-    rule = CompiledRule(AccountRule("new", maker_pattern, model_pattern, device_type, ""), budget)
+    rule = CompiledRule(AccountRule("new", maker_pattern, model_pattern, DeviceType(device_type), ""), budget)
+    catalogue = Classifier()
     before = Classifier(of.rules, budget)
     changes: Counter[tuple[str, str, str, str]] = Counter()
     for model in of.models:
-        if not rule.matches(model.manufacturer, model.model):
+        built_in = catalogue.classify(model.operating_system, model.manufacturer, model.model)
+        if not rule.matches(model.manufacturer, model.model, built_in.rule):
             continue
         now = before.classify(model.operating_system, model.manufacturer, model.model)
         if not now.rule.startswith("account:") and now.device_type != device_type:
@@ -188,7 +185,7 @@ def add(
         account: the account's slug.
         maker_pattern: RE2, case ignored; empty matches every maker.
         model_pattern: RE2, case ignored.
-        device_type: one of ``domain.classification.DEVICE_TYPES``.
+        device_type: one of `DeviceType`.
         note: why; shown wherever the rule decides.
         created_by: who, also for the audit log.
 
@@ -266,8 +263,8 @@ def reorder(db: Connection, account: str, rule_ids: Sequence[int], *, actor: str
 def _check(maker_pattern: str, model_pattern: str, device_type: str) -> None:
     if not model_pattern.strip():
         raise RuleError("A rule needs a model pattern.")
-    if device_type not in DEVICE_TYPES:
-        raise RuleError(f"{device_type!r} is no device type; there are {', '.join(DEVICE_TYPES)}.")
+    if device_type not in set(DeviceType):
+        raise RuleError(f"{device_type!r} is no device type; there are {', '.join(DeviceType)}.")
     check_pattern(maker_pattern)
     check_pattern(model_pattern)
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Select
 
-from intune_pipeline.domain.devices import serial_key
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory.schema import accounts, connections, device_outcomes
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
-from intune_pipeline.domain.devices import serial_key
 from intune_pipeline.domain.fields import SEALED_FIELD
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.domain.vocabulary import Outcome, Trigger
 from intune_pipeline.inventory import accounts, kept_values
 from intune_pipeline.inventory.schema import SERIAL_KEY_SQL

@@ -10,7 +10,6 @@ new assets and device outcomes, so that they cannot wait for each other in a cir
 and candidates, is written with the last batch: a run that was killed has counted nothing.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,7 +20,6 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 
 from intune_pipeline.domain.assignees import Candidate, candidate_of
-from intune_pipeline.domain.eligibility import PERSONAL
 from intune_pipeline.domain.fields import SEALED_FIELD, Value
 from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.reconciliation import (
@@ -34,7 +32,7 @@ from intune_pipeline.domain.reconciliation import (
     Plan,
     Sealed,
 )
-from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus
+from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus, SkipReason
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import reconciliation_statements as statements
 from intune_pipeline.inventory import schema
@@ -137,13 +135,10 @@ class _Totals:
     @classmethod
     def before(cls, plan: Plan) -> "_Totals":
         """What is counted before the first batch: what a sync does not write."""
-        personal = {reason: count for reason, count in plan.counts.devices_skipped.items() if reason == PERSONAL}
-        counts = Counts(
-            devices_listed=plan.counts.devices_listed,
-            devices_skipped=Counter(personal),
-            lifecycle_held=plan.counts.lifecycle_held,
-            devices_gone=plan.counts.devices_gone,
-        )
+        personal = plan.counts.devices_skipped[SkipReason.PERSONAL]
+        counts = Counts.unwritten(plan.listing, plan.counts.devices_listed, personal)
+        counts.lifecycle_held = plan.counts.lifecycle_held
+        counts.devices_gone = plan.counts.devices_gone
         return cls(counts, {}, frozenset())
 
     def including(self, batch: Iterable[_Written], memory: Mapping[str, DeviceMemory]) -> "_Totals":

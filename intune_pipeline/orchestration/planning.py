@@ -33,7 +33,6 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
     """
     made = make_plan(engine, account, Settings.load())
     counts = made.counts.as_dict()
-    del counts["lookalikes_held"]
     look_alikes = [
         {
             "email": step.person.email,
@@ -65,7 +64,7 @@ def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
             known = load_state(db, record.id)
         personal = set(listed.personal_ids)
         memory = {device_id: known.memory[device_id] for device_id in known.memory if device_id not in personal}
-        listing = Listing(listed.listed_at, listed.complete, len(personal))
+        listing = Listing(listed.listed_at, listed.complete, len(personal), listed.unreadable)
         state = replace(known, memory=memory).with_details(fetched)
         return steps.decide(judged, state, record.policy, listing, lambda: client)
 

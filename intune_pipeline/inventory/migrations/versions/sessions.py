@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "sessions"
-down_revision = "0003"
+down_revision = "0005"
 
 _TIME = sa.DateTime(timezone=True)
 
