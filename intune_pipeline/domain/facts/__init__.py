@@ -1,0 +1,106 @@
+"""What a device is: a name people can read, display size, release and storage type, each from a known fact.
+
+Belongs here: looking facts up. Does not belong here: the facts. They are data: ``data/`` holds one table and one file
+of rules per maker, which a person who has never seen this module can read and extend (see ``docs/teach-a-model.md``).
+
+Graph has none of these facts. A fact comes from the first of these that states it:
+
+1. the maker's table, by the key the model holds (``Mac15,3``, machine type ``21BR``, ``SM-S921B``, ``Latitude 7450``);
+2. the maker's table, by the product's name that the first step found;
+3. the maker's rules, where the maker's naming states the fact (``Latitude 7450``: 14 inches);
+4. the rules for every maker, among them what the model string itself says ("14-inch").
+
+A table or rule may also say that there is no fact (`NO_FACT`): a number used twice, a name with two sizes. Then later
+steps are not asked. Nothing is ever guessed: every value names the row or rule it came from.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from intune_pipeline.domain.facts.catalogue import FIELDS, NO_FACT, Entry, Maker, makers_for
+from intune_pipeline.domain.facts.names import cleaned_name, tidy
+
+REMEMBERED: Final = 4096
+"""Distinct models kept: fleets repeat theirs, so a fact is looked up once per model, not per device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One value and where it is from.
+
+    Attributes:
+        value: Inches as plain decimals ("13.3"), a year or ISO date, "SSD" or "Flash", or a name.
+        source: The row ("lenovo.csv: 21BR") or rule ("dell: latitude") it came from, and the public source.
+    """
+
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known about a model; None where nothing is.
+
+    Attributes:
+        model_name: What the maker calls it, else the model without vendor, "Notebook PC" and the like; None when the
+            model is blank.
+        display_size: The diagonal in inches.
+        release_date: A year, or a day where a source gives one.
+        storage_type: "SSD" for computers, "Flash" for phones and tablets; only where the family never had a disk.
+    """
+
+    model_name: Fact | None = None
+    display_size: Fact | None = None
+    release_date: Fact | None = None
+    storage_type: Fact | None = None
+
+
+@lru_cache(REMEMBERED)
+def known_facts(operating_system: str, manufacturer: str, model: str) -> ModelFacts:
+    """What is known about a model.
+
+    Args:
+        operating_system: Graph: operatingSystem; empty when it is not known.
+        manufacturer: Graph: manufacturer.
+        model: Graph: model.
+    """
+    shown = tidy(model)
+    if not shown:
+        return ModelFacts()
+    found: dict[str, Fact] = {}
+    for entry, source in _entries(operating_system, tidy(manufacturer), shown):
+        for field, value in entry.items():
+            found.setdefault(field, Fact(value, source))
+    name = found.pop("model_name", None) or Fact(cleaned_name(tidy(manufacturer), shown), "the model string")
+    return ModelFacts(name, **{field: fact for field, fact in found.items() if fact.value != NO_FACT})
+
+
+def _entries(operating_system: str, manufacturer: str, model: str) -> Iterator[tuple[Entry, str]]:
+    """What tables and rules say about a model, the most specific first."""
+    makers = makers_for(operating_system.lower(), manufacturer.lower())
+    cleaned = cleaned_name(manufacturer, model)
+    names = [cleaned]
+    for maker in makers:
+        if row := _row(maker, model, cleaned):
+            yield row
+            if name := row[0].get("model_name"):
+                names.insert(0, name)
+                if named := _row(maker, name):
+                    yield named
+            break
+    for maker in makers:
+        for name in names:
+            yield from maker.matches(name.lower())
+
+
+def _row(maker: Maker, *texts: str) -> tuple[Entry, str] | None:
+    """The maker's row with one of the texts as its key, else with a key that one of them holds."""
+    keys = (*texts, *(key for text in texts for key in maker.keys(text)))
+    return next((row for key in keys if (row := maker.row(key))), None)
+
+
+def fact_values(facts: ModelFacts) -> Mapping[str, str]:
+    """The known values of a model by field, without their sources."""
+    return {field: fact.value for field in FIELDS if (fact := getattr(facts, field))}
