@@ -13,15 +13,14 @@ The order of devices, assets and employees never matters.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
 from intune_pipeline.domain import lifecycle
 from intune_pipeline.domain.assignees import (
-    ALLOCATED,
     Assignees,
     Candidate,
     EmployeeHold,
@@ -29,6 +28,7 @@ from intune_pipeline.domain.assignees import (
     HeldEmployee,
     PrimaryUser,
 )
+from intune_pipeline.domain.counts import RunCounts
 from intune_pipeline.domain.eligibility import PERSONAL, JudgedDevice
 from intune_pipeline.domain.fields import (
     FILLED_FIELDS,
@@ -41,21 +41,13 @@ from intune_pipeline.domain.fields import (
 from intune_pipeline.domain.lifecycle import Absence, DeviceMemory, GoneDevice, LifecycleHold
 from intune_pipeline.domain.people import Employee, EmployeeDirectory, Person
 from intune_pipeline.domain.policy import Policy
+from intune_pipeline.domain.vocabulary import AssetAction, AssetStatus, Outcome, PersonAction
 
 __all__ = [
     "Asset", "Change", "Counts", "DeviceDetails", "DeviceMemory", "DeviceStep", "EmployeeHold", "Ending", "Evidence",
     "LifecycleHold", "Listing", "NeededEvidence", "PersonStep", "Plan", "Policy", "PrimaryUser", "Sealed", "State",
     "needed_evidence", "plan",
 ]  # fmt: skip
-
-CREATE: Final = "create"
-UPDATE: Final = "update"
-UNCHANGED: Final = "unchanged"
-HELD: Final = "held"
-
-SYNCED: Final = "synced"
-SKIPPED: Final = "skipped"
-FAILED: Final = "failed"
 
 _NO_DETAILS: Final = DeviceDetails()
 
@@ -245,35 +237,30 @@ class PersonStep:
         return (self.employee.first_name, self.employee.last_name) if self.employee else self.person.name
 
 
-@dataclass(slots=True)
-class Counts:
-    """What a plan foresees, or a sync did; a plan's counts equal those of the sync that applies it."""
+@dataclass(slots=True, kw_only=True)
+class Counts(RunCounts):
+    """What a plan foresees, or a sync did; a plan's counts equal those of the sync that applies it.
 
-    devices_listed: int = 0
-    devices_synced: int = 0
+    Attributes:
+        devices_skipped: Devices left out, by reason.
+    """
+
     devices_skipped: Counter[str] = field(default_factory=Counter)
-    devices_failed: int = 0
-    assets_created: int = 0
-    assets_updated: int = 0
-    assets_unchanged: int = 0
-    employees_created: int = 0
-    assignees_changed: int = 0
-    lifecycle_transitions: int = 0
-    lifecycle_held: int = 0
-    lookalikes_held: int = 0
 
     def add(self, step: DeviceStep) -> None:
         """Count one device; employees and what is held are counted per person, not here."""
-        if step.outcome == SKIPPED:
+        if step.outcome == Outcome.SKIPPED:
             self.devices_skipped[step.reason or ""] += 1
-        elif step.outcome == FAILED:
+        elif step.outcome == Outcome.FAILED:
             self.devices_failed += 1
         else:
             self.devices_synced += 1
-            self.assets_created += step.action == CREATE
-            self.assets_updated += step.action == UPDATE
-            self.assets_unchanged += step.action == UNCHANGED
-            self.assignees_changed += step.action == UPDATE and any(c.field == "assignee_id" for c in step.changes)
+            self.assets_created += step.action == AssetAction.CREATE
+            self.assets_updated += step.action == AssetAction.UPDATE
+            self.assets_unchanged += step.action == AssetAction.UNCHANGED
+            self.assignees_changed += step.action == AssetAction.UPDATE and any(
+                c.field == "assignee_id" for c in step.changes
+            )
 
     def add_ending(self, ending: Ending) -> None:
         """Count one device that is gone."""
@@ -285,7 +272,7 @@ class Counts:
         return {name: dict(value) if isinstance(value := getattr(self, name), Counter) else value for name in _COUNTS}
 
 
-_COUNTS: Final = tuple(Counts.__slots__)
+_COUNTS: Final = tuple(count.name for count in fields(Counts))
 
 
 @dataclass(frozen=True)
@@ -337,7 +324,7 @@ class Plan:
                 yield _change(step.asset, step.judged.device.serial_number, str(step.action), step.changes)
         for ending in self.endings:
             if ending.changes:
-                yield _change(ending.asset, ending.device.serial_key, UPDATE, ending.changes)
+                yield _change(ending.asset, ending.device.serial_key, AssetAction.UPDATE, ending.changes)
 
     @cached_property
     def people(self) -> tuple[PersonStep, ...]:
@@ -347,21 +334,35 @@ class Plan:
     def _people(self) -> Iterator[PersonStep]:
         assignees = self.decider.assignees
         users = [
-            user for step in self.steps if step.outcome == SYNCED and (user := assignees.user_of(step.judged.device))
+            user
+            for step in self.steps
+            if step.outcome == Outcome.SYNCED and (user := assignees.user_of(step.judged.device))
         ]
         devices = Counter(user.email_key for user in users)
         created = {step.new_employee.email_key for step in self.steps if step.new_employee}
         held = {step.held.person.email_key for step in self.steps if step.held}
         for key, person in sorted({user.email_key: user for user in users}.items()):
             employee = self.decider.directory.match(person)
-            action = "matched" if employee else "create" if key in created else "held" if key in held else "none"
-            lookalike_id = assignees.lookalike_of(person) if action in {"create", "held"} else None
+            action = _person_action(key, employee, created, held)
+            lookalike_id = (
+                assignees.lookalike_of(person) if action in {PersonAction.CREATE, PersonAction.HELD} else None
+            )
             yield PersonStep(person, devices[key], employee, action, lookalike_id)
 
     @property
     def lookalikes(self) -> tuple[PersonStep, ...]:
         """The people who would be created, or are held, beside an employee of the same name without a work e-mail."""
         return tuple(step for step in self.people if step.lookalike_id is not None)
+
+
+def _person_action(
+    key: str, employee: Employee | None, created: Collection[str], held: Collection[str]
+) -> PersonAction:
+    if employee:
+        return PersonAction.MATCHED
+    if key in created:
+        return PersonAction.CREATE
+    return PersonAction.HELD if key in held else PersonAction.NONE
 
 
 class Decider:
@@ -383,7 +384,7 @@ class Decider:
             asset: The asset with its serial; ignored for skipped devices.
         """
         if judged.skip_reason is not None:
-            return DeviceStep(judged, SKIPPED, judged.skip_reason)
+            return DeviceStep(judged, Outcome.SKIPPED, judged.skip_reason)
         values = intune_values(judged, self._details.get(judged.device.intune_device_id, _NO_DETAILS))
         return self._creation(judged, values) if asset is None else self._update(judged, values, asset)
 
@@ -391,14 +392,14 @@ class Decider:
         assignment = self.assignees.for_new_asset(judged.device)
         fields: dict[str, Value | Person] = {
             "serial_number": judged.device.serial_number,
-            "status": ALLOCATED,
+            "status": AssetStatus.ALLOCATED,
             **values,
         }
         if assignment.employee is not None:
             fields["assignee_id"] = assignment.employee
         changes = tuple(Change(name, None, value) for name, value in fields.items())
         return DeviceStep(
-            judged, SYNCED, None, CREATE, None, changes, note=assignment.reason, held=assignment.held
+            judged, Outcome.SYNCED, None, AssetAction.CREATE, None, changes, note=assignment.reason, held=assignment.held
         )  # fmt: skip
 
     def _update(self, judged: JudgedDevice, values: Mapping[str, Value], asset: Asset) -> DeviceStep:
@@ -416,13 +417,15 @@ class Decider:
         )  # fmt: skip
         if assignment.employee is not None:
             changes.append(Change("assignee_id", asset.assignee_id, assignment.employee, assignment.reason))
-            if asset.status != ALLOCATED:
-                changes.append(Change("status", asset.status, ALLOCATED, "a transferred asset got an assignee"))
+            if asset.status != AssetStatus.ALLOCATED:
+                changes.append(
+                    Change("status", asset.status, AssetStatus.ALLOCATED, "a transferred asset got an assignee")
+                )
         return DeviceStep(
             judged,
-            SYNCED,
+            Outcome.SYNCED,
             None,
-            UPDATE if changes else UNCHANGED,
+            AssetAction.UPDATE if changes else AssetAction.UNCHANGED,
             asset,
             tuple(changes),
             note=assignment.reason,
@@ -523,7 +526,9 @@ def _safely(decider: Decider, judged: JudgedDevice, asset: Asset | None) -> Devi
     try:
         return decider.decide(judged, asset)
     except Exception as error:  # noqa: BLE001 - one device's failure, of whatever kind, never fails the run
-        return DeviceStep(judged, FAILED, f"The device could not be read ({type(error).__name__}); please report this.")
+        return DeviceStep(
+            judged, Outcome.FAILED, f"The device could not be read ({type(error).__name__}); please report this."
+        )
 
 
 def _by_serial(judged: JudgedDevice) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import RowMapping
 
 from intune_pipeline.domain.devices import serial_key
 from intune_pipeline.domain.fields import SEALED_FIELD
+from intune_pipeline.domain.vocabulary import Outcome, SkipReason
 from intune_pipeline.inventory import accounts
 from intune_pipeline.inventory.schema import SERIAL_KEY_SQL
 
@@ -25,7 +26,7 @@ SKIPPED: Final[Mapping[str, str]] = {
     "ownership_unknown": "Intune does not say that the company owns it",
     "no_serial": "it has no serial number",
     "junk_serial": "its serial number is a placeholder",
-    "desktop": "it is a desktop",
+    SkipReason.DESKTOP: "it is a desktop",
     "unknown_type": "no rule knows what kind of device it is",
     "superseded": "a newer record of the same serial number won",
     "serial_collision": "another, different machine shows the same serial number, so neither record is used",
@@ -194,33 +195,33 @@ class Story:
             yield from (f"  {_time(one.at)}  by {one.actor}: {one.reason or 'no reason given'}" for one in self.reveals)
 
 
-def why(connection: Connection, account: str, serial_number: str) -> Story:
+def why(db: Connection, account: str, serial_number: str) -> Story:
     """The story of one serial number.
 
     Args:
-        connection: any connection.
+        db: any connection.
         account: the account's slug.
         serial_number: in any spelling.
 
     Raises:
         UnknownAccountError: there is no such account.
     """
-    account_id = accounts.get(connection, account).id
+    account_id = accounts.get(db, account).id
     given = {"account_id": account_id, "key": serial_key(serial_number) or ""}
-    row = connection.execute(_ASSET, given).mappings().one_or_none()
-    records = tuple(IntuneRecord(**record) for record in connection.execute(_RECORDS, given).mappings())
+    row = db.execute(_ASSET, given).mappings().one_or_none()
+    records = tuple(IntuneRecord(**record) for record in db.execute(_RECORDS, given).mappings())
     asset = _asset(row) if row else None
-    shown = row["serial_number"] if row else connection.execute(_SHOWN_SERIAL, given).scalar()
+    shown = row["serial_number"] if row else db.execute(_SHOWN_SERIAL, given).scalar()
     return Story(
         account=account,
         serial_number=shown or serial_number,
-        is_eligible=any(record.outcome == "synced" and not _is_away(record) for record in records),
+        is_eligible=any(record.outcome == Outcome.SYNCED and not _is_away(record) for record in records),
         verdict=_verdict(records, asset),
         asset=asset,
         records=records,
-        changes=tuple(StoryChange(**change) for change in connection.execute(_CHANGES, given).mappings()),
-        waiting=tuple(_waiting(connection, given)),
-        reveals=tuple(Reveal(**reveal) for reveal in connection.execute(_REVEALS, given).mappings()),
+        changes=tuple(StoryChange(**change) for change in db.execute(_CHANGES, given).mappings()),
+        waiting=tuple(_waiting(db, given)),
+        reveals=tuple(Reveal(**reveal) for reveal in db.execute(_REVEALS, given).mappings()),
     )
 
 
@@ -249,13 +250,13 @@ def _asset(row: RowMapping) -> AssetStory:
     )
 
 
-def _waiting(connection: Connection, given: Mapping[str, Any]) -> Iterator[str]:
-    for hold in connection.execute(_HELD_ASSIGNEES, given):
+def _waiting(db: Connection, given: Mapping[str, Any]) -> Iterator[str]:
+    for hold in db.execute(_HELD_ASSIGNEES, given):
         yield (
             f"{hold.first_name} {hold.last_name} ({hold.email}) is not made an employee and assignee before somebody "
             f"decides: an employee has the same name (hold {hold.id})."
         )
-    for hold in connection.execute(_HELD_ENDS, given):
+    for hold in db.execute(_HELD_ENDS, given):
         yield f"The device left Intune, but its end is held: {hold.reason} (hold {hold.id})"
 
 
@@ -276,9 +277,9 @@ def _verdict(records: Sequence[IntuneRecord], asset: AssetStory | None) -> str:
     if record.absent_lists:
         times = "list" if record.absent_lists == 1 else "lists"
         return f"absent from the last {record.absent_lists} {times} of Intune, last seen {_time(record.last_seen_at)}; {name}."
-    if record.outcome == "synced":
+    if record.outcome == Outcome.SYNCED:
         return f"eligible, {name}: a {record.device_type} of the company, by rule {record.rule}."
-    if record.outcome == "failed":
+    if record.outcome == Outcome.FAILED:
         return f"could not be written; {name}. {record.reason}"
     return f"skipped ({record.reason}): {SKIPPED.get(record.reason or '', 'see the records')}; {name}."
 

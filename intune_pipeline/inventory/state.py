@@ -32,40 +32,40 @@ ASSET_COLUMNS: Final = ("id", "serial_number", "serial_key", "status", "assignee
 """Columns that `asset_of` reads."""
 
 
-def load_state(connection: Connection, connection_id: int) -> State:
+def load_state(db: Connection, connection_id: int) -> State:
     """Everything a plan needs from allwhere's database.
 
     Raises:
         LookupError: There is no such connection.
     """
     connections = schema.connections
-    account_id = connection.scalar(sa.select(connections.c.account_id).where(connections.c.id == connection_id))
+    account_id = db.scalar(sa.select(connections.c.account_id).where(connections.c.id == connection_id))
     if account_id is None:
         raise LookupError(f"There is no connection {connection_id}.")
     owned = sa.select(*(schema.assets.c[name] for name in ASSET_COLUMNS)).where(
         schema.assets.c.account_id == account_id
     )
-    assets = (asset_of(row) for row in connection.execute(owned).mappings())
+    assets = (asset_of(row) for row in db.execute(owned).mappings())
     return State(
         connection_id=connection_id,
         account_id=account_id,
         assets={asset.serial_key: asset for asset in assets},
-        directory=EmployeeDirectory(_employees(connection, account_id)),
-        memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(connection, _MEMORY, connection_id)},
-        details=kept(connection, connection_id),
+        directory=EmployeeDirectory(_employees(db, account_id)),
+        memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(db, _MEMORY, connection_id)},
+        details=kept(db, connection_id),
         employee_holds={
             row.email_key: EmployeeHold(row.id, row.decision, row.lookalike_id)
-            for row in _rows(connection, _EMPLOYEE_HOLDS, connection_id)
+            for row in _rows(db, _EMPLOYEE_HOLDS, connection_id)
         },
-        pending_assets=frozenset(row.asset_id for row in _rows(connection, _PENDING, connection_id)),
+        pending_assets=frozenset(row.asset_id for row in _rows(db, _PENDING, connection_id)),
         lifecycle_holds=tuple(
             LifecycleHold(row.id, frozenset(row.intune_device_ids), row.decision, row.decided_at)
-            for row in _rows(connection, _LIFECYCLE_HOLDS, connection_id)
+            for row in _rows(db, _LIFECYCLE_HOLDS, connection_id)
         ),
     )
 
 
-def forget_devices(connection: Connection, connection_id: int, intune_device_ids: Iterable[str]) -> int:
+def forget_devices(db: Connection, connection_id: int, intune_device_ids: Iterable[str]) -> int:
     """Forget devices that have become personal: outcomes and details are deleted, their assets stay as they are.
 
     Call it before `load_state`, so that a device listed as personal is not taken for one that is gone.
@@ -77,7 +77,7 @@ def forget_devices(connection: Connection, connection_id: int, intune_device_ids
     forgotten = 0
     for table in (schema.device_details, schema.device_outcomes):
         known = (table.c.connection_id == connection_id) & (table.c.intune_device_id == sa.func.any(ids))
-        forgotten = connection.execute(sa.delete(table).where(known)).rowcount
+        forgotten = db.execute(sa.delete(table).where(known)).rowcount
     return forgotten
 
 
@@ -89,15 +89,15 @@ def asset_of(row: RowMapping) -> Asset:
     return Asset(row["id"], row["serial_number"], row["serial_key"], row["status"], row["assignee_id"], values)
 
 
-def _employees(connection: Connection, account_id: int) -> Iterator[Employee]:
-    rows = connection.execute(_EMPLOYEES, {"account_id": account_id})
+def _employees(db: Connection, account_id: int) -> Iterator[Employee]:
+    rows = db.execute(_EMPLOYEES, {"account_id": account_id})
     for (employee_id, first_name, last_name), group in itertools.groupby(rows, key=lambda row: row[:3]):
         emails = tuple((row.email_key, row.kind) for row in group if row.email_key is not None)
         yield Employee(employee_id, first_name, last_name, emails)
 
 
-def _rows(connection: Connection, query: sa.TextClause, connection_id: int) -> Iterable[sa.Row[Any]]:
-    return connection.execute(query, {"connection_id": connection_id})
+def _rows(db: Connection, query: sa.TextClause, connection_id: int) -> Iterable[sa.Row[Any]]:
+    return db.execute(query, {"connection_id": connection_id})
 
 
 _EMPLOYEES = sa.text("""

@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 
+from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.inventory import device_list
 from intune_pipeline.inventory.history import Story, why
 from intune_pipeline.portal import words
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.errors import NotHereError, PortalError
-from intune_pipeline.portal.inputs import DeviceType, FilledText, Text
+from intune_pipeline.portal.inputs import FilledText, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -105,8 +106,8 @@ Queried = Annotated[device_list.Query, Depends(queried)]
 @router.get(DEVICES)
 def devices_page(request: Request, portal: ThePortal, admin: PageAdmin, query: Queried) -> Response:
     """One page of the list."""
-    with portal.engine.connect() as database:
-        found = device_list.page(database, admin.account.slug, query)
+    with portal.engine.connect() as db:
+        found = device_list.page(db, admin.account.slug, query)
     return page(
         request,
         "devices.html",
@@ -129,8 +130,8 @@ def csv_of(portal: Portal, account: str, query: device_list.Query) -> Response:
 
     It is read whole before it is sent, so that a slow download keeps no database connection from others.
     """
-    with portal.engine.connect() as database:
-        lines = "".join(device_list.csv_lines(database, account, query))
+    with portal.engine.connect() as db:
+        lines = "".join(device_list.csv_lines(db, account, query))
     return Response(
         lines,
         media_type="text/csv; charset=utf-8",
@@ -150,8 +151,8 @@ def story_of(portal: Portal, account: str, serial_number: str) -> Story:
     Raises:
         NotHereError: nothing is known of this serial number.
     """
-    with portal.engine.connect() as database:
-        story = why(database, account, serial_number)
+    with portal.engine.connect() as db:
+        story = why(db, account, serial_number)
     if story.asset is None and not story.records:
         raise NotHereError(f"{serial_number} is {story.verdict}", title="No such device")
     return story
@@ -180,5 +181,5 @@ def revealed(portal: Portal, account: str, serial_number: str, reason: str, acto
     """
     if not reason.strip():
         raise PortalError("Give a reason for looking at the bypass code; it is kept in the audit log.")
-    with portal.engine.begin() as database:
-        return portal.vault.reveal(database, account, serial_number, reason=reason.strip(), actor=actor)
+    with portal.engine.begin() as db:
+        return portal.vault.reveal(db, account, serial_number, reason=reason.strip(), actor=actor)

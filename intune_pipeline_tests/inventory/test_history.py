@@ -19,8 +19,8 @@ def tenant(engine: sa.Engine, connect_account: Callable[..., ConnectedAccount]) 
 
 
 def story(tenant: Tenant, serial: str) -> Story:
-    with tenant.engine.connect() as connection:
-        return why(connection, "acme", serial)
+    with tenant.engine.connect() as db:
+        return why(db, "acme", serial)
 
 
 def test_a_synced_device_with_its_rule_and_every_change_by_run(tenant: Tenant) -> None:
@@ -135,5 +135,5 @@ def test_the_story_is_plain_json(tenant: Tenant) -> None:
 
 
 def test_an_unknown_account_is_said_so(tenant: Tenant) -> None:
-    with tenant.engine.connect() as connection, pytest.raises(UnknownAccountError):
-        why(connection, "acmee", "SN-1")
+    with tenant.engine.connect() as db, pytest.raises(UnknownAccountError):
+        why(db, "acmee", "SN-1")

@@ -119,6 +119,7 @@ def test_success_is_written_with_its_counts_and_heals_the_connection(engine: sa.
             "assignees_changed": 0,
             "lifecycle_transitions": 0,
             "lifecycle_held": 0,
+            "lookalikes_held": 0,
         }
 
 
