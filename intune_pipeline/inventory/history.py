@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
 from intune_pipeline.domain.devices import serial_key
+from intune_pipeline.domain.facts import shown_model
 from intune_pipeline.domain.fields import SEALED_FIELD
 from intune_pipeline.domain.vocabulary import Outcome, SkipReason
 from intune_pipeline.inventory import accounts
@@ -46,6 +47,7 @@ class IntuneRecord:
         rule: the rule that decided the type.
         rule_reason: why, in words.
         manufacturer: as shown.
+        model_name: the model for people; None in records from before it was kept.
         model: as shown.
         operating_system: as shown.
         device_name: as shown.
@@ -67,6 +69,7 @@ class IntuneRecord:
     rule: str | None
     rule_reason: str | None
     manufacturer: str | None
+    model_name: str | None
     model: str | None
     operating_system: str | None
     device_name: str | None
@@ -299,7 +302,7 @@ def _asset_lines(asset: AssetStory) -> Iterator[str]:
 
 
 def _record_lines(record: IntuneRecord) -> Iterator[str]:
-    what = " ".join(part for part in (record.manufacturer, record.model) if part) or "of unknown make"
+    what = shown_model(record.manufacturer, record.model_name, record.model) or "of unknown make"
     name = f" {record.device_name!r}" if record.device_name else ""
     yield f"  {record.outcome}{f' ({record.reason})' if record.reason else ''}: {record.intune_device_id}{name}, {what}"
     contact = f"last contact {_time(record.last_contact_at)}" if record.last_contact_at else "never in contact"
@@ -337,8 +340,8 @@ _ASSET = sa.text(f"""
     where a.account_id = :account_id and a.serial_key = :key
 """)  # noqa: S608 - a constant
 _RECORDS = sa.text("""
-    select o.intune_device_id, o.outcome, o.reason, o.device_type, o.rule, o.rule_reason, o.manufacturer, o.model,
-           o.operating_system, o.device_name, o.last_contact_at, o.first_seen_at, o.last_seen_at, o.first_synced_at,
+    select o.intune_device_id, o.outcome, o.reason, o.device_type, o.rule, o.rule_reason, o.manufacturer,
+           o.model_name, o.model, o.operating_system, o.device_name, o.last_contact_at, o.first_seen_at, o.last_seen_at, o.first_synced_at,
            o.last_synced_at, o.absent_lists, o.ended_at, o.candidate_user, o.candidate_syncs
     from device_outcomes o join connections c on c.id = o.connection_id
     where c.account_id = :account_id and o.serial_key = :key

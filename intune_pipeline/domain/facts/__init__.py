@@ -20,7 +20,10 @@ from functools import lru_cache
 from typing import Final
 
 from intune_pipeline.domain.facts.catalogue import FIELDS, NO_FACT, Entry, Maker, makers_for
-from intune_pipeline.domain.facts.names import cleaned_name, tidy
+from intune_pipeline.domain.facts.names import cleaned_name, tidy, without_description
+
+ANDROID: Final = "android"
+"""What an operating system that is not known must be when the model is found among Android's."""
 
 REMEMBERED: Final = 4096
 """Distinct models kept: fleets repeat theirs, so a fact is looked up once per model, not per device."""
@@ -85,6 +88,8 @@ def _entries(operating_system: str, manufacturer: str, model: str) -> Iterator[t
     for maker in makers:
         if row := _row(maker, model, cleaned):
             yield row
+            if maker.is_mobile and not operating_system:
+                makers = makers_for(ANDROID, manufacturer.lower())
             if name := row[0].get("model_name"):
                 names.insert(0, name)
                 if named := _row(maker, name):
@@ -101,6 +106,26 @@ def _row(maker: Maker, *texts: str) -> tuple[Entry, str] | None:
     return next((row for key in keys if (row := maker.row(key))), None)
 
 
-def fact_values(facts: ModelFacts) -> Mapping[str, str]:
-    """The known values of a model by field, without their sources."""
-    return {field: fact.value for field in FIELDS if (fact := getattr(facts, field))}
+@lru_cache(REMEMBERED)
+def fact_values(operating_system: str, manufacturer: str, model: str) -> Mapping[str, str]:
+    """What is known about a model by field of an asset, without sources; arguments as for `known_facts`.
+
+    ``model`` is there too: what Intune says, without a bracketed description of display and year.
+    """
+    facts = known_facts(operating_system, manufacturer, model)
+    values = {field: fact.value for field in FIELDS if (fact := getattr(facts, field))}
+    return {"model": without_description(tidy(model)), **values}
+
+
+def shown_model(manufacturer: str | None, model_name: str | None, model: str | None) -> str:
+    """A model for people: the maker, the name people can read, and what Intune says where that is another.
+
+    >>> shown_model("LENOVO", "ThinkPad T14s Gen 3 (Intel)", "21BR004XUS")
+    'LENOVO ThinkPad T14s Gen 3 (Intel) · 21BR004XUS'
+    >>> shown_model("Apple", "iPhone 15", "iPhone 15")
+    'Apple iPhone 15'
+    """
+    name = model_name or model or ""
+    maker = "" if name.lower().startswith((manufacturer or "").lower()) else manufacturer
+    raw = "" if not model or name.lower() == model.lower() else f" · {model}"
+    return " ".join(part for part in (maker, name) if part) + raw

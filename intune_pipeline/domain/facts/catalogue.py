@@ -73,25 +73,32 @@ class Rule:
 class Maker:
     """One maker's table and rules, read when first asked for.
 
+    Attributes:
+        name: The files' name.
+        is_mobile: Whether its facts are about phones and tablets only.
+
     Args:
         name: The files' name.
         manufacturers: Pattern of its manufacturer strings, in lower case.
         systems: Pattern of the operating systems, in lower case, its facts are about.
         keys: Patterns whose first group is a key of the table.
+        needs_system: Whether an unknown operating system rules it out.
     """
 
-    def __init__(self, name: str, manufacturers: str, systems: str, keys: Iterable[str]) -> None:
+    def __init__(
+        self, name: str, manufacturers: str, systems: str = "", keys: Iterable[str] = (), *, needs_system: bool = False
+    ) -> None:
         self.name = name
+        self.is_mobile = "android" in systems
+        self._needs_system = needs_system
         self._manufacturers = re2.compile(manufacturers)
         self._systems = re2.compile(systems)
         self._keys = [re2.compile(pattern) for pattern in keys]
 
     def speaks_for(self, operating_system: str, manufacturer: str) -> bool:
-        """Whether the maker's facts are about such devices; an unknown operating system rules nothing out."""
-        return bool(
-            self._manufacturers.search(manufacturer)
-            and (not operating_system or self._systems.search(operating_system))
-        )
+        """Whether the maker's facts are about such devices."""
+        known = self._systems.search(operating_system) if operating_system else not self._needs_system
+        return bool(known and self._manufacturers.search(manufacturer))
 
     def keys(self, model: str) -> list[str]:
         """Keys of the table that the model holds, besides the model itself."""
@@ -124,10 +131,7 @@ def makers_for(operating_system: str, manufacturer: str) -> tuple[Maker, ...]:
 def makers() -> tuple[Maker, ...]:
     """Every maker of the catalogue, in the order they are asked; their tables and rules are not read yet."""
     content = tomllib.loads((files(DATA) / "makers.toml").read_text(encoding="utf-8"))
-    return tuple(
-        Maker(entry["name"], entry["manufacturers"], entry.get("systems", ""), entry.get("keys", ()))
-        for entry in content["maker"]
-    )
+    return tuple(Maker(**entry) for entry in content["maker"])
 
 
 @cache
@@ -165,9 +169,7 @@ def rules(maker: str) -> tuple[Rule, ...]:
 @cache
 def sources() -> Mapping[str, Mapping[str, str]]:
     """Where facts come from: identifier in the tables → title, licence and address."""
-    content: Mapping[str, Mapping[str, str]] = tomllib.loads(
-        (files(DATA) / "sources.toml").read_text(encoding="utf-8")
-    )
+    content: Mapping[str, Mapping[str, str]] = tomllib.loads((files(DATA) / "sources.toml").read_text(encoding="utf-8"))
     return content
 
 
