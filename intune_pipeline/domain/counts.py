@@ -27,6 +27,10 @@ class RunCounts:
     lifecycle_transitions: int = _count("assets whose device is gone and that became transferred")
     lifecycle_held: int = _count("devices whose end waits for a decision")
     lookalikes_held: int = _count("employees that wait for a decision")
+    assets_removed: int = _count("assets that undoing a run removed")
+    employees_removed: int = _count("employees that undoing a run removed")
+    devices_gone: int = _count("devices known from earlier syncs that a complete list does not hold any more")
+    values_kept: int = _count("values of Intune that were not written because they are locked or undone")
 
 
 MEANINGS: Final = {count.name: str(count.metadata["means"]) for count in fields(RunCounts)}

@@ -38,10 +38,11 @@ from intune_pipeline.domain.fields import (
     Value,
     intune_values,
 )
+from intune_pipeline.domain.kept import WHOLE_ASSET, KeptFields, KeptValue, keeping, outdated
 from intune_pipeline.domain.lifecycle import Absence, DeviceMemory, GoneDevice, LifecycleHold
 from intune_pipeline.domain.people import Employee, EmployeeDirectory, Person
 from intune_pipeline.domain.policy import Policy
-from intune_pipeline.domain.vocabulary import AssetAction, AssetStatus, Outcome, PersonAction
+from intune_pipeline.domain.vocabulary import AssetAction, AssetStatus, Outcome, PersonAction, SkipReason
 
 __all__ = [
     "Asset", "Change", "Counts", "DeviceDetails", "DeviceMemory", "DeviceStep", "EmployeeHold", "Ending", "Evidence",
@@ -50,6 +51,7 @@ __all__ = [
 ]  # fmt: skip
 
 _NO_DETAILS: Final = DeviceDetails()
+_NOTHING_KEPT: Final[KeptFields] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class State:
         employee_holds: The duplicate shield's holds by compared e-mail.
         pending_assets: Ids of assets whose assignee waits for the decision of such a hold.
         lifecycle_holds: Endings held back, waiting or decided.
+        kept: Values a sync leaves as they are, by compared serial and field.
     """
 
     connection_id: int
@@ -98,6 +101,7 @@ class State:
     employee_holds: Mapping[str, EmployeeHold] = field(default_factory=dict)
     pending_assets: frozenset[int] = frozenset()
     lifecycle_holds: tuple[LifecycleHold, ...] = ()
+    kept: Mapping[str, KeptFields] = field(default_factory=dict)
 
     def with_details(self, fetched: Mapping[str, DeviceDetails]) -> "State":
         """The same state with newer details, which need not be stored; what they leave empty stays known."""
@@ -160,6 +164,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptChange:
+    """A change that is not made, and what keeps the value as it is."""
+
+    change: Change
+    by: KeptValue
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceStep:
     """What happens with one listed device.
 
@@ -174,6 +186,8 @@ class DeviceStep:
         held: The employee held back, who would be the assignee.
         candidate: The user remembered as a possible assignee until the next sync.
         settles: Whether an assignment that waited for a decision is done with.
+        kept: Changes that are not made, because the value is locked or undone.
+        released: Ids of kept values that Intune's word of now has ended.
     """
 
     judged: JudgedDevice
@@ -186,11 +200,13 @@ class DeviceStep:
     held: HeldEmployee | None = None
     candidate: Candidate | None = None
     settles: bool = False
+    kept: tuple[KeptChange, ...] = ()
+    released: tuple[int, ...] = ()
 
     @property
     def is_change(self) -> bool:
         """Whether anything but the device's outcome is written."""
-        return bool(self.changes or self.held or self.settles)
+        return bool(self.changes or self.held or self.settles or self.released)
 
     @property
     def new_employee(self) -> Person | None:
@@ -249,6 +265,7 @@ class Counts(RunCounts):
 
     def add(self, step: DeviceStep) -> None:
         """Count one device; employees and what is held are counted per person, not here."""
+        self.values_kept += len(step.kept)
         if step.outcome == Outcome.SKIPPED:
             self.devices_skipped[step.reason or ""] += 1
         elif step.outcome == Outcome.FAILED:
@@ -371,6 +388,7 @@ class Decider:
     def __init__(self, judged: Sequence[JudgedDevice], state: State, policy: Policy, evidence: Evidence) -> None:
         self._details = state.details
         self._memory = state.memory
+        self._kept = state.kept
         self.directory = state.directory
         self.assignees = Assignees(
             judged, state.directory, state.employee_holds, state.pending_assets, policy, evidence
@@ -386,7 +404,14 @@ class Decider:
         if judged.skip_reason is not None:
             return DeviceStep(judged, Outcome.SKIPPED, judged.skip_reason)
         values = intune_values(judged, self._details.get(judged.device.intune_device_id, _NO_DETAILS))
-        return self._creation(judged, values) if asset is None else self._update(judged, values, asset)
+        kept = self._kept.get(judged.device.serial_key or "", _NOTHING_KEPT)
+        if asset is not None:
+            return self._update(judged, values, asset, kept)
+        if keeping(kept, WHOLE_ASSET, (judged.device.intune_device_id,)):
+            return DeviceStep(judged, Outcome.SKIPPED, SkipReason.UNDONE)
+        step = self._creation(judged, values)
+        released = outdated(kept, WHOLE_ASSET, (judged.device.intune_device_id,)) if kept else ()
+        return replace(step, released=tuple(released)) if released else step
 
     def _creation(self, judged: JudgedDevice, values: Mapping[str, Value]) -> DeviceStep:
         assignment = self.assignees.for_new_asset(judged.device)
@@ -402,7 +427,7 @@ class Decider:
             judged, Outcome.SYNCED, None, AssetAction.CREATE, None, changes, note=assignment.reason, held=assignment.held
         )  # fmt: skip
 
-    def _update(self, judged: JudgedDevice, values: Mapping[str, Value], asset: Asset) -> DeviceStep:
+    def _update(self, judged: JudgedDevice, values: Mapping[str, Value], asset: Asset, kept: KeptFields) -> DeviceStep:
         changes = [
             Change(name, asset.values[name], values[name])
             for name in INTUNE_FIELDS
@@ -421,6 +446,9 @@ class Decider:
                 changes.append(
                     Change("status", asset.status, AssetStatus.ALLOCATED, "a transferred asset got an assignee")
                 )
+        not_made = self._kept_changes(changes, kept) if kept else []
+        if not_made:
+            changes = _without(changes, not_made)
         return DeviceStep(
             judged,
             Outcome.SYNCED,
@@ -432,7 +460,30 @@ class Decider:
             held=assignment.held,
             candidate=assignment.candidate,
             settles=assignment.settles,
+            kept=tuple(not_made),
+            released=self._released(judged, values, kept) if kept else (),
         )
+
+    def _kept_changes(self, changes: Iterable[Change], kept: KeptFields) -> list[KeptChange]:
+        return [
+            KeptChange(change, by)
+            for change in changes
+            if (by := keeping(kept, change.field, self._said(change.field, change.new)))
+        ]
+
+    def _released(self, judged: JudgedDevice, values: Mapping[str, Value], kept: KeptFields) -> tuple[int, ...]:
+        user = self.assignees.user_of(judged.device)
+        said = {name: self._said(name, value) for name, value in values.items() if value is not None}
+        said["assignee_id"] = self._said("assignee_id", user)
+        return tuple(one for name in kept for one in outdated(kept, name, said.get(name, ())))
+
+    def _said(self, name: str, value: Value | Person) -> Collection[str]:
+        """What Intune says, in every form in which it can be evidence of something undone."""
+        if isinstance(value, Person):
+            return (value.email_key, *value.other_keys)
+        if name == "assignee_id" and isinstance(value, int):
+            return self.directory.emails_of(value)
+        return () if value is None or isinstance(value, Sealed) else (str(value),)
 
     def end(self, device: GoneDevice, asset: Asset | None) -> Ending:
         """What becomes of the asset of a device that is gone."""
@@ -442,7 +493,18 @@ class Decider:
         changes = [Change("status", asset.status, lifecycle.ENDED_STATUS, reason)]
         if asset.assignee_id is not None:
             changes.append(Change("assignee_id", asset.assignee_id, None, reason))
+        kept = self._kept.get(device.serial_key, _NOTHING_KEPT)
+        if any(keeping(kept, change.field, ()) for change in changes):
+            return Ending(device, asset, ())
         return Ending(device, asset, tuple(changes))
+
+
+def _without(changes: Sequence[Change], not_made: Sequence[KeptChange]) -> list[Change]:
+    """The changes that are made; an assignee and the status that goes with them change together or not at all."""
+    left_out = {one.change.field for one in not_made}
+    if left_out & {"assignee_id", "status"}:
+        left_out |= {"assignee_id", "status"}
+    return [change for change in changes if change.field not in left_out]
 
 
 def needed_evidence(judged: Sequence[JudgedDevice], state: State, policy: Policy, listing: Listing) -> NeededEvidence:
@@ -511,7 +573,7 @@ def plan(
         tuple(one for one in found if (one.lists, one.since) != (one.memory.absent_lists, one.memory.absent_since)),
         lifecycle.moot_holds(state.lifecycle_holds, found) if listing.complete else (),
         state.memory,
-        _count(listing, len(judged) - len(kept), steps, endings, held),
+        _count(listing, len(judged) - len(kept), steps, endings, held, gone=_gone(judged, state, listing)),
         decider,
     )
 
@@ -568,10 +630,25 @@ def _judge_endings(
     )
 
 
+def _gone(judged: Sequence[JudgedDevice], state: State, listing: Listing) -> int:
+    """Devices that earlier syncs listed and this complete list does not hold."""
+    if not listing.complete:
+        return 0
+    return len(state.memory.keys() - {one.device.intune_device_id for one in judged})
+
+
 def _count(
-    listing: Listing, personal: int, steps: Sequence[DeviceStep], endings: Sequence[Ending], held: Sequence[Ending]
+    listing: Listing,
+    personal: int,
+    steps: Sequence[DeviceStep],
+    endings: Sequence[Ending],
+    held: Sequence[Ending],
+    *,
+    gone: int,
 ) -> Counts:
-    counts = Counts(devices_listed=len(steps) + personal + listing.personal, lifecycle_held=len(held))
+    counts = Counts(
+        devices_listed=len(steps) + personal + listing.personal, lifecycle_held=len(held), devices_gone=gone
+    )
     if personal + listing.personal:
         counts.devices_skipped[PERSONAL] = personal + listing.personal
     for step in steps:

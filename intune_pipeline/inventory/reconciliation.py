@@ -143,6 +143,7 @@ class _Totals:
             devices_listed=plan.counts.devices_listed,
             devices_skipped=Counter(personal),
             lifecycle_held=plan.counts.lifecycle_held,
+            devices_gone=plan.counts.devices_gone,
         )
         return cls(counts, {}, frozenset())
 
@@ -237,6 +238,7 @@ class _Run:
         self._hold(db, [step for step in steps if step.held], asset_ids)
         self._settle(db, [step.asset.id for step in steps if step.settles and step.asset])
         self._note_outcomes(db, steps, asset_ids)
+        self._note_kept(db, steps)
         self._note_endings(db, endings)
         return _Written(steps, endings, created)
 
@@ -333,8 +335,25 @@ class _Run:
             _outcome(step, asset_ids.get(_serial_key(step)) if step.outcome == Outcome.SYNCED else None)
             for step in steps
         ]
+        failed = [row for row in rows if row["outcome"] == Outcome.FAILED]
+        if failed:
+            db.execute(statements.FAILED_DEVICES, {**self._known, "rows": _json(failed)})
         listed_at = self._plan.listing.listed_at
         db.execute(statements.OUTCOMES, {**self._known, "listed_at": listed_at, "rows": _json(rows)})
+
+    def _note_kept(self, db: Connection, steps: Iterable[DeviceStep]) -> None:
+        """What Intune says beside the values that are kept, where that is news, and which are not kept any more."""
+        seen = [
+            {"id": kept.by.id, "intune_value": shown}
+            for step in steps
+            for kept in step.kept
+            if (shown := _shown(kept.change)) != kept.by.intune_value
+        ]
+        if seen:
+            db.execute(statements.KEPT_VALUES, {**self._known, "rows": _json(seen)})
+        released = [one for step in steps for one in step.released]
+        if released:
+            db.execute(statements.RELEASED_VALUES, {**self._known, "ids": released})
 
     def _note_endings(self, db: Connection, endings: Sequence[Ending]) -> None:
         if endings:
@@ -422,6 +441,12 @@ def _history(asset_id: int, change: Change, employees: Mapping[str, int]) -> dic
         "new_value": None if new is None else str(new),
         "reason": change.reason,
     }
+
+
+def _shown(change: Change) -> str | None:
+    """What Intune says, for people: an address for a person, nothing for a secret."""
+    value = change.shown()[1]
+    return None if value is None or change.field == SEALED_FIELD else str(value)
 
 
 def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:

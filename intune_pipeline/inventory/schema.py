@@ -40,12 +40,14 @@ from intune_pipeline.domain.vocabulary import (
     DeviceType,
     EmailKind,
     EmployeeDecision,
+    KeptKind,
     LifecycleDecision,
     Outcome,
     RequestStatus,
     RunPhase,
     RunStatus,
     Trigger,
+    UndoneKind,
 )
 
 metadata = MetaData(
@@ -244,6 +246,8 @@ sync_runs = Table(
     Column("devices_reconciled", Integer, nullable=False, server_default="0", comment="progress"),
     Column("requests", Integer, nullable=False, server_default="0", comment="requests to Graph, batch items included"),
     Column("throttled", Integer, nullable=False, server_default="0", comment="of these answered 429"),
+    Column("undoes_run_id", ForeignKey("sync_runs.id"), comment="the run whose writes this one puts back"),
+    Column("started_by", Text, comment="who started it, where a person did"),
     Column("cause", Text, comment="cause of microsoft.causes when the run failed"),
     Column("error", Text, comment="one sentence for people when the run failed"),
     _one_of("trigger", Trigger),
@@ -261,6 +265,7 @@ Index(
     sync_runs.c.finished_at,
     postgresql_where=sync_runs.c.status == RunStatus.SUCCEEDED,
 )
+Index(None, sync_runs.c.undoes_run_id, postgresql_where=sync_runs.c.undoes_run_id.is_not(None))
 Index("sync_runs_running_idx", sync_runs.c.connection_id, postgresql_where=sync_runs.c.status == RunStatus.RUNNING)
 
 assets = Table(
@@ -329,10 +334,54 @@ asset_changes = Table(
     Column("old_value", Text, comment="always null for the bypass code"),
     Column("new_value", Text, comment="always null for the bypass code"),
     Column("reason", Text, comment="a sentence where the change needs one: assignee changes, lifecycle ends"),
+    Column("actor", Text, comment="who changed it in allwhere, when allwhere tells by its setting allwhere.actor"),
     _now("changed_at", "when"),
     Index(None, "asset_id", "changed_at"),
     Index(None, "sync_run_id"),
-    comment="every field of an existing asset that a sync changed",
+    comment="every field of an existing asset that changed: by a sync, or in allwhere, which a trigger records",
+)
+
+kept_values = Table(
+    "kept_values",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("serial_key", Text, nullable=False, comment="the asset's serial number in compared form"),
+    Column(
+        "field", Text, nullable=False, comment="column of assets, or asset: that there is none of this serial number"
+    ),
+    Column("kind", Text, nullable=False, comment="locked: until it is unlocked; undone: while Intune says the same"),
+    Column("evidence", Text, comment="what Intune said when it was undone; null for locks"),
+    Column("intune_value", Text, comment="what Intune says now and the sync does not write"),
+    Column("set_by", Text, nullable=False, comment="who locked it, or undid the run"),
+    Column("sync_run_id", ForeignKey("sync_runs.id"), comment="the undo that keeps it; null for locks"),
+    _now("set_at", "when"),
+    UniqueConstraint("account_id", "serial_key", "field", "kind"),
+    _one_of("kind", KeptKind),
+    comment="values of assets that a sync leaves as they are",
+)
+
+undone_rows = Table(
+    "undone_rows",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("sync_run_id", ForeignKey("sync_runs.id"), nullable=False, comment="the undo that removed the row"),
+    Column("kind", Text, nullable=False, comment="asset or employee"),
+    Column("content", JSONB, nullable=False, comment="the row as it was; undoing the undo brings it back"),
+    Index(None, "sync_run_id"),
+    _one_of("kind", UndoneKind),
+    comment="assets and employees that an undo removed",
+)
+
+failed_devices = Table(
+    "failed_devices",
+    metadata,
+    Column("sync_run_id", ForeignKey("sync_runs.id", ondelete="CASCADE"), primary_key=True, comment="the sync"),
+    Column("intune_device_id", Text, primary_key=True, comment="Intune's id of the device record"),
+    Column("serial_number", Text, comment="as Intune shows it"),
+    Column("reason", Text, nullable=False, comment="one sentence: why it could not be written"),
+    comment="the devices of each sync that could not be written",
 )
 
 device_outcomes = Table(
@@ -451,6 +500,7 @@ employee_holds = Table(
     Column("decided_at", DateTime(timezone=True), comment="when, null while waiting"),
     _now("created_at", "when the sync held the employee back"),
     UniqueConstraint("connection_id", "email_key"),
+    Index(None, "lookalike_id"),
     _one_of("decision", EmployeeDecision),
     comment="employees a sync would create beside one of the same name without a work e-mail, waiting for a decision",
 )
@@ -470,6 +520,7 @@ held_assignments = Table(
         primary_key=True,
         comment="the asset that waits for them",
     ),
+    Index(None, "asset_id"),
     comment="assets that get the held employee as assignee once decided, unless a person assigned someone meanwhile",
 )
 

@@ -18,7 +18,9 @@ _VENDORS: Final = (
 _BRANDS: Final = ("nokia", "motorola", "xiaomi", "redmi", "poco", "oneplus", "oppo", "realme", "vivo", "honor")
 # "HP 250 G8" and "Dell Pro 14" are the products' own names: a vendor goes only when a name is left, and Dell's lines of
 # 2025 are called "Dell Pro" and "Dell 14 Premium".
-_OWN_NAMES: Final = re.compile(r"dell (pro|premium|plus|\d)|hp (laptop|notebook|stream|pavilion)? ?\d|hp notebook$", re.IGNORECASE)
+_OWN_NAMES: Final = re.compile(
+    r"dell (pro|premium|plus|\d)|hp (laptop|notebook|stream|pavilion)? ?\d|hp notebook$", re.IGNORECASE
+)
 _PADDING: Final = re.compile(
     r"[ ,]+(convertible |base model |detachable |rugged )?"
     r"(notebook( next gen)?( ai)? pc|mobile workstation( pc)?|desktop( ai)? pc|tablet pc|notebook|"

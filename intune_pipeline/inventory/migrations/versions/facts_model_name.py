@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "facts_model_name"
-down_revision = "0002"
+down_revision = "0003"
 
 _NAME = "the model for people: what the maker calls it, else the model cleaned"
 _TYPE = "SSD (computers) or Flash (phones, tablets) where the family never had a disk, else as entered"
