@@ -72,38 +72,53 @@ def known_facts(operating_system: str, manufacturer: str, model: str) -> ModelFa
     shown = tidy(model)
     if not shown:
         return ModelFacts()
+    maker = tidy(manufacturer)
     found: dict[str, Fact] = {}
-    for entry, source in _entries(operating_system, tidy(manufacturer), shown):
-        for field, value in entry.items():
-            found.setdefault(field, Fact(value, source))
-    name = found.pop("model_name", None) or Fact(cleaned_name(tidy(manufacturer), shown), "the model string")
+    for statement in _statements(operating_system.lower(), maker, shown):
+        for field, fact in statement.items():
+            found.setdefault(field, fact)
+    name = found.pop("model_name", None) or Fact(cleaned_name(maker, shown), "the model string")
     return ModelFacts(name, **{field: fact for field, fact in found.items() if fact.value != NO_FACT})
 
 
-def _entries(operating_system: str, manufacturer: str, model: str) -> Iterator[tuple[Entry, str]]:
+def _statements(operating_system: str, manufacturer: str, model: str) -> Iterator[Mapping[str, Fact]]:
     """What tables and rules say about a model, the most specific first."""
-    makers = makers_for(operating_system.lower(), manufacturer.lower())
+    makers = makers_for(operating_system, manufacturer.lower())
     cleaned = cleaned_name(manufacturer, model)
     names = [cleaned]
     for maker in makers:
         if row := _row(maker, model, cleaned):
-            yield row
+            yield _facts(*row)
             if maker.is_mobile and not operating_system:
                 makers = makers_for(ANDROID, manufacturer.lower())
             if name := row[0].get("model_name"):
-                names.insert(0, name)
+                # What only begins with a key, as an order code does with its machine type, states nothing itself.
+                names = [name, *names] if maker.has(cleaned) else [name]
                 if named := _row(maker, name):
-                    yield named
+                    yield _facts(*named)
             break
-    for maker in makers:
-        for name in names:
-            yield from maker.matches(name.lower())
+    for name in names:
+        yield _stated(makers, name.lower())
 
 
 def _row(maker: Maker, *texts: str) -> tuple[Entry, str] | None:
     """The maker's row with one of the texts as its key, else with a key that one of them holds."""
-    keys = (*texts, *(key for text in texts for key in maker.keys(text)))
-    return next((row for key in keys if (row := maker.row(key))), None)
+    exact = next((row for text in texts if (row := maker.row(text))), None)
+    return exact or next((row for text in texts for key in maker.keys(text) if (row := maker.row(key))), None)
+
+
+@lru_cache(REMEMBERED)
+def _stated(makers: tuple[Maker, ...], name: str) -> Mapping[str, Fact]:
+    """What the makers' rules say about a name; many order codes have one name."""
+    found: dict[str, Fact] = {}
+    for maker in makers:
+        for entry, source in maker.matches(name):
+            found = _facts(entry, source) | found
+    return found
+
+
+def _facts(entry: Entry, source: str) -> dict[str, Fact]:
+    return {field: Fact(value, source) for field, value in entry.items()}
 
 
 @lru_cache(REMEMBERED)

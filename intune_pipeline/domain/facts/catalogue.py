@@ -16,6 +16,7 @@ Belongs here: reading ``data/`` and finding rows and rules. Does not belong here
 """
 
 import csv
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ class Maker:
         self._needs_system = needs_system
         self._manufacturers = re2.compile(manufacturers)
         self._systems = re2.compile(systems)
-        self._keys = [re2.compile(pattern) for pattern in keys]
+        self._keys = [re.compile(pattern) for pattern in keys]
 
     def speaks_for(self, operating_system: str, manufacturer: str) -> bool:
         """Whether the maker's facts are about such devices."""
@@ -104,6 +105,10 @@ class Maker:
         """Keys of the table that the model holds, besides the model itself."""
         lowered = model.lower()
         return [match.group(1) for pattern in self._keys if (match := pattern.search(lowered))]
+
+    def has(self, key: str) -> bool:
+        """Whether the table has a row with this very key."""
+        return key.lower() in table(self.name)
 
     def row(self, key: str) -> tuple[Entry, str] | None:
         """The table's row with this key, and its source for people."""
@@ -116,9 +121,10 @@ class Maker:
 
     def matches(self, name: str) -> Iterator[tuple[Entry, str]]:
         """What the rules that match a name in lower case state, in their order."""
-        for rule in rules(self.name):
-            if entry := rule.entry(name):
-                yield entry, f"{self.name}: {rule.id} ({rule.reason})"
+        known, matcher = rules(self.name), _matcher(self.name)
+        for index in sorted(matcher.Match(name) or ()) if matcher else ():
+            if entry := known[index].entry(name):
+                yield entry, f"{self.name}: {known[index].id} ({known[index].reason})"
 
 
 @lru_cache(1024)
@@ -164,6 +170,24 @@ def rules(maker: str) -> tuple[Rule, ...]:
         )
         for rule in tomllib.loads(path.read_text(encoding="utf-8"))["rule"]
     )
+
+
+@cache
+def _matcher(maker: str) -> Any:
+    """One automaton that says which of a maker's rules match; None when it has none."""
+    known = rules(maker)
+    matcher = re2.Set.SearchSet(_quiet())
+    for rule in known:
+        matcher.Add(rule.pattern.pattern)
+    matcher.Compile()
+    return matcher if known else None
+
+
+def _quiet() -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 64 << 20
+    return options
 
 
 @cache
