@@ -14,7 +14,7 @@ from intune_pipeline.domain.facts.names import cleaned_name, tidy, without_descr
 
 MANUFACTURERS = {
     "dell": "Dell Inc.", "hp": "HP", "lenovo": "LENOVO", "microsoft": "Microsoft Corporation", "asus": "ASUSTeK",
-    "phones_and_tablets": "Contoso", "every_maker": "",
+    "msi": "Micro-Star International", "phones_and_tablets": "Contoso", "every_maker": "",
 }  # fmt: skip
 RULES = [(maker, rule) for maker in makers() for rule in rules(maker.name)]
 
