@@ -205,7 +205,8 @@ class PortalSettings(_Environment):
     auth0_audience: str
     auth0_issuer: LoopbackUrl | None = None
     auth0_ca_bundle: Path | None = None
-    auth0_organization_claim: str = "org_name"
+    auth0_organization_claim: str = "org_id"
+    auth0_organization_name_claim: str = "org_name"
     auth0_roles_claim: str = "https://allwhere.co/roles"
 
     @field_validator("portal_session_secret")

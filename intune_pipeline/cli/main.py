@@ -9,6 +9,7 @@ import click
 
 from intune_pipeline import garbage
 from intune_pipeline.cli import (
+    accounts,
     bypass_code,
     classify,
     connections,
@@ -26,6 +27,7 @@ from intune_pipeline.cli import (
     portal,
     rules,
     runs,
+    sessions,
     sync,
     undo,
     why,
@@ -66,6 +68,8 @@ for _command in (
     export.command,
     bypass_code.group,
     portal.command,
+    accounts.group,
+    sessions.group,
 ):
     intune_pipeline.add_command(_command)
 

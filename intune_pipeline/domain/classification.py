@@ -27,6 +27,7 @@ from typing import Any, Final
 
 import re2
 
+from intune_pipeline.domain.rule_budget import RuleBudget
 from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.errors import WrongUseError
 
@@ -54,6 +55,9 @@ REMEMBERED_ANSWERS: Final = 16_384
 
 PATTERN_LENGTH: Final = 500
 """Characters an account's pattern may have."""
+
+PATTERN_SIZE: Final = 1000
+"""Instructions an account's pattern may compile to; every one of them may be looked at for every character."""
 
 _ACCOUNT_MEMORY: Final = 1 << 20
 _CATALOGUE_MEMORY: Final = 128 << 20
@@ -162,6 +166,53 @@ class Catalogue:
         return self.machine_types.get(model[:_MACHINE_TYPE_LENGTH]) if _MACHINE_TYPE_MODEL.match(model) else None
 
 
+class CompiledRule:
+    """An account's rule, compiled.
+
+    Args:
+        rule: As the account wrote it.
+        budget: What it is charged to; None: nothing.
+
+    Raises:
+        PatternError: A pattern cannot be used.
+    """
+
+    def __init__(self, rule: AccountRule, budget: RuleBudget | None = None) -> None:
+        self.answer = Classification(rule.device_type, f"account:{rule.id}", f"this account's rule: {rule.note}")
+        self._id = rule.id
+        self._named = rule.model_pattern
+        self._budget = budget
+        self._maker = _pattern(rule.maker_pattern) if rule.maker_pattern else None
+        self._model = _pattern(rule.model_pattern)
+
+    def matches(self, manufacturer: str, model: str, built_in: str) -> bool:
+        """Whether the rule decides such a device.
+
+        Args:
+            manufacturer: Graph: manufacturer.
+            model: Graph: model.
+            built_in: The rule that decides without the account's, which a model pattern may name.
+
+        Raises:
+            RuleTooDearError: The budget is used up.
+        """
+        return self.matches_tidied(_tidy(manufacturer), _tidy(model), built_in)
+
+    def matches_tidied(self, manufacturer: str, model: str, built_in: str) -> bool:
+        """The same for texts that are tidied already."""
+        if self._budget is None:
+            return self._searched(manufacturer, model, built_in)
+        began = self._budget.now()
+        found = self._searched(manufacturer, model, built_in)
+        self._budget.charge(self._id, began)
+        return found
+
+    def _searched(self, manufacturer: str, model: str, built_in: str) -> bool:
+        if self._maker is not None and not self._maker.search(manufacturer):
+            return False
+        return self._named == built_in or bool(self._model.search(model))
+
+
 class Classifier:
     """Classifies devices by an account's rules and the built-in catalogue.
 
@@ -169,16 +220,14 @@ class Classifier:
 
     Args:
         account_rules: The account's overrides in the order they are tried.
+        budget: What they may cost; None: whatever they do.
 
     Raises:
         PatternError: A pattern of an account rule cannot be used.
     """
 
-    def __init__(self, account_rules: Iterable[AccountRule] = ()) -> None:
-        self._account_rules = [
-            (_pattern(rule.maker_pattern), rule.model_pattern, _pattern(rule.model_pattern), _account_answer(rule))
-            for rule in account_rules
-        ]
+    def __init__(self, account_rules: Iterable[AccountRule] = (), budget: RuleBudget | None = None) -> None:
+        self._account_rules = [CompiledRule(rule, budget) for rule in account_rules]
         self._remembered = lru_cache(REMEMBERED_ANSWERS)(self._decide)
 
     def classify(self, operating_system: str, manufacturer: str, model: str) -> Classification:
@@ -193,19 +242,24 @@ class Classifier:
 
     def _decide(self, operating_system: str, manufacturer: str, model: str) -> Classification:
         built_in = _built_in_answer(operating_system, manufacturer, model)
-        for maker_pattern, rule, model_pattern, answer in self._account_rules:
-            if maker_pattern.search(manufacturer) and (rule == built_in.rule or model_pattern.search(model)):
-                return answer
+        for rule in self._account_rules:
+            if rule.matches_tidied(manufacturer, model, built_in.rule):
+                return rule.answer
         return built_in
 
 
 def check_pattern(pattern: str) -> None:
-    """Refuse a pattern that an account rule could not use.
+    """Refuse a pattern that an account rule could not use, or that would be slow on every device.
 
     Raises:
         PatternError: The pattern is malformed, too large, or uses what RE2 leaves out because it could be slow.
     """
-    _pattern(pattern)
+    size = _pattern(pattern).programsize
+    if size > PATTERN_SIZE:
+        raise PatternError(
+            f"The pattern is too large: it compiles to {size} instructions, {PATTERN_SIZE} are allowed. "
+            "Use fewer or smaller repetitions."
+        )
 
 
 @cache
@@ -313,10 +367,6 @@ def _pattern(pattern: str) -> Any:
         raise PatternError(
             f"The pattern {pattern!r} cannot be used ({cause}); look-around and back references are not supported."
         ) from error
-
-
-def _account_answer(rule: AccountRule) -> Classification:
-    return Classification(rule.device_type, f"account:{rule.id}", f"this account's rule: {rule.note}")
 
 
 _RANKS: Final = {stage: rank for rank, stage in enumerate(STAGES)}

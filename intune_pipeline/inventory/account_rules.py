@@ -4,20 +4,30 @@ Belongs here: listing, adding, removing, ordering, previewing. Does not belong h
 (``domain.classification``).
 """
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.classification import AccountRule, Classifier, check_pattern
+from intune_pipeline.domain.classification import AccountRule, Classifier, CompiledRule, check_pattern
 from intune_pipeline.domain.facts import fact_values
+from intune_pipeline.domain.rule_budget import RuleBudget
 from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.schema import account_rules
+
+MOST_RULES: Final = 200
+"""Rules of one account."""
+
+PREVIEW_SECONDS: Final = 1.0
+SYNC_SECONDS: Final = 30.0
+"""What an account's rules may take in one sync, all devices together."""
 
 
 class RuleError(WrongUseError):
@@ -77,6 +87,24 @@ def every(db: Connection, account: str) -> list[Rule]:
     return [Rule(**row) for row in db.execute(query).mappings()]
 
 
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """Known devices that look alike to a rule."""
+
+    operating_system: str
+    manufacturer: str
+    model: str
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a preview looks at: read in a transaction, judged after it."""
+
+    rules: list[AccountRule]
+    models: list[KnownModel]
+
+
 def for_classifier(db: Connection, account: str) -> list[AccountRule]:
     """The same as the domain's rules.
 
@@ -89,24 +117,60 @@ def for_classifier(db: Connection, account: str) -> list[AccountRule]:
     ]
 
 
-def preview(db: Connection, account: str, maker_pattern: str, model_pattern: str, device_type: str) -> list[Change]:
-    """What a new rule, tried after the account's others, would make of the devices known now; most devices first.
+def classifier(rules: Sequence[AccountRule]) -> Classifier:
+    """The classifier of a sync: an account pays for its own rules, up to `SYNC_SECONDS`.
+
+    Raises:
+        PatternError: a pattern of a rule cannot be used.
+    """
+    return Classifier(rules, RuleBudget(SYNC_SECONDS, time.perf_counter) if rules else None)
+
+
+def known(db: Connection, account: str) -> Known:
+    """An account's rules and the models of its devices, each model once.
 
     Raises:
         UnknownAccountError: there is no such account.
+    """
+    models = [KnownModel(*row) for row in db.execute(_KNOWN, {"account": account})]
+    return Known(for_classifier(db, account), models)
+
+
+def preview(
+    of: Known,
+    maker_pattern: str,
+    model_pattern: str,
+    device_type: str,
+    *,
+    timer: Callable[[], float] = time.perf_counter,
+) -> list[Change]:
+    """What a new rule, tried after the account's others, would make of the devices known now; most devices first.
+
+    Args:
+        of: what is known, from `known`; no database connection is needed any more.
+        maker_pattern: RE2, case ignored; empty matches every maker.
+        model_pattern: RE2, case ignored.
+        device_type: one of ``domain.classification.DEVICE_TYPES``.
+        timer: counts the seconds a preview may take.
+
+    Raises:
         RuleError: the type cannot be used.
         PatternError: a pattern cannot be used.
+        RuleTooDearError: it takes longer than `PREVIEW_SECONDS`.
     """
     _check(maker_pattern, model_pattern, device_type)
-    rules = for_classifier(db, account)
-    before = Classifier(rules)
-    after = Classifier([*rules, AccountRule("new", maker_pattern, model_pattern, DeviceType(device_type), "")])
+    budget = RuleBudget(PREVIEW_SECONDS, timer)
+    rule = CompiledRule(AccountRule("new", maker_pattern, model_pattern, DeviceType(device_type), ""), budget)
+    catalogue = Classifier()
+    before = Classifier(of.rules, budget)
     changes: Counter[tuple[str, str, str, str]] = Counter()
-    for operating_system, manufacturer, model, devices in db.execute(_KNOWN, {"account": account}):
-        old = before.classify(operating_system, manufacturer, model).device_type
-        new = after.classify(operating_system, manufacturer, model).device_type
-        if old != new:
-            changes[manufacturer, model, old, new] += devices
+    for model in of.models:
+        built_in = catalogue.classify(model.operating_system, model.manufacturer, model.model)
+        if not rule.matches(model.manufacturer, model.model, built_in.rule):
+            continue
+        now = before.classify(model.operating_system, model.manufacturer, model.model)
+        if not now.rule.startswith("account:") and now.device_type != device_type:
+            changes[model.manufacturer, model.model, now.device_type, device_type] += model.devices
     return [Change(*key, devices) for key, devices in changes.most_common()]
 
 
@@ -133,11 +197,13 @@ def add(
 
     Raises:
         UnknownAccountError: there is no such account.
-        RuleError: the type cannot be used.
+        RuleError: the type cannot be used, or the account has as many rules as it may.
         PatternError: a pattern cannot be used.
     """
     _check(maker_pattern, model_pattern, device_type)
     owner = _locked(db, account)
+    if len(every(db, account)) >= MOST_RULES:
+        raise RuleError(f"An account may have {MOST_RULES} rules. Remove one, or join some into one pattern.")
     highest = sa.select(sa.func.coalesce(sa.func.max(account_rules.c.position), 0) + 1).where(
         account_rules.c.account_id == owner.id
     )

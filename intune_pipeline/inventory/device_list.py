@@ -5,6 +5,7 @@ Belongs here: the list, its CSV and its counts. Does not belong here: the story 
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +30,10 @@ SortColumn = Literal[
     "last_synced_at",
 ]
 _CSV_ROWS_AT_ONCE = 1000
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: What spreadsheets begin a formula with, the full-width forms that some of them read alike included.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+#: What separates columns in some readers' countries: what follows it begins a cell there.
+_SEPARATORS = re.compile(r"[;,\t\r\n|]\s*[=+\-@＝＋－＠]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +191,13 @@ def _cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    harmless = _SEPARATORS.sub(_apostrophe_before_last, text)
+    return f"'{harmless}" if harmless.lstrip().startswith(_FORMULA_STARTS) else harmless
+
+
+def _apostrophe_before_last(found: re.Match[str]) -> str:
+    """The same with an apostrophe before the sign that would begin a formula."""
+    return f"{found.group()[:-1]}'{found.group()[-1]}"
 
 
 def _csv_line(cells: Sequence[str]) -> str:

@@ -46,6 +46,7 @@ from intune_pipeline.domain.vocabulary import (
     LifecycleDecision,
     Outcome,
     RequestStatus,
+    Role,
     RunPhase,
     RunStatus,
     Trigger,
@@ -96,6 +97,12 @@ accounts = Table(
     Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
     Column("slug", Text, nullable=False, unique=True, comment="name on the command line and Dagster partition key"),
     Column("name", Text, nullable=False, server_default="", comment="the customer's name, for people"),
+    Column(
+        "org_id",
+        Text,
+        unique=True,
+        comment="the sign-in provider's immutable id of the organisation; null until the first sign-in or an operator sets it",
+    ),
     CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' and length(slug) <= 63", name="slug"),
     comment="allwhere's customers",
 )
@@ -695,6 +702,68 @@ Index(
     func.coalesce(alerts.c.connection_id, 0),
     unique=True,
     postgresql_where=alerts.c.cleared_at.is_(None),
+)
+
+portal_sessions = Table(
+    "portal_sessions",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("token_hash", Text, nullable=False, unique=True, comment="SHA-256 of the token in the browser's cookie"),
+    Column("account_id", ForeignKey("accounts.id"), index=True, comment="null: an organisation allwhere does not know"),
+    Column("subject", Text, nullable=False, index=True, comment="the sign-in provider's id of the person"),
+    Column("email", Text, nullable=False, comment="verified e-mail, empty when there is none"),
+    Column("name", Text, nullable=False, comment="for show, empty when there is none"),
+    Column("role", Text, comment="primary_admin or secondary_admin; null for somebody who is no admin"),
+    Column("beta", Boolean, nullable=False, comment="whether the person has the permission intune:beta"),
+    Column("authenticated_at", DateTime(timezone=True), comment="auth_time of the provider; null when it did not say"),
+    Column("signed_in_at", DateTime(timezone=True), nullable=False, comment="when the session began"),
+    Column("last_seen_at", DateTime(timezone=True), nullable=False, comment="last request, to the minute"),
+    Column(
+        "ended_at", DateTime(timezone=True), comment="signed out or ended by an operator; null: not ended by anybody"
+    ),
+    _one_of("role", Role),
+    comment="sign-ins to the portal; ended after 8 hours, after an hour without a request, or by somebody",
+)
+
+kept_forms = Table(
+    "kept_forms",
+    metadata,
+    Column("token_hash", Text, primary_key=True, comment="SHA-256 of the token in the address that shows it again"),
+    Column(
+        "session_id",
+        ForeignKey("portal_sessions.id", ondelete="CASCADE"),
+        nullable=False,
+        unique=True,
+        comment="the session it was typed in; one form per session is kept",
+    ),
+    Column("sealed", Text, nullable=False, comment="where it was sent and what was typed, encrypted"),
+    Column("kept_at", DateTime(timezone=True), nullable=False, comment="forgotten an hour later"),
+    comment="forms sent with a sign-in that had ended or was too old, shown again after signing in",
+)
+
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("name", Text, primary_key=True, comment="what is limited"),
+    Column("key", Text, primary_key=True, comment="whose uses are counted: an account or an address"),
+    Column(
+        "used_until",
+        DateTime(timezone=True),
+        nullable=False,
+        index=True,
+        comment="theoretical arrival time of the generic cell rate algorithm; in the past: nothing is used up",
+    ),
+    comment="how much of each limit is used up, for all processes of the portal together",
+)
+
+security_counts = Table(
+    "security_counts",
+    metadata,
+    Column("hour", DateTime(timezone=True), primary_key=True, comment="the hour, by its beginning"),
+    Column("event", Text, primary_key=True, comment="an event of the security log"),
+    Column("account", Text, primary_key=True, comment="the account's slug, empty when none is known"),
+    Column("times", Integer, nullable=False, comment="how often"),
+    comment="how often each security event happened; many in an hour alarm operators",
 )
 
 # -- frames between Dagster assets, in schema pipeline --------------------------------------------------------------

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import dagster as dg
 from pydantic import Field
 
-from intune_pipeline.domain.classification import Classifier
 from intune_pipeline.domain.eligibility import judge
 from intune_pipeline.domain.vocabulary import SkipReason
 from intune_pipeline.errors import WrongUseError
@@ -126,7 +125,8 @@ def classified_devices(tenant: dg.ResourceParam[TenantRun], raw_intune_devices: 
     """Judge every device."""
     listing = tenant.accept({"raw_intune_devices": raw_intune_devices.listing})
     with tenant.engine.connect() as db:
-        classifier = Classifier(account_rules.for_classifier(db, tenant.account))
+        rules = account_rules.for_classifier(db, tenant.account)
+    classifier = account_rules.classifier(rules)
     judged = judge(devices_of(raw_intune_devices.frame), classifier, listed_at=listing.listed_at)
     tenant.progress(devices_listed=listing.devices_listed, devices_classified=len(judged))
     skipped = {SkipReason.PERSONAL: listing.personal, **steps.skipped_by_reason(judged)}

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from intune_pipeline.domain.classification import Classifier
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice, judge
 from intune_pipeline.domain.facts import fact_values, shown_model
@@ -64,7 +63,7 @@ def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
     """List, classify, ask for what is due without storing it, and plan."""
     with engine.connect() as db:
         record = connections.syncable(db, account)
-        classifier = Classifier(account_rules.for_classifier(db, account))
+        classifier = account_rules.classifier(account_rules.for_classifier(db, account))
     with open_client(settings, str(record.tenant_id)) as client:
         listed = steps.list_devices(client)
         judged = judge(listed.devices, classifier, listed_at=listed.listed_at)
