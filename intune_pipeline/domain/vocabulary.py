@@ -162,3 +162,30 @@ class ConnectStep(StrEnum):
 
     CONSENT = "consent"
     SIGN_IN = "sign_in"
+
+
+class DirectoryRole(StrEnum):
+    """A person's role in a Microsoft tenant, as far as it matters for consent."""
+
+    GLOBAL_ADMINISTRATOR = "global_administrator"
+    PRIVILEGED_ROLE_ADMINISTRATOR = "privileged_role_administrator"
+    CLOUD_APPLICATION_ADMINISTRATOR = "cloud_application_administrator"
+
+
+class OwnershipProblem(StrEnum):
+    """Why a person who signed in at Microsoft may not link their tenant."""
+
+    PERSONAL_ACCOUNT = "personal_account"
+    GUEST = "guest"
+    ROLES_NOT_TOLD = "roles_not_told"
+    """The token has no ``wids``: the application does not ask for it, or the person has no role at all."""
+    NO_ROLE = "no_role"
+
+
+class EndOfConnection(StrEnum):
+    """Why a connection was ended by something else than Microsoft's answer or its own account."""
+
+    OVERTAKEN = "overtaken"
+    """Another account proved the same tenant first."""
+    MOVED = "moved"
+    """An operator moved the tenant to another account."""

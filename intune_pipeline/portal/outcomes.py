@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from intune_pipeline.domain.vocabulary import OwnershipProblem
 from intune_pipeline.microsoft.causes import Audience, Cause
 
 
@@ -118,11 +119,60 @@ _OUTCOMES: Mapping[str, Outcome] = {
         ),
         status=HTTPStatus.FORBIDDEN,
     ),
+    OwnershipProblem.NO_ROLE: Outcome(
+        "You are not an administrator of this Microsoft tenant",
+        (
+            "Belonging to a tenant is not enough to connect it: you signed in at Microsoft with a user who holds no role "
+            "that may. " + _UNCHANGED,
+            (
+                "Start again and sign in as a Global Administrator or a Privileged Role Administrator. If you are given the "
+                "role by Privileged Identity Management, activate it first. Otherwise ask your Microsoft administrator to sit "
+                "with you and sign in at Microsoft's pages."
+            ),
+        ),
+        status=HTTPStatus.FORBIDDEN,
+    ),
+    OwnershipProblem.ROLES_NOT_TOLD: Outcome(
+        "Microsoft did not say which roles you hold",
+        (
+            "A tenant is connected only for one of its administrators, and Microsoft's answer said nothing about your "
+            "directory roles. " + _UNCHANGED,
+            (
+                "If you are a Global Administrator or a Privileged Role Administrator, write to your allwhere contact: a setting "
+                "of allwhere's application at Microsoft is missing, and allwhere's operators see it in their log. If you are "
+                "not, start again and sign in as one."
+            ),
+        ),
+        status=HTTPStatus.FORBIDDEN,
+    ),
+    OwnershipProblem.GUEST: Outcome(
+        "Guests cannot connect a tenant",
+        (
+            "You signed in at Microsoft as a guest, whose home is another organisation or a personal account. "
+            + _UNCHANGED,
+            (
+                "Start again and sign in with a user of the tenant itself who is a Global Administrator or a Privileged Role "
+                "Administrator."
+            ),
+        ),
+        status=HTTPStatus.FORBIDDEN,
+    ),
+    OwnershipProblem.PERSONAL_ACCOUNT: Outcome(
+        "Personal Microsoft accounts cannot connect a tenant",
+        (
+            "You signed in with a personal Microsoft account, which belongs to no organisation. " + _UNCHANGED,
+            "Start again and sign in with your work account, as a Global Administrator or a Privileged Role Administrator.",
+        ),
+        status=HTTPStatus.FORBIDDEN,
+    ),
     "linked_elsewhere": Outcome(
         "This tenant is connected to another allwhere account",
         (
-            "A Microsoft tenant can be connected to one allwhere account only. " + _UNCHANGED,
-            "If the other account is yours too, disconnect it there first; otherwise write to your allwhere contact.",
+            "A Microsoft tenant belongs to one allwhere account, also after it was disconnected there. " + _UNCHANGED,
+            (
+                "If it has to move to this account, write to your allwhere contact: only allwhere moves a tenant, and tells "
+                "the other account."
+            ),
         ),
         status=HTTPStatus.CONFLICT,
     ),

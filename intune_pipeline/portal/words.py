@@ -4,7 +4,7 @@ Belongs here: names and sentences. Does not belong here: causes of Microsoft's r
 ``microsoft.causes``, and when something is shown (``health``, pages).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from intune_pipeline.microsoft.causes import Cause
@@ -93,6 +93,8 @@ ASSET_STATUSES: Mapping[str, str] = {
 }
 ACTIONS: Mapping[str, str] = {
     "connect": "Connected Microsoft Intune",
+    "connect_refused": "Refused to connect Microsoft Intune",
+    "move": "allwhere moved a Microsoft tenant",
     "disconnect": "Disconnected Microsoft Intune",
     "settings": "Changed a setting",
     "release": "Decided on a hold",
@@ -140,6 +142,11 @@ def trouble(cause: str | None, sentence: str | None) -> str:
     known = cause_of(cause)
     plain = _NOT_THE_CUSTOMERS.get(known) if known else None
     return plain or sentence or "The last sync failed. No asset was harmed: what was synced before stays."
+
+
+def directory_roles(roles: Iterable[str]) -> str:
+    """Microsoft directory roles by their names, as in "Global Administrator"."""
+    return ", ".join(role.replace("_", " ").title() for role in roles)
 
 
 def field_name(field: str) -> str:
