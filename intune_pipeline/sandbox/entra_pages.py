@@ -55,7 +55,7 @@ class EntraPages:
             async with request.form() as form:
                 picked, decision = str(form.get("account", "")), form.get("decision")
             for tenant in tenants:
-                for user in tenant.directory:
+                for user in tenant.people:
                     if picked == f"{tenant.tenant_id}/{user.id}":
                         return act(request, (tenant, user), str(decision) if decision else None)
             return pages.problem("AADSTS50034: The user account does not exist in the directory.")

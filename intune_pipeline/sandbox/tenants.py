@@ -133,16 +133,22 @@ class SandboxTenant:
         return f"SandboxTenant({self.name!r}, {self.tenant_id!r})"
 
     @property
-    def directory(self) -> tuple[DirectoryUser, ...]:
-        """The people who can sign in at the sandbox's Microsoft, in the order of the page.
-
-        A Global Administrator, a member without a role, a Privileged Role Administrator, a Cloud Application
-        Administrator, and two guests whom somebody made Global Administrator: of another tenant, and with a personal
-        account.
-        """
+    def directory(self) -> tuple[DirectoryUser, DirectoryUser]:
+        """The two of its people everybody needs: a Global Administrator and a member without a role."""
         return (
             self._member("admin", "Ada Admin", "Global Administrator", GLOBAL_ADMINISTRATOR),
             self._member("user", "Uli User", "Member without a role"),
+        )
+
+    @property
+    def people(self) -> tuple[DirectoryUser, ...]:
+        """Everybody who can sign in at the sandbox's Microsoft, in the order of the page.
+
+        After the two of `directory`: a Privileged Role Administrator, a Cloud Application Administrator, and two guests
+        whom somebody made Global Administrator, one from another tenant and one with a personal account.
+        """
+        return (
+            *self.directory,
             self._member("roles", "Rosa Roles", "Privileged Role Administrator", PRIVILEGED_ROLE_ADMINISTRATOR),
             self._member("apps", "Aki Apps", "Cloud Application Administrator", CLOUD_APPLICATION_ADMINISTRATOR),
             self._guest("gus@partner.example", "Gus Guest", f"https://sts.windows.net/{PARTNER_TENANT_ID}/"),
@@ -287,6 +293,6 @@ class PersonalAccounts(SandboxTenant):
         super().__init__("personal", tenant_id=PERSONAL_TENANT_ID, domain="outlook.example", consented=False)
 
     @property
-    def directory(self) -> tuple[DirectoryUser, ...]:
+    def people(self) -> tuple[DirectoryUser, ...]:
         """One person with a mailbox."""
         return (self._member("pat", "Pat Personal", "Personal account"),)
