@@ -15,22 +15,13 @@ from sqlalchemy.engine import RowMapping
 
 from intune_pipeline.domain.devices import serial_key
 from intune_pipeline.domain.fields import SEALED_FIELD
+from intune_pipeline.domain.skipped import SKIPPED
+from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory import accounts
 from intune_pipeline.inventory.schema import SERIAL_KEY_SQL
 
 SHOWN_CHANGES: Final = 20
 """Changes that `Story.lines` tells; the value itself has all of them."""
-
-SKIPPED: Final[Mapping[str, str]] = {
-    "ownership_unknown": "Intune does not say that the company owns it",
-    "no_serial": "it has no serial number",
-    "junk_serial": "its serial number is a placeholder",
-    "desktop": "it is a desktop",
-    "unknown_type": "no rule knows what kind of device it is",
-    "superseded": "a newer record of the same serial number won",
-    "serial_collision": "another, different machine shows the same serial number, so neither record is used",
-}
-"""Why a device is skipped, as a phrase for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +205,7 @@ def why(db: Connection, account: str, serial_number: str) -> Story:
     return Story(
         account=account,
         serial_number=shown or serial_number,
-        is_eligible=any(record.outcome == "synced" and not _is_away(record) for record in records),
+        is_eligible=any(record.outcome == Outcome.SYNCED and not _is_away(record) for record in records),
         verdict=_verdict(records, asset),
         asset=asset,
         records=records,
@@ -276,11 +267,16 @@ def _verdict(records: Sequence[IntuneRecord], asset: AssetStory | None) -> str:
     if record.absent_lists:
         times = "list" if record.absent_lists == 1 else "lists"
         return f"absent from the last {record.absent_lists} {times} of Intune, last seen {_time(record.last_seen_at)}; {name}."
-    if record.outcome == "synced":
+    if record.outcome == Outcome.SYNCED:
         return f"eligible, {name}: a {record.device_type} of the company, by rule {record.rule}."
-    if record.outcome == "failed":
+    if record.outcome == Outcome.FAILED:
         return f"could not be written; {name}. {record.reason}"
-    return f"skipped ({record.reason}): {SKIPPED.get(record.reason or '', 'see the records')}; {name}."
+    return f"skipped ({record.reason}): {_why_skipped(record.reason)}; {name}."
+
+
+def _why_skipped(reason: str | None) -> str:
+    known = SKIPPED.get(reason or "")
+    return known.because if known else "see the records"
 
 
 def _asset_lines(asset: AssetStory) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from intune_pipeline.domain.vocabulary import ConnectionStatus
+from intune_pipeline.domain.vocabulary import ConnectionStatus, Trigger
 from intune_pipeline.inventory import connections, linking, sync_requests
 from intune_pipeline.inventory.tenant_owners import TenantLinkedElsewhereError
 from intune_pipeline.microsoft.causes import Cause
@@ -76,7 +76,7 @@ def _claim(portal: Portal, connection: connections.Record) -> Verdict:
                 connection.id,
                 requested_by=connection.requested_by or "",
                 debounce=timedelta(0),
-                trigger="initial",
+                trigger=Trigger.INITIAL,
             )
     except TenantLinkedElsewhereError:
         with portal.engine.begin() as db:

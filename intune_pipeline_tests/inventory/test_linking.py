@@ -282,7 +282,7 @@ def test_a_database_from_before_keeps_what_worked_and_frees_what_was_only_claime
     with engine.begin() as db:
         config = database._config()
         config.attributes["connection"] = db
-        command.upgrade(config, "0001")
+        command.upgrade(config, "0003")
         db.execute(sa.text(BEFORE), tenants)
     database.upgrade(engine)
     with engine.connect() as db:

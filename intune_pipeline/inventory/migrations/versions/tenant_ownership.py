@@ -13,10 +13,9 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
 
 revision = "tenant_ownership"
-down_revision = "0001"
+down_revision = "0003"
 
 _GUID = "'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'"
-_STATUSES = "'pending', 'verifying', 'awaiting_approval', 'connected', 'needs_consent', 'error', 'disconnected'"
 
 
 def upgrade() -> None:
@@ -46,14 +45,12 @@ def upgrade() -> None:
         comment="Entra tenant GUID, lower case; null until an administrator's role and the grant are proven",
         existing_comment="Entra tenant GUID, lower case; null until the tenant is proven",
     )
-    for name in ("status", "connected_tenant"):
-        op.drop_constraint(f"connections_{name}_check", "connections")
+    op.drop_constraint("connections_connected_tenant_check", "connections")
     op.drop_index("connections_tenant_id_key", "connections")
     op.execute(_FORGET_UNPROVEN)
     op.execute(_END_VERIFYING)
     op.execute(_OWNERS)
     op.execute(_ONE_OWNER)
-    op.create_check_constraint(op.f("connections_status_check"), "connections", f"status in ({_STATUSES})")
     op.create_check_constraint(
         op.f("connections_connected_tenant_check"), "connections", "status <> 'connected' or tenant_id is not null"
     )
