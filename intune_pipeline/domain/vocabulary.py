@@ -177,6 +177,21 @@ class ConnectStep(StrEnum):
 
     CONSENT = "consent"
     SIGN_IN = "sign_in"
+    INVITED_SIGN_IN = "invited_sign_in"
+    INVITED_CONSENT = "invited_consent"
+    INVITED_PROOF = "invited_proof"
+    """An invited administrator: signs in, consents, signs in again."""
+
+
+class InvitationStatus(StrEnum):
+    """What became of a link to a Microsoft administrator."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    """The administrator consented; a Primary Admin confirms the tenant."""
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
 
 
 class DirectoryRole(StrEnum):
@@ -202,5 +217,7 @@ class EndOfConnection(StrEnum):
 
     OVERTAKEN = "overtaken"
     """Another account proved the same tenant first."""
+    REFUSED = "refused"
+    """The invited administrator, or the Primary Admin who was to confirm, said no."""
     MOVED = "moved"
     """An operator moved the tenant to another account."""

@@ -40,6 +40,7 @@ class Record:
     tenant_id: str | None
     candidate_tenant_id: str | None
     requested_by: str | None = field(repr=False)
+    verifying_since: datetime | None
     proven_at: datetime | None
     proven_by_oid: str | None = field(repr=False)
     proven_by_upn: str | None = field(repr=False)

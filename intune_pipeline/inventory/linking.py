@@ -83,6 +83,7 @@ def bind(
     actor: str,
     mdm_assignee_updates: bool | None = None,
     hold_lookalike_employees: bool | None = None,
+    status: ConnectionStatus = ConnectionStatus.VERIFYING,
 ) -> Record:
     """Note the tenant an administrator signed in from; the connection is ``verifying`` until its grant is proven.
 
@@ -96,6 +97,7 @@ def bind(
         actor: who connects, in allwhere.
         mdm_assignee_updates: the choice "Allow MDM to update allwhere assignee"; None keeps it.
         hold_lookalike_employees: the choice "Hold look-alikes for my decision"; None keeps it.
+        status: ``awaiting_approval`` when a Primary Admin has to confirm the tenant first; see :func:`approve`.
 
     Raises:
         UnknownAccountError: there is no such account.
@@ -109,6 +111,8 @@ def bind(
         actor=actor,
         mdm_assignee_updates=mdm_assignee_updates,
         hold_lookalike_employees=hold_lookalike_employees,
+        status=status,
+        verifying_since=proof.at,
         proven_at=proof.at,
         proven_by_oid=proof.oid,
         proven_by_upn=proof.upn,
@@ -135,6 +139,8 @@ def _note_candidate(db: Connection, account: str, tenant_id: str, *, actor: str,
 _NOT_GIVEN: Mapping[str, Any] = {
     "mdm_assignee_updates": None,
     "hold_lookalike_employees": None,
+    "status": ConnectionStatus.VERIFYING.value,
+    "verifying_since": None,
     "proven_at": None,
     "proven_by_oid": None,
     "proven_by_upn": None,
@@ -143,15 +149,16 @@ _NOT_GIVEN: Mapping[str, Any] = {
 _NOTE_CANDIDATE = sa.text("""
     insert into connections as c (
         account_id, candidate_tenant_id, status, mdm_assignee_updates, hold_lookalike_employees, requested_by,
-        proven_at, proven_by_oid, proven_by_upn, proven_by_roles
+        verifying_since, proven_at, proven_by_oid, proven_by_upn, proven_by_roles
     )
     values (
-        :account_id, :tenant_id, 'verifying', coalesce(:mdm_assignee_updates, false),
+        :account_id, :tenant_id, :status, coalesce(:mdm_assignee_updates, false),
         coalesce(:hold_lookalike_employees, false), :actor,
-        :proven_at, :proven_by_oid, :proven_by_upn, cast(:proven_by_roles as text[])
+        :verifying_since, :proven_at, :proven_by_oid, :proven_by_upn, cast(:proven_by_roles as text[])
     )
     on conflict (account_id) do update
-    set candidate_tenant_id = excluded.candidate_tenant_id, status = 'verifying',
+    set candidate_tenant_id = excluded.candidate_tenant_id, status = excluded.status,
+        verifying_since = excluded.verifying_since,
         tenant_id = case when c.status <> 'disconnected' then c.tenant_id end,
         connected_at = case when c.status <> 'disconnected' then c.connected_at end,
         disconnected_at = null, status_cause = null, status_message = null,
@@ -162,6 +169,34 @@ _NOTE_CANDIDATE = sa.text("""
     where c.tenant_id is null or c.tenant_id = excluded.candidate_tenant_id or c.status = 'disconnected'
     returning c.id
 """)
+
+
+def approve(db: Connection, connection: Record, *, actor: str, now: datetime) -> bool:
+    """Confirm the tenant an invited administrator signed in from; its grant is verified from now on.
+
+    Args:
+        db: a connection in a transaction.
+        connection: as the Primary Admin saw it.
+        actor: the Primary Admin.
+        now: the present moment.
+
+    Returns:
+        False when it does not await approval of this tenant any more.
+    """
+    approved = db.execute(
+        sa.update(connections)
+        .where(
+            connections.c.id == connection.id,
+            connections.c.status == ConnectionStatus.AWAITING_APPROVAL,
+            connections.c.candidate_tenant_id == connection.candidate_tenant_id,
+        )
+        .values(status=ConnectionStatus.VERIFYING, requested_by=actor, verifying_since=now)
+    )
+    if approved.rowcount:
+        audit.record(
+            db, connection.account_id, actor=actor, action="confirm", subject=connection.candidate_tenant_id or ""
+        )
+    return approved.rowcount == 1
 
 
 def claim(db: Connection, connection: Record) -> bool:
@@ -276,7 +311,7 @@ _LAST_SIGN_IN = sa.text("""
 
 
 def end_verifying(db: Connection, connection: Record, status: str, cause: str, message: str) -> bool:
-    """End a verification that did not lead to a claim; what the account had before is not touched.
+    """End a verification, or the wait for an approval, without a claim; what the account had before is not touched.
 
     Args:
         db: a connection in a transaction.
@@ -292,7 +327,7 @@ def end_verifying(db: Connection, connection: Record, status: str, cause: str, m
         sa.update(connections)
         .where(
             connections.c.id == connection.id,
-            connections.c.status == ConnectionStatus.VERIFYING,
+            connections.c.status.in_([ConnectionStatus.VERIFYING, ConnectionStatus.AWAITING_APPROVAL]),
             connections.c.candidate_tenant_id.is_not_distinct_from(connection.candidate_tenant_id),
         )
         .values(status=status, status_cause=cause, status_message=message, candidate_tenant_id=None)

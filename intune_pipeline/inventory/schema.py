@@ -40,6 +40,7 @@ from intune_pipeline.domain.vocabulary import (
     DeviceType,
     EmailKind,
     EmployeeDecision,
+    InvitationStatus,
     KeptKind,
     LifecycleDecision,
     Outcome,
@@ -105,6 +106,7 @@ connections = Table(
     Column(
         "proven_at", DateTime(timezone=True), comment="when an administrator of the tenant last signed in to link it"
     ),
+    Column("verifying_since", DateTime(timezone=True), comment="when verifying began, the last time"),
     Column("proven_by_oid", Text, comment="that administrator's object id in Entra"),
     Column("proven_by_upn", Text, comment="that administrator's user principal name"),
     Column(
@@ -637,6 +639,39 @@ audit_log = Table(
     _now("at", "when"),
     Index(None, "account_id", "at"),
     comment="connects, changes, releases, reveals",
+)
+
+admin_invitations = Table(
+    "admin_invitations",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("token_hash", Text, nullable=False, unique=True, comment="SHA-256 of the link's secret"),
+    Column("requested_by", Text, nullable=False, comment="who asks, in allwhere"),
+    Column(
+        "choices",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'::jsonb"),
+        comment="what was ticked on the connect page",
+    ),
+    Column(
+        "status",
+        Text,
+        nullable=False,
+        server_default="open",
+        comment="open, answered, confirmed, refused, withdrawn; an open one ends by expires_at",
+    ),
+    Column("expires_at", DateTime(timezone=True), nullable=False, comment="72 hours after it was made"),
+    _now("created_at", "when"),
+    _one_of("status", InvitationStatus),
+    comment="links that ask a customer's Microsoft administrator for consent; each is answered once",
+)
+Index(
+    "admin_invitations_account_id_key",
+    admin_invitations.c.account_id,
+    unique=True,
+    postgresql_where=admin_invitations.c.status.in_([InvitationStatus.OPEN, InvitationStatus.ANSWERED]),
 )
 
 connect_attempts = Table(

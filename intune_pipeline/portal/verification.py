@@ -88,7 +88,7 @@ def _claim(portal: Portal, connection: connections.Record) -> Verdict:
 class Verification:
     """Keeps trying every connection that is ``verifying``, whether or not somebody looks at its page.
 
-    When the administrator signed in is stored, so that a quarter of an hour is one however often the portal restarts.
+    When it began is stored, so that a quarter of an hour is one however often the portal restarts.
     What was tried last is this process's own knowledge.
     """
 
@@ -115,15 +115,15 @@ class Verification:
         with self._portal.engine.connect() as db:
             waiting = connections.with_status(db, ConnectionStatus.VERIFYING)
         # Who begins again is another verification, with a quarter of an hour of its own.
-        verifications = {(connection.id, connection.proven_at): connection for connection in waiting}
+        verifications = {(connection.id, connection.verifying_since): connection for connection in waiting}
         self._tried = {known: at for known, at in self._tried.items() if known in verifications}
         for known, connection in verifications.items():
             # Whoever began it tried a moment ago.
-            if now - self._tried.setdefault(known, connection.proven_at or now) < STEP:
+            if now - self._tried.setdefault(known, connection.verifying_since or now) < STEP:
                 continue
             self._tried[known] = now
             verdict, _ = verify(self._portal, connection)
-            if verdict is Verdict.NOT_YET and now - (connection.proven_at or now) >= PATIENCE:
+            if verdict is Verdict.NOT_YET and now - (connection.verifying_since or now) >= PATIENCE:
                 self._give_up(connection)
 
     def _give_up(self, connection: connections.Record) -> None:

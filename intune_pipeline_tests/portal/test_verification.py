@@ -60,7 +60,7 @@ def test_a_quarter_of_an_hour_counts_from_the_administrators_sign_in(
     begin()
     connection = connection_of(engine)
     assert connection is not None
-    assert connection.proven_at == began
+    assert connection.proven_at == connection.verifying_since == began
     verification = Verification(portal)
     clock.move(PATIENCE - A_MOMENT)
     verification.step()

@@ -74,6 +74,11 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
     ),
     sa.Column("requested_by", sa.Text(), comment="who began to connect it, in allwhere"),
     sa.Column(
+        "verifying_since",
+        sa.DateTime(timezone=True),
+        comment="when verifying began, the last time",
+    ),
+    sa.Column(
         "proven_at",
         sa.DateTime(timezone=True),
         comment="when an administrator of the tenant last signed in to link it",
