@@ -14,9 +14,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.vocabulary import ConnectionStatus, DirectoryRole, EndOfConnection, OwnershipProblem
+from intune_pipeline.domain.vocabulary import (
+    ConnectionStatus,
+    DirectoryRole,
+    EndOfConnection,
+    InvitationStatus,
+    OwnershipProblem,
+)
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import accounts, audit, tenant_owners
+from intune_pipeline.inventory import accounts, audit, invitations, tenant_owners
 from intune_pipeline.inventory.connections import Record, fail_waiting_syncs, get, of_account
 from intune_pipeline.inventory.schema import accounts as accounts_table
 from intune_pipeline.inventory.schema import connections
@@ -236,6 +242,7 @@ def claim(db: Connection, connection: Record) -> bool:
     audit.record(
         db, connection.account_id, actor=connection.requested_by or "", action="connect", subject=tenant_id, **details
     )
+    invitations.end(db, connection.account_id, InvitationStatus.CONFIRMED)
     for other in db.execute(_VERIFYING_TOO, given).scalars().all():
         overtaken(db, get(db, other))
     return True

@@ -19,7 +19,15 @@ from starlette.staticfiles import StaticFiles
 
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory.database import DatabaseUnreachableError
-from intune_pipeline.portal import api, connect_pages, device_pages, settings_pages, sign_in, status_pages
+from intune_pipeline.portal import (
+    api,
+    connect_pages,
+    device_pages,
+    invitation_pages,
+    settings_pages,
+    sign_in,
+    status_pages,
+)
 from intune_pipeline.portal.access_tokens import AccessTokens
 from intune_pipeline.portal.errors import ConflictError, NotHereError, PortalError, SignInNeededError, TooOftenError
 from intune_pipeline.portal.portal import Portal
@@ -83,7 +91,7 @@ def create_app(
     )
     app.state.portal = parts
     app.state.sign_in = sign_in.client_of(portal)
-    for routes in (sign_in, connect_pages, status_pages, device_pages, settings_pages, api):
+    for routes in (sign_in, connect_pages, invitation_pages, status_pages, device_pages, settings_pages, api):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC_DIRECTORY), name="static")
     app.add_middleware(

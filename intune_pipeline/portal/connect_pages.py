@@ -8,38 +8,36 @@ who may link a tenant (``domain.tenant_ownership``) and storing (``inventory``).
 """
 
 import logging
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from intune_pipeline.domain.vocabulary import ConnectionStatus, ConnectStep, OwnershipProblem
-from intune_pipeline.inventory import accounts, connect_attempts, connections, linking
+from intune_pipeline.inventory import accounts, connect_attempts, connections, invitations, linking
 from intune_pipeline.inventory.connect_attempts import AttemptError, AttemptProblem
 from intune_pipeline.inventory.linking import Proof, TenantMismatchError
 from intune_pipeline.inventory.tenant_owners import TenantLinkedElsewhereError
-from intune_pipeline.microsoft.causes import Cause, MicrosoftError
+from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.microsoft.consent import (
     ANY_ORGANISATION,
-    ConsentAnswer,
     ConsentOutcome,
     admin_consent_url,
     parse_consent_redirect,
 )
 from intune_pipeline.microsoft.sign_in import SignedIn, SignInError, SignInProblem, finish_sign_in, start_sign_in
 from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin
-from intune_pipeline.portal.outcomes import Outcome, of_cause, of_code
+from intune_pipeline.portal.connect_answers import CONNECT, VERIFYING, ended, outcome_of, show, verified
+from intune_pipeline.portal.invitation_pages import invite
+from intune_pipeline.portal.outcomes import of_cause
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.rendering import leaving, page
 from intune_pipeline.portal.security import checked_form
 from intune_pipeline.portal.sign_in import HOME
-from intune_pipeline.portal.verification import Verdict, verify
 
 router = APIRouter(include_in_schema=False)
-CONNECT = f"{HOME}/connect"
 CONSENT_RETURN = f"{CONNECT}/consent"
 SIGN_IN_RETURN = f"{CONNECT}/sign-in"
-VERIFYING = f"{HOME}/verifying"
 PROGRESS = f"{HOME}/progress"
 ThePortal = Annotated[Portal, Depends(portal_of)]
 
@@ -52,9 +50,11 @@ def explain(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     with portal.engine.connect() as db:
         connection = connections.of_account(db, admin.account.slug)
         figures = accounts.employee_figures(db, admin.account.slug)
+        invitation = invitations.of_account(db, admin.account.id, portal.clock())
     if connection is not None and connection.status == ConnectionStatus.CONNECTED:
         return RedirectResponse(HOME, status_code=303)
-    return page(request, "connect.html", figures=figures, connection=connection, primary=admin.is_primary)
+    shown: dict[str, Any] = {"figures": figures, "connection": connection, "invitation": invitation}
+    return page(request, "connect.html", primary=admin.is_primary, **shown)
 
 
 @router.post(CONNECT, dependencies=[Depends(checked_form)])
@@ -64,9 +64,12 @@ def to_consent(
     admin: PagePrimaryAdmin,
     hold_lookalike_employees: Annotated[bool, Form()] = False,
     mdm_assignee_updates: Annotated[bool, Form()] = False,
+    consent_by: Annotated[Literal["me", "administrator"], Form()] = "me",
 ) -> Response:
-    """Put the choices aside and send the browser to Microsoft's consent page."""
+    """Put the choices aside and send the browser to Microsoft's consent page, or make a link for who may consent."""
     choices = {"hold_lookalike_employees": hold_lookalike_employees, "mdm_assignee_updates": mdm_assignee_updates}
+    if consent_by == "administrator":
+        return invite(request, portal, admin, choices)
     state = connect_attempts.new_state()
     with portal.engine.begin() as db:
         connection = connections.of_account(db, admin.account.slug)
@@ -97,12 +100,12 @@ def back_from_consent(request: Request, portal: ThePortal, admin: PageAdmin) -> 
     """Read what the consent page says; when consent was given, go on to the sign-in that proves the tenant."""
     answer = parse_consent_redirect(request.query_params)
     if answer.state is None:
-        return _ended(request, "stateless")
+        return ended(request, "stateless")
     attempt = _taken(request, portal, admin, answer.state, ConnectStep.CONSENT)
     if isinstance(attempt, Response):
         return attempt
     if answer.outcome is not ConsentOutcome.GRANTED:
-        return _show(request, _outcome_of(answer))
+        return show(request, outcome_of(answer))
     state = connect_attempts.new_state()
     try:
         start = start_sign_in(
@@ -112,7 +115,7 @@ def back_from_consent(request: Request, portal: ThePortal, admin: PageAdmin) -> 
             state=state,
         )
     except MicrosoftError as error:
-        return _show(request, of_cause(error.cause))
+        return show(request, of_cause(error.cause))
     with portal.engine.begin() as db:
         connect_attempts.begin(
             db,
@@ -133,13 +136,13 @@ def back_from_sign_in(request: Request, portal: ThePortal, admin: PageAdmin) -> 
     """Prove the tenant and its administrator, then the grant."""
     state = request.query_params.get("state")
     if not state:
-        return _ended(request, "stateless")
+        return ended(request, "stateless")
     attempt = _taken(request, portal, admin, state, ConnectStep.SIGN_IN)
     if isinstance(attempt, Response):
         return attempt
     flow = portal.seal.open(attempt.secrets or "")
     if flow is None:
-        return _ended(request, "state_expired")
+        return ended(request, "state_expired")
     try:
         person = finish_sign_in(
             portal.microsoft.cloud,
@@ -149,9 +152,9 @@ def back_from_sign_in(request: Request, portal: ThePortal, admin: PageAdmin) -> 
             accepted=portal.microsoft.linking_roles,
         )
     except SignInError as error:
-        return _ended(request, "sign_in_declined" if error.problem is SignInProblem.DECLINED else "sign_in_untrusted")
+        return ended(request, "sign_in_declined" if error.problem is SignInProblem.DECLINED else "sign_in_untrusted")
     except MicrosoftError as error:
-        return _show(request, of_cause(error.cause))
+        return show(request, of_cause(error.cause))
     proof = Proof(person.tenant_id, person.user_id, person.user_name, person.roles, portal.clock())
     refusal = _refusal(person, attempt.tenant_id)
     if refusal is not None:
@@ -197,7 +200,7 @@ def _not_theirs(request: Request, portal: Portal, admin: Admin, proof: Proof, wh
             proof.tenant_id,
             admin.account.slug,
         )
-    return _ended(request, why)
+    return ended(request, why)
 
 
 def _bind(request: Request, portal: Portal, admin: Admin, proof: Proof, choices: dict[str, Any]) -> Response:
@@ -205,15 +208,10 @@ def _bind(request: Request, portal: Portal, admin: Admin, proof: Proof, choices:
         with portal.engine.begin() as db:
             connection = linking.bind(db, admin.account.slug, proof, actor=admin.label, **choices)
     except TenantLinkedElsewhereError:
-        return _ended(request, "linked_elsewhere")
+        return ended(request, "linked_elsewhere")
     except TenantMismatchError:
-        return _ended(request, "other_tenant")
-    verdict, cause = verify(portal, connection)
-    if verdict is Verdict.REFUSED:
-        return _show(request, of_cause(cause or Cause.UNEXPECTED))
-    if verdict is Verdict.OVERTAKEN:
-        return _ended(request, "linked_elsewhere")
-    return RedirectResponse(VERIFYING, status_code=303)
+        return ended(request, "other_tenant")
+    return verified(request, portal, connection)
 
 
 def _after_verifying(connection: connections.Record | None) -> str:
@@ -225,7 +223,7 @@ def _taken(
 ) -> connect_attempts.Attempt | Response:
     """The attempt behind a state, used up; or the page that says why there is none."""
     if not admin.is_primary:
-        return _ended(request, "not_primary")
+        return ended(request, "not_primary")
     try:
         with portal.engine.begin() as db:
             return connect_attempts.take(
@@ -233,18 +231,4 @@ def _taken(
             )
     except AttemptError as error:
         ends = {AttemptProblem.EXPIRED: "state_expired", AttemptProblem.USED: "state_used"}
-        return _ended(request, ends.get(error.problem, "state_unknown"))
-
-
-def _outcome_of(answer: ConsentAnswer) -> Outcome:
-    if answer.outcome is ConsentOutcome.FAILED and answer.cause is not None:
-        return of_cause(answer.cause, answer.code)
-    return of_code(answer.outcome.value)
-
-
-def _ended(request: Request, code: str) -> Response:
-    return _show(request, of_code(code))
-
-
-def _show(request: Request, outcome: Outcome) -> Response:
-    return page(request, "outcome.html", outcome.status, outcome=outcome)
+        return ended(request, ends.get(error.problem, "state_unknown"))

@@ -68,6 +68,11 @@ _BY_STATUS = {
         "wait", "Verifying", "You gave consent; Microsoft is still passing it on, which can take up to 15 minutes.",
         NextStep("See how it is going", "/integrations/intune/verifying"),
     ),
+    "awaiting_approval": Health(
+        "wait", "Waiting for your confirmation",
+        "Your Microsoft administrator gave consent. Nothing is read before a Primary Admin confirms the tenant.",
+        NextStep("Confirm the tenant", "/integrations/intune/confirm"),
+    ),
     "disconnected": Health(
         "wait", "Disconnected", "allwhere no longer reads your Intune. Your assets, employees and history are kept.",
         CONNECT_AGAIN,

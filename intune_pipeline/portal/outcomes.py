@@ -165,6 +165,44 @@ _OUTCOMES: Mapping[str, Outcome] = {
         ),
         status=HTTPStatus.FORBIDDEN,
     ),
+    "invitation_over": Outcome(
+        "This link does not work any more",
+        (
+            "It was answered, refused or withdrawn, or is older than 72 hours. " + _UNCHANGED,
+            "Ask the person who sent it for a new one.",
+        ),
+        again=False,
+        status=HTTPStatus.GONE,
+    ),
+    "another_administrator": Outcome(
+        "You signed in as somebody else",
+        (
+            "The sign-in before consent and the one after it have to be the same administrator's. " + _UNCHANGED,
+            "Open the link again and use the same user for both.",
+        ),
+        again=False,
+        status=HTTPStatus.FORBIDDEN,
+    ),
+    "refused_by_administrator": Outcome(
+        "You refused",
+        (
+            "The admin who asked is told. allwhere reads nothing of your tenant for this organisation.",
+            "If you gave consent before, you can take it back in Microsoft Entra: Enterprise applications, allwhere, Delete.",
+        ),
+        again=False,
+        status=HTTPStatus.OK,
+    ),
+    "already_connected": Outcome(
+        "This organisation is connected already",
+        ("Microsoft Intune was connected in the meantime, so your consent is not needed. " + _UNCHANGED,),
+        again=False,
+        status=HTTPStatus.CONFLICT,
+    ),
+    "nothing_to_confirm": Outcome(
+        "There is nothing to confirm any more",
+        ("The administrator withdrew, or somebody else decided in the meantime. " + _UNCHANGED,),
+        status=HTTPStatus.CONFLICT,
+    ),
     "linked_elsewhere": Outcome(
         "This tenant is connected to another allwhere account",
         (

@@ -13,7 +13,21 @@ from intune_pipeline.portal.security import RateLimit, TooOftenError, checked_fo
 from intune_pipeline_tests.portal.browser import PORTAL, Browser
 
 HOME = "/integrations/intune"
-OPEN_TO_ALL = {"/", "/sign-in", "/sign-in/start", "/sign-in/callback", "/sign-out", "/signed-out"}
+OF_INVITED_ADMINISTRATORS = {
+    "/invitation/{token}",
+    "/invitation/{token}/start",
+    "/invitation/sign-in",
+    "/invitation/consent",
+    "/invitation/refuse",
+}
+OPEN_TO_ALL = {
+    "/",
+    "/sign-in",
+    "/sign-in/start",
+    "/sign-in/callback",
+    "/sign-out",
+    "/signed-out",
+} | OF_INVITED_ADMINISTRATORS
 
 
 def routes_of(app: FastAPI) -> Iterator[tuple[str, str, APIRoute]]:
