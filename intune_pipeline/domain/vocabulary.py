@@ -221,3 +221,20 @@ class EndOfConnection(StrEnum):
     """The invited administrator, or the Primary Admin who was to confirm, said no."""
     MOVED = "moved"
     """An operator moved the tenant to another account."""
+
+
+class NeedKind(StrEnum):
+    """What waits for a person of an account."""
+
+    CONNECTION_BROKEN = "connection_broken"
+    NOT_CONNECTED = "not_connected"
+    PLAN_WAITING = "plan_waiting"
+    LATE = "late"
+    SYNC_FAILED = "sync_failed"
+    LIFECYCLE_HOLD = "lifecycle_hold"
+    EMPLOYEE_HOLD = "employee_hold"
+    DRIFT = "drift"
+    SERIAL_COLLISION = "serial_collision"
+    UNKNOWN_MODELS = "unknown_models"
+    OWNERSHIP_UNKNOWN = "ownership_unknown"
+    DEVICES_FAILED = "devices_failed"

@@ -69,6 +69,8 @@ class SyncRun(RunCounts):
     devices_reconciled: int
     requests: int
     throttled: int
+    undoes_run_id: int | None
+    started_by: str | None
     cause: str | None
     error: str | None
 

@@ -80,9 +80,7 @@ CREATED_EMPLOYEES = sa.text("""
                coalesce(jsonb_agg(jsonb_build_object('email', m.email, 'kind', m.kind)), '[]') as list
         from employee_emails m where m.employee_id = e.id
     ) emails on true
-    left join (
-        select assignee_id, array_agg(id) as asset_ids from assets where account_id = :account_id group by assignee_id
-    ) held on held.assignee_id = e.id
+    join lateral (select array_agg(a.id) as asset_ids from assets a where a.assignee_id = e.id) held on true
     where e.account_id = :account_id and e.sync_run_id = :run_id
 """)
 REMOVED_ROWS = sa.text("""

@@ -14,7 +14,8 @@ from fastapi.responses import Response
 from intune_pipeline.domain.skipped import SKIPPED
 from intune_pipeline.domain.vocabulary import DeviceType, Outcome, SkipReason
 from intune_pipeline.inventory import device_list
-from intune_pipeline.inventory.history import Story, why
+from intune_pipeline.inventory.history import why
+from intune_pipeline.inventory.story import Story
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.errors import NotHereError, PortalError
 from intune_pipeline.portal.inputs import FilledText, Text
