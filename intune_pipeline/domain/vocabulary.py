@@ -128,6 +128,8 @@ class ConnectionStatus(StrEnum):
 
     PENDING = "pending"
     VERIFYING = "verifying"
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    """An invited Microsoft administrator consented; a Primary Admin confirms the tenant."""
     AWAITING_APPROVAL = "awaiting_approval"
     CONNECTED = "connected"
     NEEDS_CONSENT = "needs_consent"
@@ -228,6 +230,7 @@ class NeedKind(StrEnum):
 
     CONNECTION_BROKEN = "connection_broken"
     NOT_CONNECTED = "not_connected"
+    TENANT_WAITING = "tenant_waiting"
     PLAN_WAITING = "plan_waiting"
     LATE = "late"
     SYNC_FAILED = "sync_failed"

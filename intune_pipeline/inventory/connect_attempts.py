@@ -12,7 +12,6 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from intune_pipeline.domain.vocabulary import ConnectStep
@@ -47,14 +46,12 @@ class Attempt:
     """What was put aside when the browser left for Microsoft.
 
     Attributes:
-        account_id: for which account.
         requested_by: who began.
         tenant_id: the tenant the consent redirect claims; None in the first step.
         secrets: the sealed sign-in flow; None in the first step.
         choices: what was ticked on the connect page.
     """
 
-    account_id: int
     requested_by: str
     tenant_id: str | None
     choices: Mapping[str, Any]
@@ -107,15 +104,15 @@ def begin(
     )
 
 
-def take(db: Connection, state: str, *, session_id: str, step: ConnectStep, account_id: int | None = None) -> Attempt:
+def take(db: Connection, state: str, *, account_id: int, session_id: str, step: ConnectStep) -> Attempt:
     """Use an attempt up; of two that come at once, one gets it.
 
     Args:
         db: a connection in a transaction.
         state: what came back.
+        account_id: the account of whoever is signed in, or who an invited administrator answers.
         session_id: of the browser it came back in.
         step: which way the browser had left.
-        account_id: the account of whoever is signed in; None for an invited administrator, who is signed in nowhere.
 
     Raises:
         AttemptError: there is none for this state, session, account and step that is unused and young enough.
@@ -123,7 +120,7 @@ def take(db: Connection, state: str, *, session_id: str, step: ConnectStep, acco
     table = connect_attempts
     ours = (
         table.c.state_hash == _hash(state),
-        table.c.account_id == account_id if account_id is not None else sa.true(),
+        table.c.account_id == account_id,
         table.c.session_hash == _hash(session_id),
         table.c.step == step,
     )
@@ -131,10 +128,10 @@ def take(db: Connection, state: str, *, session_id: str, step: ConnectStep, acco
         update(table)
         .where(*ours, table.c.used_at.is_(None), table.c.expires_at > func.now())
         .values(used_at=func.now())
-        .returning(table.c.account_id, table.c.requested_by, table.c.tenant_id, table.c.secrets, table.c.choices)
+        .returning(table.c.requested_by, table.c.tenant_id, table.c.secrets, table.c.choices)
     ).one_or_none()
     if row is not None:
-        return Attempt(row.account_id, row.requested_by, row.tenant_id, row.choices, row.secrets)
+        return Attempt(row.requested_by, row.tenant_id, row.choices, row.secrets)
     used_at = db.execute(select(table.c.used_at).where(*ours)).one_or_none()
     if used_at is None:
         raise AttemptError(AttemptProblem.UNKNOWN)

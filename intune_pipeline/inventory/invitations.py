@@ -19,6 +19,7 @@ from intune_pipeline.inventory import audit
 from intune_pipeline.inventory.schema import accounts, admin_invitations
 
 LIFETIME = timedelta(hours=72)
+_LONGEST_ID = 18
 _LIVE = (InvitationStatus.OPEN, InvitationStatus.ANSWERED)
 
 
@@ -58,10 +59,10 @@ def create(db: Connection, account_id: int, *, requested_by: str, choices: Mappi
         now: the present moment.
 
     Returns:
-        The secret of its address.
+        What its address ends in: the account's id, by which the rest is looked up, and the secret.
     """
     end(db, account_id, InvitationStatus.WITHDRAWN)
-    token = secrets.token_urlsafe(32)
+    token = f"{account_id}.{secrets.token_urlsafe(32)}"
     db.execute(
         sa.insert(admin_invitations).values(
             account_id=account_id,
@@ -100,8 +101,14 @@ def of_account(db: Connection, account_id: int, now: datetime) -> Invitation | N
     return _one(db, now, admin_invitations.c.account_id == account_id)
 
 
+def account_of(token: str) -> int | None:
+    """The account a token says it is of; None when it says none. Nothing is proven by it."""
+    claimed = token.partition(".")[0]
+    return int(claimed) if claimed.isascii() and claimed.isdigit() and len(claimed) <= _LONGEST_ID else None
+
+
 def of_token(db: Connection, token: str, now: datetime) -> Invitation | None:
-    """The link of this secret, None when there is none that lives."""
+    """The link of this token, None when there is none that lives."""
     return _one(db, now, admin_invitations.c.token_hash == _hash(token))
 
 

@@ -103,7 +103,7 @@ def bind(
         actor: who connects, in allwhere.
         mdm_assignee_updates: the choice "Allow MDM to update allwhere assignee"; None keeps it.
         hold_lookalike_employees: the choice "Hold look-alikes for my decision"; None keeps it.
-        status: ``awaiting_approval`` when a Primary Admin has to confirm the tenant first; see :func:`approve`.
+        status: ``awaiting_confirmation`` when a Primary Admin has to confirm the tenant first; see :func:`approve`.
 
     Raises:
         UnknownAccountError: there is no such account.
@@ -187,13 +187,13 @@ def approve(db: Connection, connection: Record, *, actor: str, now: datetime) ->
         now: the present moment.
 
     Returns:
-        False when it does not await approval of this tenant any more.
+        False when it does not await confirmation of this tenant any more.
     """
     approved = db.execute(
         sa.update(connections)
         .where(
             connections.c.id == connection.id,
-            connections.c.status == ConnectionStatus.AWAITING_APPROVAL,
+            connections.c.status == ConnectionStatus.AWAITING_CONFIRMATION,
             connections.c.candidate_tenant_id == connection.candidate_tenant_id,
         )
         .values(status=ConnectionStatus.VERIFYING, requested_by=actor, verifying_since=now)
@@ -334,7 +334,7 @@ def end_verifying(db: Connection, connection: Record, status: str, cause: str, m
         sa.update(connections)
         .where(
             connections.c.id == connection.id,
-            connections.c.status.in_([ConnectionStatus.VERIFYING, ConnectionStatus.AWAITING_APPROVAL]),
+            connections.c.status.in_([ConnectionStatus.VERIFYING, ConnectionStatus.AWAITING_CONFIRMATION]),
             connections.c.candidate_tenant_id.is_not_distinct_from(connection.candidate_tenant_id),
         )
         .values(status=status, status_cause=cause, status_message=message, candidate_tenant_id=None)

@@ -68,7 +68,7 @@ _BY_STATUS = {
         "wait", "Verifying", "You gave consent; Microsoft is still passing it on, which can take up to 15 minutes.",
         NextStep("See how it is going", "/integrations/intune/verifying"),
     ),
-    "awaiting_approval": Health(
+    "awaiting_confirmation": Health(
         "wait", "Waiting for your confirmation",
         "Your Microsoft administrator gave consent. Nothing is read before a Primary Admin confirms the tenant.",
         NextStep("Confirm the tenant", "/integrations/intune/confirm"),

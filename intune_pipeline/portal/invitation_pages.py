@@ -43,6 +43,7 @@ SIGN_IN_RETURN = f"{INVITATION}/sign-in"
 REFUSE = f"{INVITATION}/refuse"
 CONFIRM = f"{HOME}/confirm"
 _COOKIE_SECONDS = 3600
+_INVITED = "Microsoft administrator"
 ThePortal = Annotated[Portal, Depends(portal_of)]
 
 
@@ -60,7 +61,7 @@ def withdraw(portal: ThePortal, admin: PagePrimaryAdmin) -> Response:
         if invitations.end(db, admin.account.id, InvitationStatus.WITHDRAWN):
             audit.record(db, admin.account.id, actor=admin.label, action="withdraw")
         waiting = connections.of_account(db, admin.account.slug)
-        if waiting is not None and waiting.status == ConnectionStatus.AWAITING_APPROVAL:
+        if waiting is not None and waiting.status == ConnectionStatus.AWAITING_CONFIRMATION:
             _refuse(db, waiting, admin.label, "A Primary Admin withdrew the link. Connect again when you want to.")
     return RedirectResponse(CONNECT, status_code=303)
 
@@ -70,7 +71,7 @@ def confirm_question(request: Request, portal: ThePortal, admin: PageAdmin) -> R
     """Whose tenant the administrator consented for."""
     with portal.engine.connect() as db:
         waiting = connections.of_account(db, admin.account.slug)
-    if waiting is None or waiting.status != ConnectionStatus.AWAITING_APPROVAL:
+    if waiting is None or waiting.status != ConnectionStatus.AWAITING_CONFIRMATION:
         return RedirectResponse(HOME, status_code=303)
     return page(request, "confirm.html", connection=waiting, name=_tenant_name(waiting))
 
@@ -86,7 +87,7 @@ def confirm(
     """Let allwhere read the tenant that was shown, or not."""
     with portal.engine.begin() as db:
         waiting = connections.of_account(db, admin.account.slug)
-        awaits = waiting is not None and waiting.status == ConnectionStatus.AWAITING_APPROVAL
+        awaits = waiting is not None and waiting.status == ConnectionStatus.AWAITING_CONFIRMATION
         if waiting is None or not awaits or waiting.candidate_tenant_id != tenant_id:
             return ended(request, "nothing_to_confirm")
         if decision == "refuse":
@@ -172,7 +173,7 @@ def refuse(request: Request, portal: ThePortal) -> Response:
             return _ended(request, "wrong_tenant")
         invitations.end(db, invitation.account_id, InvitationStatus.REFUSED)
         sentence = "Your Microsoft administrator refused. Talk to them, then make a new link."
-        if waiting is not None and waiting.status == ConnectionStatus.AWAITING_APPROVAL:
+        if waiting is not None and waiting.status == ConnectionStatus.AWAITING_CONFIRMATION:
             _refuse(db, waiting, _INVITED, sentence)
         else:
             tenant_id, why = attempt.tenant_id or "", EndOfConnection.REFUSED
@@ -185,14 +186,15 @@ def refuse(request: Request, portal: ThePortal) -> Response:
 @router.get(f"{INVITATION}/{{token}}")
 def invited(request: Request, portal: ThePortal, token: str) -> Response:
     """Who asks, and what will be read."""
-    with portal.engine.connect() as db:
-        invitation = invitations.of_token(db, token, portal.clock())
+    invitation = _invitation_of_token(portal, token)
     if invitation is None:
         return _ended(request, "invitation_over")
+    browser = _browser(request, portal)
+    known = invitations.account_of(browser) == invitation.account_id
     shown = page(request, "invitation.html", invitation=invitation, start=f"{INVITATION}/{token}/start")
     shown.set_cookie(
         _cookie_name(portal),
-        request.cookies.get(_cookie_name(portal)) or secrets.token_urlsafe(32),
+        browser if known else f"{invitation.account_id}.{secrets.token_urlsafe(32)}",
         max_age=_COOKIE_SECONDS,
         secure=portal.https,
         httponly=True,
@@ -204,14 +206,10 @@ def invited(request: Request, portal: ThePortal, token: str) -> Response:
 @router.get(f"{INVITATION}/{{token}}/start")
 def start(request: Request, portal: ThePortal, token: str) -> Response:
     """To the sign-in at Microsoft that shows who opened the link."""
-    with portal.engine.connect() as db:
-        invitation = invitations.of_token(db, token, portal.clock())
+    invitation = _invitation_of_token(portal, token)
     if invitation is None:
         return _ended(request, "invitation_over")
     return _to_sign_in(request, portal, invitation, ConnectStep.INVITED_SIGN_IN)
-
-
-_INVITED = "Microsoft administrator"
 
 
 def _to_sign_in(
@@ -250,7 +248,7 @@ def _begin(
             db,
             state,
             account_id=invitation.account_id,
-            session_id=request.cookies.get(_cookie_name(portal), ""),
+            session_id=_browser(request, portal),
             requested_by=invitation.requested_by,
             step=step,
             choices={"invitation": invitation.id},
@@ -301,7 +299,7 @@ def _answer(request: Request, portal: Portal, invitation: Invitation, proof: Pro
                 invitation.account,
                 proof,
                 actor=invitation.requested_by,
-                status=ConnectionStatus.AWAITING_APPROVAL,
+                status=ConnectionStatus.AWAITING_CONFIRMATION,
                 **invitation.choices,
             )
             audit.record(
@@ -327,22 +325,36 @@ def _refuse(db: Connection, waiting: connections.Record, actor: str, sentence: s
 
 
 def _invitation_of(portal: Portal, attempt: Attempt) -> Invitation | None:
-    with portal.engine.connect() as db:
+    with portal.engine.begin() as db:
         return invitations.of_id(db, int(attempt.choices["invitation"]), portal.clock())
+
+
+def _invitation_of_token(portal: Portal, token: str) -> Invitation | None:
+    account_id = invitations.account_of(token)
+    if account_id is None:
+        return None
+    with portal.engine.begin() as db:
+        return invitations.of_token(db, token, portal.clock())
 
 
 def _taken(request: Request, portal: Portal, state: str | None, *steps: ConnectStep) -> Attempt | Response:
     """The attempt behind a state, used up; or the page that says why there is none."""
-    browser = request.cookies.get(_cookie_name(portal), "")
+    browser = _browser(request, portal)
+    account_id = invitations.account_of(browser)
     problem = AttemptProblem.UNKNOWN
-    for step in steps if state and browser else ():
+    for step in steps if state and account_id is not None else ():
         try:
             with portal.engine.begin() as db:
-                return connect_attempts.take(db, state or "", session_id=browser, step=step)
+                return connect_attempts.take(db, state or "", account_id=account_id or 0, session_id=browser, step=step)
         except AttemptError as error:
             problem = error.problem if problem is AttemptProblem.UNKNOWN else problem
     ends = {AttemptProblem.EXPIRED: "state_expired", AttemptProblem.USED: "state_used"}
     return _ended(request, ends.get(problem, "state_unknown"))
+
+
+def _browser(request: Request, portal: Portal) -> str:
+    """The account's id and a secret of this browser, since it opened a link; "" before."""
+    return request.cookies.get(_cookie_name(portal), "")
 
 
 def _cookie_name(portal: Portal) -> str:

@@ -79,7 +79,7 @@ def test_an_administrator_without_a_user_consents_and_a_primary_admin_confirms_b
     assert done.title == "Thank you. Acme confirms now"
     waiting = connection_of(engine)
     assert waiting is not None
-    assert (waiting.status, waiting.tenant_id) == ("awaiting_approval", None)
+    assert (waiting.status, waiting.tenant_id) == ("awaiting_confirmation", None)
     assert not [one for one in sandbox.requests if "managedDevices" in one.path], "nothing is read before"
     assert syncs(engine) == 0
 
@@ -178,7 +178,7 @@ def test_an_administrator_of_another_tenant_does_not_withdraw(
 ) -> None:
     answer(ada, link, tenants["acme"])
     assert to_review(ada, link, tenants["globex"]).follow("Withdraw").title != "You refused"
-    assert status(engine) == "awaiting_approval"
+    assert status(engine) == "awaiting_confirmation"
 
 
 def test_the_primary_admin_withdraws_and_says_no(
@@ -228,7 +228,7 @@ def test_secondary_admins_and_others_neither_invite_nor_confirm(
     assert not sami.has_button("Yes, connect")
     form = {"form_token": sami.form_token(), "tenant_id": tenants["acme"].tenant_id, "decision": "confirm"}
     assert sami.portal.post(f"{HOME}/confirm", data=form).status_code == 403
-    assert status(engine) == "awaiting_approval"
+    assert status(engine) == "awaiting_confirmation"
     george = signed_in("globex-primary").open(f"{HOME}/connect")
     assert "A link is waiting" not in george.text
 

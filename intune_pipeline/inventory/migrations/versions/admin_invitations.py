@@ -11,6 +11,10 @@ revision = "admin_invitations"
 down_revision = "tenant_ownership"
 
 _STATUSES = "'open', 'answered', 'confirmed', 'refused', 'withdrawn'"
+_CONNECTION_STATUSES = (
+    "'pending', 'verifying', 'awaiting_confirmation', 'awaiting_approval', 'connected', 'needs_consent', 'error', "
+    "'disconnected'"
+)
 _STEPS = "'consent', 'sign_in', 'invited_sign_in', 'invited_consent', 'invited_proof'"
 
 
@@ -53,5 +57,7 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("status in ('open', 'answered')"),
     )
+    op.drop_constraint("connections_status_check", "connections")
+    op.create_check_constraint(op.f("connections_status_check"), "connections", f"status in ({_CONNECTION_STATUSES})")
     op.drop_constraint("connect_attempts_step_check", "connect_attempts")
     op.create_check_constraint(op.f("connect_attempts_step_check"), "connect_attempts", f"step in ({_STEPS})")
