@@ -102,6 +102,26 @@ class AssetStatus(StrEnum):
     LOST = "lost"
 
 
+class ChangedEntity(StrEnum):
+    """What the change feed tells of."""
+
+    ASSET = "asset"
+    EMPLOYEE = "employee"
+
+
+class ChangeKind(StrEnum):
+    """What happened to an asset or employee."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    ASSIGNED = "assigned"
+    ENDED = "ended"
+    MERGED = "merged"
+    UNDONE = "undone"
+    LOCKED = "locked"
+    REMOVED = "removed"
+
+
 class KeptKind(StrEnum):
     """Why a sync leaves a value as it is."""
 

@@ -276,13 +276,15 @@ def test_a_database_from_before_keeps_what_worked_and_frees_what_was_only_claime
 ) -> None:
     from alembic import command
 
+    from intune_pipeline.inventory.migrations.versions import tenant_ownership
+
     tenants = {name: f"{number}f2c1e5a-1234-5678-9abc-def012345678" for number, name in enumerate(
         ("live", "ended", "claimed", "again", "refused", "never"))}  # fmt: skip
     engine = database.create_engine(new_database())
     with engine.begin() as db:
         config = database._config()
         config.attributes["connection"] = db
-        command.upgrade(config, "0003")
+        command.upgrade(config, tenant_ownership.down_revision)
         db.execute(sa.text(BEFORE), tenants)
     database.upgrade(engine)
     with engine.connect() as db:
