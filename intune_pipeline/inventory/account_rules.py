@@ -12,7 +12,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.classification import DEVICE_TYPES, AccountRule, Classifier, check_pattern
+from intune_pipeline.domain.classification import AccountRule, Classifier, check_pattern
+from intune_pipeline.domain.facts import fact_values
+from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.schema import account_rules
@@ -54,6 +56,11 @@ class Change:
     new_device_type: str
     devices: int
 
+    @property
+    def model_name(self) -> str:
+        """The model for people; "" when Intune shows none."""
+        return fact_values("", self.manufacturer, self.model).get("model_name", "")
+
 
 def every(db: Connection, account: str) -> list[Rule]:
     """An account's rules in the order they are tried.
@@ -77,7 +84,7 @@ def for_classifier(db: Connection, account: str) -> list[AccountRule]:
         UnknownAccountError: there is no such account.
     """
     return [
-        AccountRule(str(rule.id), rule.maker_pattern, rule.model_pattern, rule.device_type, rule.note)
+        AccountRule(str(rule.id), rule.maker_pattern, rule.model_pattern, DeviceType(rule.device_type), rule.note)
         for rule in every(db, account)
     ]
 
@@ -93,7 +100,7 @@ def preview(db: Connection, account: str, maker_pattern: str, model_pattern: str
     _check(maker_pattern, model_pattern, device_type)
     rules = for_classifier(db, account)
     before = Classifier(rules)
-    after = Classifier([*rules, AccountRule("new", maker_pattern, model_pattern, device_type, "")])
+    after = Classifier([*rules, AccountRule("new", maker_pattern, model_pattern, DeviceType(device_type), "")])
     changes: Counter[tuple[str, str, str, str]] = Counter()
     for operating_system, manufacturer, model, devices in db.execute(_KNOWN, {"account": account}):
         old = before.classify(operating_system, manufacturer, model).device_type
@@ -120,7 +127,7 @@ def add(
         account: the account's slug.
         maker_pattern: RE2, case ignored; empty matches every maker.
         model_pattern: RE2, case ignored.
-        device_type: one of ``domain.classification.DEVICE_TYPES``.
+        device_type: one of `DeviceType`.
         note: why; shown wherever the rule decides.
         created_by: who, also for the audit log.
 
@@ -196,8 +203,8 @@ def reorder(db: Connection, account: str, rule_ids: Sequence[int], *, actor: str
 def _check(maker_pattern: str, model_pattern: str, device_type: str) -> None:
     if not model_pattern.strip():
         raise RuleError("A rule needs a model pattern.")
-    if device_type not in DEVICE_TYPES:
-        raise RuleError(f"{device_type!r} is no device type; there are {', '.join(DEVICE_TYPES)}.")
+    if device_type not in set(DeviceType):
+        raise RuleError(f"{device_type!r} is no device type; there are {', '.join(DeviceType)}.")
     check_pattern(maker_pattern)
     check_pattern(model_pattern)
 

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from intune_pipeline.domain.counts import MEANINGS
-from intune_pipeline.domain.devices import SERIAL_SPACES
+from intune_pipeline.domain.serials import SERIAL_DROPPED, SERIAL_REPLACED, SERIAL_REPLACEMENTS
 from intune_pipeline.domain.vocabulary import (
     AssetStatus,
     ChangedEntity,
@@ -65,9 +65,21 @@ metadata = MetaData(
 OPEN_REQUESTS = (RequestStatus.PENDING, RequestStatus.STARTED)
 """Statuses of a request that waits for a sync or for its end."""
 
-_SPACE_ESCAPES = "".join(f"\\u{ord(c):04x}" if c != "-" else "-" for c in SERIAL_SPACES)
-#: SQL of a serial's compared form; the same law as ``domain.devices.serial_key``.
-SERIAL_KEY_SQL = f"""nullif(upper(regexp_replace({{0}}, '[{_SPACE_ESCAPES}]+', '', 'g') collate "C"), '')"""
+
+def _literal(characters: str) -> str:
+    r"""A string of SQL in ASCII alone: "a\u00a0" becomes E'a\u00a0'."""
+    escaped = (
+        c if c.isascii() and c.isalnum() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+        for c in characters
+    )
+    return f"E'{''.join(escaped)}'"
+
+
+#: SQL of a serial's compared form; the same law as ``domain.serials.serial_key``. translate() drops the characters of its
+#: second argument that have no partner in the third.
+SERIAL_KEY_SQL = (
+    f"nullif(translate({{0}}, {_literal(SERIAL_REPLACED + SERIAL_DROPPED)}, {_literal(SERIAL_REPLACEMENTS)}), '')"
+)
 
 
 def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
@@ -281,7 +293,7 @@ assets = Table(
         Text,
         Computed(SERIAL_KEY_SQL.format("serial_number"), persisted=True),
         nullable=False,
-        comment="compared form: no spaces, upper case",
+        comment="compared form: upper case, without spaces and invisible characters, plain digits and dashes",
     ),
     Column("asset_type", Text, comment="laptop, tablet, mobile …; set at creation, then allwhere's"),
     Column("name", Text, comment="a person's, never touched by a sync"),
@@ -297,13 +309,18 @@ assets = Table(
     Column("notes", Text, comment="a person's, never touched by a sync"),
     Column("assignee_id", BigInteger, comment="who holds it"),
     Column("color", Text, comment="colour"),
-    Column("display_size", Text, comment="inches"),
+    Column("display_size", Text, comment="inches, as plain decimals"),
     Column("imei", Text, comment="IMEI"),
     Column("make", Text, comment="maker"),
-    Column("model", Text, comment="model"),
+    Column("model", Text, comment="what Intune says"),
+    Column("model_name", Text, comment="the model for people: what the maker calls it, else the model cleaned"),
     Column("memory_gb", Integer, comment="GiB"),
     Column("storage_gb", Integer, comment="GB as sold"),
-    Column("storage_type", Text, comment="SSD, HDD …"),
+    Column(
+        "storage_type",
+        Text,
+        comment="SSD (computers) or Flash (phones, tablets) where the family never had a disk, else as entered",
+    ),
     Column("operating_system", Text, comment="operating system"),
     Column("os_version", Text, comment="its version"),
     Column("release_date", Text, comment="a year, or a date, as far as it is known"),
@@ -428,6 +445,7 @@ device_outcomes = Table(
     Column("rule_reason", Text, comment="why it decided so, in words"),
     Column("manufacturer", Text, comment="as Intune shows it"),
     Column("model", Text, comment="as Intune shows it"),
+    Column("model_name", Text, comment="the model for people, as in assets"),
     Column("operating_system", Text, comment="as Intune shows it"),
     Column("device_name", Text, comment="as Intune shows it"),
     Column("last_contact_at", DateTime(timezone=True), comment="Intune's lastSyncDateTime"),
@@ -716,6 +734,13 @@ snapshots = Table(
     Column("complete", Boolean, nullable=False, comment="false for a capped list, which proves no absence"),
     Column("devices_listed", Integer, nullable=False, comment="devices in the list, personal ones included"),
     Column("personal", Integer, nullable=False, comment="personal devices, counted and dropped"),
+    Column(
+        "unreadable",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="entries of the list without an id, counted as failed",
+    ),
     Column("rows", Integer, nullable=False, comment="rows of the frame; another number means that it was lost"),
     _now("written_at", "when the frame was stored"),
     schema=PIPELINE,
@@ -763,6 +788,7 @@ classified_devices = _frame(
     _text("device_type", "laptop, tablet, mobile, desktop, unknown"),
     _text("rule", "id of the rule that decided the type"),
     _text("rule_reason", "why, in words"),
+    Column("users_are_rooms", Boolean, comment="whether its user is a room, a desk or a wall and never an employee"),
     _text("skip_reason", "null for eligible devices"),
 )
 intune_device_details = _frame(

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.skipped import SKIPPED
+from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory import connections, holds, sync_requests, sync_runs
 from intune_pipeline.portal import chart, health, progress
 from intune_pipeline.portal.access import Admin, PageAdmin
@@ -22,7 +23,7 @@ from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
 from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.sign_in import HOME
-from intune_pipeline.portal.words import FAILED
+from intune_pipeline.portal.words import FAILED, UNREADABLE
 
 router = APIRouter(include_in_schema=False)
 ThePortal = Annotated[Portal, Depends(portal_of)]
@@ -113,8 +114,10 @@ def counts_of(run: sync_runs.SyncRun | None) -> Counts:
         ReasonRow(SKIPPED[reason].name, SKIPPED[reason].remedy, count, _devices_href(reason=reason))
         for reason, count in by_reason.items()
     ]
-    if run.devices_failed:
-        rows.append(ReasonRow(FAILED.name, FAILED.remedy, run.devices_failed, _devices_href(outcome="failed")))
+    if unwritten := run.devices_failed - run.devices_unreadable:
+        rows.append(ReasonRow(FAILED.name, FAILED.remedy, unwritten, _devices_href(outcome=Outcome.FAILED)))
+    if run.devices_unreadable:
+        rows.append(ReasonRow(UNREADABLE.name, UNREADABLE.remedy, run.devices_unreadable, None))
     rows.sort(key=lambda row: (-row.devices, row.name))
     return Counts(run.devices_synced, run.devices_skipped + run.devices_failed, tuple(rows))
 

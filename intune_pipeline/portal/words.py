@@ -27,6 +27,11 @@ class Explained:
 FAILED = Explained(
     "Failed", "Nothing to do: the next sync tries again. If it stays, send allwhere the reason shown with the device."
 )
+UNREADABLE = Explained(
+    "Unreadable",
+    "Microsoft listed entries without an id, about which nothing can be said. If it stays, ask Microsoft Intune's support; "
+    "until then no device counts as gone.",
+)
 OUTCOMES: Mapping[str, str] = {"synced": "Synced", "skipped": "Skipped", "failed": "Failed"}
 DEVICE_TYPES: Mapping[str, str] = {
     "laptop": "Laptop",
