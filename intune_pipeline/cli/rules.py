@@ -65,8 +65,8 @@ def add(account: str, model_pattern: str, maker_pattern: str, device_type: str, 
                 )
     if changes:
         output.print_table(
-            ("manufacturer", "model", "now", "with the rule", "devices"),
-            [(c.manufacturer, c.model, c.device_type, c.new_device_type, c.devices) for c in changes],
+            ("manufacturer", "name", "model", "now", "with the rule", "devices"),
+            [(c.manufacturer, c.model_name, c.model, c.device_type, c.new_device_type, c.devices) for c in changes],
         )
     number = sum(change.devices for change in changes)
     click.echo(f"{number} known devices {'would change' if preview else 'change at the next sync'}.")

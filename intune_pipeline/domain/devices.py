@@ -1,7 +1,7 @@
 """One Graph ``managedDevice`` made clean: what is empty, how serials compare, what a date is.
 
 Belongs here: reading one record of Graph into a :class:`ManagedDevice`. Does not belong here: who is eligible
-(``eligibility``), what type a device has (``classification``), what its model string says (``model_facts``).
+(``eligibility``), what type a device has (``classification``), what is known about its model (``facts``).
 """
 
 import re
@@ -42,7 +42,7 @@ _YEARS = range(2000, 2200)
 class ManagedDevice:
     """One device as Intune shows it, with every empty value as None.
 
-    Sizes stay in bytes and the model stays as shown; ``model_facts`` turns them into what allwhere stores.
+    Sizes stay in bytes and the model stays as shown; ``sizes`` and ``facts`` turn them into what allwhere stores.
     ``ownership`` is lower-cased; anything but ``company`` and ``personal`` counts as unknown. ``serial_number`` may be
     junk such as "Unknown"; ``eligibility`` says so.
     """

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.classification import AccountRule, Classifier, CompiledRule, check_pattern
+from intune_pipeline.domain.facts import fact_values
 from intune_pipeline.domain.rule_budget import RuleBudget
 from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.errors import WrongUseError
@@ -64,6 +65,11 @@ class Change:
     device_type: str
     new_device_type: str
     devices: int
+
+    @property
+    def model_name(self) -> str:
+        """The model for people; "" when Intune shows none."""
+        return fact_values("", self.manufacturer, self.model).get("model_name", "")
 
 
 def every(db: Connection, account: str) -> list[Rule]:

@@ -19,7 +19,15 @@ from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory.schema import accounts, connections, device_outcomes
 
 SortColumn = Literal[
-    "serial_number", "device_name", "model", "device_type", "outcome", "reason", "last_seen_at", "last_synced_at"
+    "serial_number",
+    "device_name",
+    "model_name",
+    "model",
+    "device_type",
+    "outcome",
+    "reason",
+    "last_seen_at",
+    "last_synced_at",
 ]
 _CSV_ROWS_AT_ONCE = 1000
 #: What spreadsheets begin a formula with, the full-width forms that some of them read alike included.
@@ -36,6 +44,7 @@ class Device:
     serial_number: str | None
     device_name: str | None
     manufacturer: str | None
+    model_name: str | None
     model: str | None
     operating_system: str | None
     device_type: str | None
@@ -57,7 +66,7 @@ class Query:
     """What is looked for.
 
     Attributes:
-        search: part of a serial number, name, maker, model or operating system; "" finds all.
+        search: part of a serial number, name, maker, model, its readable name or operating system; "" finds all.
         outcome: only these; None: all.
         reason: only devices with this skip reason.
         device_type: only these.
@@ -158,7 +167,13 @@ def _found(account: str, query: Query) -> Select[Any]:
 def _matches(search: str) -> ColumnElement[bool]:
     table = device_outcomes.c
     together = sa.func.concat_ws(
-        " ", table.serial_number, table.device_name, table.manufacturer, table.model, table.operating_system
+        " ",
+        table.serial_number,
+        table.device_name,
+        table.manufacturer,
+        table.model_name,
+        table.model,
+        table.operating_system,
     )
     key = serial_key(search) or search
     return sa.or_(table.serial_key.contains(key, autoescape=True), together.icontains(search, autoescape=True))

@@ -20,6 +20,7 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 
 from intune_pipeline.domain.assignees import Candidate, candidate_of
+from intune_pipeline.domain.facts import fact_values
 from intune_pipeline.domain.fields import SEALED_FIELD, Value
 from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.reconciliation import (
@@ -445,6 +446,7 @@ def _shown(change: Change) -> str | None:
 
 def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
     device, classification = step.judged.device, step.judged.classification
+    facts = fact_values(device.operating_system or "", device.manufacturer or "", device.model or "")
     return {
         "intune_device_id": device.intune_device_id,
         "serial_number": device.serial_number,
@@ -455,6 +457,7 @@ def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
         "rule_reason": classification.reason,
         "manufacturer": device.manufacturer,
         "model": device.model,
+        "model_name": facts.get("model_name"),
         "operating_system": device.operating_system,
         "device_name": device.device_name,
         "last_contact_at": device.last_contact_at,

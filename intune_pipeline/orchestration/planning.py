@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice, judge
+from intune_pipeline.domain.facts import fact_values, shown_model
 from intune_pipeline.domain.fields import DeviceDetails
 from intune_pipeline.domain.reconciliation import Listing, Plan
 from intune_pipeline.inventory import account_rules, connections, details
@@ -33,6 +35,7 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
     """
     made = make_plan(engine, account, Settings.load())
     counts = made.counts.as_dict()
+    names = {step.judged.device.serial_number: _shown_model(step.judged.device) for step in made.steps if step.changes}
     look_alikes = [
         {
             "email": step.person.email,
@@ -47,8 +50,13 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
         **counts,
         "look_alikes": look_alikes,
         "lifecycle_hold_reason": made.hold_reason,
-        "changes": made.changes(),
+        "changes": [{**change, "model": names.get(change["serial_number"], "")} for change in made.changes()],
     }
+
+
+def _shown_model(device: ManagedDevice) -> str:
+    facts = fact_values(device.operating_system or "", device.manufacturer or "", device.model or "")
+    return shown_model(device.manufacturer, facts.get("model_name"), device.model)
 
 
 def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:

@@ -17,8 +17,8 @@ from intune_pipeline.domain import reconciliation
 from intune_pipeline.domain.devices import LARGEST_MEMORY, ManagedDevice, managed_device, size, text
 from intune_pipeline.domain.eligibility import JudgedDevice, newest_by_id, without_personal_details
 from intune_pipeline.domain.fields import DeviceDetails
-from intune_pipeline.domain.model_facts import memory_gb
 from intune_pipeline.domain.policy import Policy
+from intune_pipeline.domain.sizes import memory_gb
 from intune_pipeline.domain.vocabulary import Ownership, SkipReason
 from intune_pipeline.inventory import details
 from intune_pipeline.inventory.frames import Listing

@@ -180,6 +180,7 @@ class Device(Output):
     serial_number: str | None
     device_name: str | None
     manufacturer: str | None
+    model_name: str | None
     model: str | None
     operating_system: str | None
     device_type: str | None
@@ -257,6 +258,7 @@ class UnknownModel(Output):
     """A model whose type is unknown."""
 
     manufacturer: str
+    model_name: str
     model: str
     operating_system: str
     devices: int
@@ -288,6 +290,7 @@ class RuleChange(Output):
     """Known devices of one model that a rule would change."""
 
     manufacturer: str
+    model_name: str
     model: str
     device_type: DeviceType
     new_device_type: DeviceType

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 from starlette.templating import Jinja2Templates
 
+from intune_pipeline.domain.facts import shown_model
 from intune_pipeline.domain.skipped import SKIPPED
 from intune_pipeline.domain.vocabulary import Role
 from intune_pipeline.portal import words
@@ -46,7 +47,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(when=when, number=number, counted=words.counted)
-    environment.globals.update(words=words, skipped=SKIPPED)
+    environment.globals.update(words=words, skipped=SKIPPED, shown_model=shown_model)
     return environment
 
 

@@ -1,13 +1,13 @@
 """Sign-ins of the portal, its limits and security counts in the database; accounts by the provider's organisation id.
 
-Revision ID: sessions
+Revision ID: 0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "sessions"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 _TIME = sa.DateTime(timezone=True)
 
