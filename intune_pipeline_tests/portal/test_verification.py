@@ -189,5 +189,5 @@ def test_the_reason_a_grant_is_refused_for_is_stored(
 
 @pytest.mark.parametrize("roles", [["secondary_admin", "primary_admin"], ["primary_admin", "secondary_admin", "x"]])
 def test_of_several_roles_the_strongest_counts(portal: PortalContext, roles: list[str]) -> None:
-    claims = {"sub": "auth0|petra", portal.portal.auth0_roles_claim: roles}
+    claims = {"sub": "auth0|petra", portal.settings.auth0_roles_claim: roles}
     assert person_of(claims, portal.settings).role is Role.PRIMARY_ADMIN
