@@ -8,8 +8,12 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from intune_pipeline.settings import Settings, SettingsError, local_directory, project_directory
+
+if TYPE_CHECKING:
+    from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 
 ALLWHERE = "allwhere"
 DAGSTER = "dagster"
@@ -35,6 +39,7 @@ def database_urls(settings: Settings) -> DatabaseUrls:
         SettingsError: Dagster's database is neither given nor can it be created.
     """
     from intune_pipeline.inventory import database
+    from intune_pipeline.inventory.roles import Role
 
     given_allwhere, given_dagster = (
         url.get_secret_value() if url else None
@@ -43,9 +48,11 @@ def database_urls(settings: Settings) -> DatabaseUrls:
     if given_allwhere is None:
         from intune_pipeline.inventory import embedded_postgres
 
+        prefix = settings.intune_database_role_prefix
         server = embedded_postgres.start(local_directory() / "postgres")
-        database.create_if_missing(server.url("postgres"), ALLWHERE)
-        given_allwhere = server.url(ALLWHERE)
+        _prepare(server, prefix)
+        given_allwhere = server.url(ALLWHERE, Role.OWNER.name_of(prefix))
+        given_dagster = given_dagster or server.url(DAGSTER, Role.DAGSTER.name_of(prefix))
     if given_dagster is None:
         try:
             given_dagster = database.create_if_missing(given_allwhere, DAGSTER)
@@ -55,6 +62,22 @@ def database_urls(settings: Settings) -> DatabaseUrls:
                 f"{DAGSTER}; create it, or set DAGSTER_POSTGRES_URL."
             ) from None
     return DatabaseUrls(given_allwhere, given_dagster)
+
+
+def _prepare(server: "EmbeddedPostgres", prefix: str) -> None:
+    """Create what the embedded server lacks: the roles, and both databases in their hands."""
+    from intune_pipeline.inventory import database
+    from intune_pipeline.inventory.roles import Role
+
+    if database.is_given(server.url("postgres"), {ALLWHERE: Role.OWNER, DAGSTER: Role.DAGSTER}, prefix):
+        return
+    for name, role in ((ALLWHERE, Role.OWNER), (DAGSTER, Role.DAGSTER)):
+        engine = database.create_engine(database.create_if_missing(server.url("postgres"), name))
+        try:
+            database.create_roles(engine, prefix, {}) if role is Role.OWNER else None
+            database.give_database(engine, role, prefix)
+        finally:
+            engine.dispose()
 
 
 def prepare_dagster_home(settings: Settings) -> Path:

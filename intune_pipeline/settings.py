@@ -90,6 +90,7 @@ class Settings(_Environment):
     allwhere_database_url: PostgresUrl | None = None
     dagster_postgres_url: PostgresUrl | None = None
     dagster_home: Path | None = None
+    intune_database_role_prefix: str = Field("intune_", pattern="^[a-z_][a-z0-9_]{0,30}$")
 
     intune_run_deadline_minutes: int = Field(30, ge=1, le=24 * 60)
     intune_details: Literal["on", "off"] = "on"

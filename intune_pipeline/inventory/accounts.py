@@ -77,6 +77,12 @@ def find(db: Connection, slug: str) -> Account | None:
     return None if row is None else Account(row.id, row.slug, row.name)
 
 
+def of_slug(db: Connection, slug: str) -> Account | None:
+    """The account of this slug, None when there is none: for the portal, before it knows whose rows it may see."""
+    row = db.execute(sa.text("select id, slug, name from account_of_slug(:slug)"), {"slug": slug}).one_or_none()
+    return None if row is None else Account(*row)
+
+
 def get(db: Connection, slug: str) -> Account:
     """The account of this slug.
 

@@ -86,9 +86,9 @@ class EmbeddedPostgres:
     directory: Path
     socket_directory: Path
 
-    def url(self, database: str) -> str:
-        """The SQLAlchemy address of one of its databases."""
-        return f"postgresql+psycopg2://{SUPERUSER}@/{quote(database, safe='')}?host={quote(str(self.socket_directory), safe='')}"
+    def url(self, database: str, user: str = SUPERUSER) -> str:
+        """The SQLAlchemy address of one of its databases; whoever reaches the socket may be any user."""
+        return f"postgresql+psycopg2://{user}@/{quote(database, safe='')}?host={quote(str(self.socket_directory), safe='')}"
 
     def release(self) -> None:
         """Stop using the server; the last user stops it. Done by itself when the process ends."""

@@ -216,16 +216,23 @@ def _misfit(asset: str, column: sa.Column[Any]) -> FrameRefusedError:
 
 
 def _copy(db: Connection, table: Table, frame: pd.DataFrame, partition_key: str) -> None:
-    """COPY the rows in PostgreSQL's text format, built column by column."""
+    """COPY the rows in PostgreSQL's text format, built column by column.
+
+    PostgreSQL does not COPY into a table with row-level security, so the rows go through a temporary one.
+    """
     columns = [_copied(frame[name]) for name in frame.columns]
     head = [_escaped(partition_key)] * len(frame)
     lines = map("\t".join, zip(head, *columns, strict=True))
     names = ", ".join(["partition_key", *frame.columns])
+    arriving = f"arriving_{table.name}"
     cursor = db.connection.cursor()
     try:
+        cursor.execute(f"create temporary table {arriving} (like {table.fullname}) on commit drop")
         cursor.copy_expert(
-            f"copy {table.fullname} ({names}) from stdin", io.StringIO("".join(f"{line}\n" for line in lines))
+            f"copy {arriving} ({names}) from stdin", io.StringIO("".join(f"{line}\n" for line in lines))
         )
+        cursor.execute(f"insert into {table.fullname} ({names}) select {names} from {arriving}")  # noqa: S608 - constants
+        cursor.execute(f"drop table {arriving}")
     except psycopg2.Error as error:
         # The error's own text shows the value that does not fit.
         raise FrameRefusedError(

@@ -65,6 +65,11 @@ def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
     return CheckConstraint(f"{column} in ({', '.join(repr(value) for value in values)})", name=name)
 
 
+def _ciphertext(column: str) -> CheckConstraint:
+    """Plaintext cannot be stored by mistake; Fernet's form is of an earlier version, until ``bypass-code rotate``."""
+    return CheckConstraint(f"{column} like 'gAAAA%' or {column} like 'v1.%'", name="bypass_code_ciphertext")
+
+
 def _now(name: str, comment: str) -> Column[Any]:
     return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now(), comment=comment)
 
@@ -329,14 +334,14 @@ assets = Table(
     Column("release_date", Text, comment="a year, or a date, as far as it is known"),
     Column("intune_device_id", Text, comment="Intune's id of the newest device record"),
     Column("azure_ad_device_id", Text, comment="Entra's id of the device"),
-    Column("activation_lock_bypass_code", Text, comment="ciphertext (Fernet), never plaintext"),
+    Column("activation_lock_bypass_code", Text, comment="ciphertext, never plaintext"),
     Column("sync_run_id", BigInteger, comment="the sync run that created the asset, null for people's own entries"),
     _now("created_at", "when the row came"),
     _now("updated_at", "when a field last changed; a sync that changes nothing leaves it"),
     ForeignKeyConstraint(["assignee_id", "account_id"], ["employees.id", "employees.account_id"]),
     UniqueConstraint("account_id", "serial_key"),
     _one_of("status", ASSET_STATUSES, "status"),
-    CheckConstraint("activation_lock_bypass_code like 'gAAAA%'", name="bypass_code_ciphertext"),
+    _ciphertext("activation_lock_bypass_code"),
     Index(None, "assignee_id"),
     comment="what a customer owns, one row per serial number",
 )
@@ -406,10 +411,10 @@ device_details = Table(
     Column("connection_id", ForeignKey("connections.id"), primary_key=True, comment="the connection's row"),
     Column("intune_device_id", Text, primary_key=True, comment="Intune's id of the device record"),
     Column("memory_gb", Integer, comment="GiB"),
-    Column("bypass_code", Text, comment="ciphertext (Fernet), never plaintext"),
+    Column("bypass_code", Text, comment="ciphertext, never plaintext"),
     Column("refreshed_at", DateTime(timezone=True), comment="last complete answer; null when none came yet"),
     Column("failure", Text, comment="why the last attempt gave nothing; retried at the next run"),
-    CheckConstraint("bypass_code like 'gAAAA%'", name="bypass_code_ciphertext"),
+    _ciphertext("bypass_code"),
     comment="what only a single request per device tells",
 )
 
@@ -569,8 +574,42 @@ audit_log = Table(
     Column("reason", Text, comment="in the actor's own words"),
     Column("details", JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment="what changed"),
     _now("at", "when"),
+    Column("salt", Text, comment="of content_digest; random, null once the person in the row was erased"),
+    Column("content_digest", Text, nullable=False, comment="SHA-256 of salt, actor, subject, reason and details"),
+    Column("previous_hash", Text, nullable=False, comment="hash of the account's row before, empty for the first"),
+    Column(
+        "hash", Text, nullable=False, comment="SHA-256 of previous_hash, id, account, action, time and content_digest"
+    ),
     Index(None, "account_id", "at"),
-    comment="connects, changes, releases, reveals",
+    Index("audit_log_chain_idx", "account_id", "id"),
+    comment="connects, changes, releases, reveals; a trigger chains each account's rows, which are never changed",
+)
+
+account_keys = Table(
+    "account_keys",
+    metadata,
+    Column(
+        "account_id", BigInteger, ForeignKey("accounts.id"), primary_key=True, autoincrement=False,
+        comment="the account's row",
+    ),
+    Column("wrapped_key", Text, nullable=False, comment="the data key, encrypted with BYPASS_CODE_KEYS"),
+    _now("created_at", "when"),
+    comment="the key that encrypts an account's bypass codes, itself encrypted",
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("pseudonym", Text, nullable=False, comment="what stands where the person was named"),
+    Column("salt", Text, nullable=False, comment="of the digests; random"),
+    Column("digests", JSONB, nullable=False, comment="salted SHA-256 of each address and Entra user id"),
+    Column("reason", Text, nullable=False, comment="in the operator's own words"),
+    Column("erased_by", Text, nullable=False, comment="who erased"),
+    _now("erased_at", "when"),
+    Index(None, "account_id"),
+    comment="people who were erased and whom no sync brings back while the row stands",
 )
 
 connect_attempts = Table(

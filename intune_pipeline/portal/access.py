@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from intune_pipeline.inventory import accounts
+from intune_pipeline.inventory.roles import act_for
 from intune_pipeline.portal.errors import RefusedError, SignInNeededError
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.settings import PortalSettings
@@ -96,7 +97,7 @@ class Admin:
 
 
 def admitted(identity: Identity, portal: Portal) -> Admin:
-    """Let a known person in.
+    """Let a known person in; from now on the request sees rows of their account only.
 
     Raises:
         RefusedError: no role, no beta permission, or an organisation allwhere does not know.
@@ -118,6 +119,7 @@ def admitted(identity: Identity, portal: Portal) -> Admin:
             "allwhere has no account for the organisation you signed in to. Sign out and choose another one.",
             title="Unknown organisation",
         )
+    act_for(account.id)
     return Admin(identity, account)
 
 

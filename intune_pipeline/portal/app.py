@@ -24,7 +24,7 @@ from intune_pipeline.portal.access_tokens import AccessTokens
 from intune_pipeline.portal.errors import ConflictError, NotHereError, PortalError, SignInNeededError, TooOftenError
 from intune_pipeline.portal.portal import Portal
 from intune_pipeline.portal.rendering import STATIC_DIRECTORY, page
-from intune_pipeline.portal.security import RateLimit, SecurityHeaders, protecting_headers
+from intune_pipeline.portal.security import RateLimit, RowsOfNobody, SecurityHeaders, protecting_headers
 from intune_pipeline.portal.verification import Verification
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
 
@@ -95,6 +95,7 @@ def create_app(
         https_only=parts.https,
     )
     app.add_middleware(SecurityHeaders, https=parts.https)
+    app.add_middleware(RowsOfNobody)
     app.add_exception_handler(PortalError, _refused)
     app.add_exception_handler(PipelineError, _not_possible)
     app.add_exception_handler(HTTPException, _http_error)

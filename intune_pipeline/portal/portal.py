@@ -53,7 +53,7 @@ class Portal:
         """
         if slug not in self._accounts:
             with self.engine.connect() as db:
-                found = accounts.find(db, slug)
+                found = accounts.of_slug(db, slug)
             if found is None:
                 return None
             self._accounts[slug] = found

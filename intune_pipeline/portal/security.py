@@ -14,6 +14,7 @@ from pyrate_limiter import Rate, RateItem, StateBucket
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from intune_pipeline.inventory.roles import acting_for
 from intune_pipeline.portal.errors import RefusedError, TooOftenError
 
 # Forms only ever post to the portal. The ways out to Microsoft and to the sign-in are links and refreshes of pages of our
@@ -80,6 +81,18 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_protected)
+
+
+class RowsOfNobody:
+    """ASGI middleware: a request sees no account's rows until ``access`` has let somebody in, whoever forgets to ask."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the wrapped application does."""
+        with acting_for(None):
+            await self._app(scope, receive, send)
 
 
 async def checked_form(request: Request, form_token: Annotated[str, Form()] = "") -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from intune_pipeline.inventory import connections, sync_requests
+from intune_pipeline.inventory.roles import acting_for
 from intune_pipeline.microsoft.causes import Cause
 from intune_pipeline.microsoft.consent import GrantCheck, GrantOutcome, verify_grant
 from intune_pipeline.portal.portal import Portal
@@ -75,8 +76,7 @@ class Verification:
     def step(self) -> None:
         """Try what is due now."""
         now = self._portal.clock()
-        with self._portal.engine.connect() as db:
-            waiting = connections.with_status(db, "verifying")
+        waiting = self._waiting()
         for known in set(self._began) - {connection.id for connection in waiting}:
             del self._began[known], self._tried[known]
         for connection in waiting:
@@ -85,9 +85,20 @@ class Verification:
             if now - self._tried.setdefault(connection.id, now) < STEP:
                 continue
             self._tried[connection.id] = now
-            check = verify(self._portal, connection, _BY_ITSELF)
-            if check.outcome is GrantOutcome.NOT_YET and now - began >= PATIENCE:
-                self._give_up(connection.id)
+            with acting_for(connection.account_id):
+                check = verify(self._portal, connection, _BY_ITSELF)
+                if check.outcome is GrantOutcome.NOT_YET and now - began >= PATIENCE:
+                    self._give_up(connection.id)
+
+    def _waiting(self) -> list[connections.Record]:
+        """Every account's connection that is being verified."""
+        with self._portal.engine.connect() as db:
+            account_ids = connections.accounts_being_verified(db)
+        waiting = []
+        for account_id in account_ids:
+            with acting_for(account_id), self._portal.engine.connect() as db:
+                waiting += [one for one in connections.with_status(db, "verifying") if one.account_id == account_id]
+        return waiting
 
     def _give_up(self, connection_id: int) -> None:
         sentence = (
