@@ -217,8 +217,8 @@ def create_roles(engine: Engine, prefix: str, passwords: Mapping[Role, str]) -> 
         if not isinstance(error.orig, pg.InsufficientPrivilege):
             raise
         raise NotPermittedError(
-            "The user of ALLWHERE_DATABASE_URL may not create roles or does not own the tables; run this once as an "
-            "administrator of the database server."
+            "The user of ALLWHERE_DATABASE_URL may not create roles or does not own the tables "
+            f"({error.orig.diag.message_primary}); run this once as an administrator of the database server."
         ) from None
 
 
@@ -262,12 +262,12 @@ def is_given(url: str, owners: Mapping[str, Role], prefix: str) -> bool:
 
 #: What the migrations made, and who does not own it yet. Sequences follow their tables.
 _OURS = sa.text("""
+    select 'schema', nspname::text from pg_namespace where nspname = 'pipeline' and pg_get_userbyid(nspowner) <> :owner
+    union all
     select 'table', c.oid::regclass::text from pg_class c
     where c.relkind = 'r' and pg_get_userbyid(c.relowner) <> :owner
       and (c.relname = :version and c.relnamespace = current_schema()::regnamespace
            or c.oid::regclass::text = any (array[TABLES]))
-    union all
-    select 'schema', nspname from pg_namespace where nspname = 'pipeline' and pg_get_userbyid(nspowner) <> :owner
     union all
     select 'function', p.oid::regprocedure::text from pg_proc p
     where p.pronamespace = current_schema()::regnamespace and pg_get_userbyid(p.proowner) <> :owner
