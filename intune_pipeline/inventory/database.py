@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext, make_ur
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import roles, row_security
 from intune_pipeline.inventory.roles import DEFAULT_PREFIX, Acting, Role
+from intune_pipeline.inventory.schema import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -261,7 +262,8 @@ def is_given(url: str, owners: Mapping[str, Role], prefix: str) -> bool:
 
 
 #: What the migrations made, and who does not own it yet. Sequences follow their tables.
-_OURS = sa.text("""
+_OURS = sa.text(
+    """
     select 'schema', nspname::text from pg_namespace where nspname = 'pipeline' and pg_get_userbyid(nspowner) <> :owner
     union all
     select 'table', c.oid::regclass::text from pg_class c
@@ -272,8 +274,10 @@ _OURS = sa.text("""
     select 'function', p.oid::regprocedure::text from pg_proc p
     where p.pronamespace = current_schema()::regnamespace and pg_get_userbyid(p.proowner) <> :owner
       and p.proname = any (array[FUNCTIONS])
-""".replace("TABLES", ", ".join(f"'{table.fullname}'" for table in row_security.metadata.sorted_tables))
-   .replace("FUNCTIONS", ", ".join(f"'{name}'" for name in row_security.FUNCTION_NAMES)))
+""".replace("TABLES", ", ".join(f"'{table.fullname}'" for table in metadata.sorted_tables)).replace(
+        "FUNCTIONS", ", ".join(f"'{name}'" for name in row_security.FUNCTION_NAMES)
+    )
+)
 _NOT_OWNED = sa.text("""
     select oid::regclass::text from pg_class
     where relkind = 'r' and relnamespace = current_schema()::regnamespace and pg_get_userbyid(relowner) <> :owner
@@ -294,9 +298,10 @@ def pending(engine: Engine) -> list[str]:
 @cache
 def newest_migration() -> str:
     """The migration this version ends with: the one that no other follows."""
-    ids, followed = set(), set()
+    ids: set[str] = set()
+    followed: set[str | None] = set()
     for path in (MIGRATIONS / "versions").glob("*.py"):
-        said = dict(_REVISION.findall(path.read_text(encoding="utf-8")))
+        said: dict[str, str] = dict(_REVISION.findall(path.read_text(encoding="utf-8")))
         if "revision" in said:
             ids.add(said["revision"])
             followed.add(said.get("down_revision"))
@@ -304,7 +309,7 @@ def newest_migration() -> str:
     return newest
 
 
-_REVISION = re.compile(r'''^(revision|down_revision)(?:: [^=]+)? = ["']([^"']+)["']''', re.MULTILINE)
+_REVISION = re.compile(r"""^(revision|down_revision)(?:: [^=]+)? = ["']([^"']+)["']""", re.MULTILINE)
 
 
 def _is_at(db: Connection, migration: str) -> bool:

@@ -228,9 +228,7 @@ def _copy(db: Connection, table: Table, frame: pd.DataFrame, partition_key: str)
     cursor = db.connection.cursor()
     try:
         cursor.execute(f"create temporary table {arriving} (like {table.fullname}) on commit drop")
-        cursor.copy_expert(
-            f"copy {arriving} ({names}) from stdin", io.StringIO("".join(f"{line}\n" for line in lines))
-        )
+        cursor.copy_expert(f"copy {arriving} ({names}) from stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
         cursor.execute(f"insert into {table.fullname} ({names}) select {names} from {arriving}")  # noqa: S608 - constants
         cursor.execute(f"drop table {arriving}")
     except psycopg2.Error as error:

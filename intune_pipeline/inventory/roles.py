@@ -98,8 +98,9 @@ def attach(engine: Engine, acting: Acting) -> None:
     def began(db: Connection) -> None:
         scope = _scope.get()
         if scope is not None and scope.account_id is not None:
-            with db.connection.cursor() as cursor:
-                cursor.execute("select set_config('app.account_id', %s, true)", (str(scope.account_id),))
+            cursor = db.connection.cursor()
+            cursor.execute("select set_config('app.account_id', %s, true)", (str(scope.account_id),))
+            cursor.close()
 
     sa.event.listen(engine, "connect", connected)
     if acting.role is Role.PORTAL:
@@ -139,7 +140,7 @@ def create(db: Connection, prefix: str, passwords: Mapping[Role, str]) -> None:
             db.exec_driver_sql(f"create role {quote(name)} login noinherit nocreatedb nocreaterole")
         if role in passwords:
             raw = db.connection.driver_connection
-            secret = encrypt_password(passwords[role], name, raw, "scram-sha-256")  # type: ignore[arg-type]
+            secret = encrypt_password(passwords[role], name, raw, "scram-sha-256")
             db.exec_driver_sql(f"alter role {quote(name)} password '{secret}'")
     owner = quote(Role.OWNER.name_of(prefix))
     for role in (Role.PIPELINE, Role.PORTAL):

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - statements of our own, made of constants
 """Row-level security: which account's rows a role sees, and what it may do with a table.
 
 Belongs here: policies, privileges and the functions that look beyond one account, all derived from the tables in
@@ -85,7 +86,9 @@ def protect(db: Connection, prefix: str) -> None:
     present = {
         role: role.name_of(prefix)
         for role in (Role.PIPELINE, Role.PORTAL)
-        if db.scalar(sa.text("select exists (select from pg_roles where rolname = :name)"), {"name": role.name_of(prefix)})
+        if db.scalar(
+            sa.text("select exists (select from pg_roles where rolname = :name)"), {"name": role.name_of(prefix)}
+        )
     }
     existing = {(row.relation, row.polname): row.mark for row in db.execute(_POLICIES)}
     forced = set(db.scalars(_FORCED))

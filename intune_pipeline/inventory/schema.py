@@ -588,13 +588,12 @@ audit_log = Table(
 account_keys = Table(
     "account_keys",
     metadata,
-    Column(
-        "account_id", BigInteger, ForeignKey("accounts.id"), primary_key=True, autoincrement=False,
-        comment="the account's row",
-    ),
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
     Column("wrapped_key", Text, nullable=False, comment="the data key, encrypted with BYPASS_CODE_KEYS"),
     _now("created_at", "when"),
-    comment="the key that encrypts an account's bypass codes, itself encrypted",
+    Index(None, "account_id"),
+    comment="the keys that encrypt an account's bypass codes, themselves encrypted; the newest that opens seals",
 )
 
 erasures = Table(

@@ -78,7 +78,7 @@ def _details(
     fetched: dict[str, DeviceDetails] = {}
     with engine.connect() as db:
         due = steps.details_due(db, connection_id, judged, settings, vault)
-    for answers in steps.ask_details(lambda: client, due):
+    for answers in steps.ask_details(lambda: client, due, judged):
         with engine.connect() as db:
             fetched |= details.sealed(db, connection_id, answers, vault)
     return fetched

@@ -6,7 +6,7 @@ not belong here: Dagster, and writing to allwhere's tables.
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -122,14 +122,18 @@ def details_due(
     return details.due(db, connection_id, wanted, refresh_after=timedelta(days=settings.intune_details_refresh_days))
 
 
-def ask_details(client: Callable[[], GraphClient], due: Sequence[str]) -> Iterator[list[details.Answer]]:
+def ask_details(
+    client: Callable[[], GraphClient], due: Sequence[str], judged: Iterable[JudgedDevice]
+) -> Iterator[list[details.Answer]]:
     """Ask about these devices; answers come in small lists, to be sealed at once.
 
     Args:
         client: opens the tenant's client; called only when there is something to ask.
         due: ids of devices.
+        judged: the devices, whose serial numbers the codes are bound to.
     """
-    answers = map(_answer, client().details(due)) if due else iter(())
+    serials = {one.device.intune_device_id: one.device.serial_number for one in judged}
+    answers = (_answer(asked, serials) for asked in client().details(due)) if due else iter(())
     while some := list(islice(answers, ANSWERS_AT_ONCE)):
         yield some
 
@@ -149,7 +153,7 @@ def refresh_details(
     with engine.connect() as db:
         due = details_due(db, connection_id, judged, settings, vault)
     failed: set[str] = set()
-    for answers in ask_details(client, due):
+    for answers in ask_details(client, due, judged):
         with engine.begin() as db:
             details.store(db, connection_id, answers, vault)
         failed.update(answer.intune_device_id for answer in answers if answer.failure)
@@ -168,12 +172,15 @@ def refresh_details(
     )
 
 
-def _answer(asked: tuple[str, DeviceDetail | DetailFailure]) -> details.Answer:
+def _answer(asked: tuple[str, DeviceDetail | DetailFailure], serials: Mapping[str, str | None]) -> details.Answer:
     device_id, answer = asked
     if isinstance(answer, DetailFailure):
         return details.Answer(device_id, failure=answer.cause.sentence)
     return details.Answer(
-        device_id, memory_gb(size(answer.get("physicalMemoryInBytes"))), text(answer.get("activationLockBypassCode"))
+        device_id,
+        memory_gb(size(answer.get("physicalMemoryInBytes"))),
+        text(answer.get("activationLockBypassCode")),
+        serial_number=serials.get(device_id),
     )
 
 

@@ -17,7 +17,15 @@ from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal.access import Role, TokenAdmin, TokenPrimaryAdmin
 from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
-from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, FilledText, Id, LifecycleDecision, Text
+from intune_pipeline.portal.inputs import (
+    DeviceType,
+    EmployeeDecision,
+    FilledText,
+    Id,
+    LifecycleDecision,
+    RevealReason,
+    Text,
+)
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
@@ -204,7 +212,7 @@ class RevealRequest(Input):
     """Which code, and why."""
 
     serial_number: FilledText
-    reason: FilledText
+    reason: RevealReason
 
 
 class BypassCode(Output):

@@ -13,6 +13,7 @@ from fastapi.responses import Response
 
 from intune_pipeline.inventory import device_list
 from intune_pipeline.inventory.history import Story, why
+from intune_pipeline.inventory.vault import SHORTEST_REASON
 from intune_pipeline.portal import words
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.errors import NotHereError, PortalError
@@ -176,9 +177,11 @@ def revealed(portal: Portal, account: str, serial_number: str, reason: str, acto
     """Decrypt a code, with the audit row in the same transaction.
 
     Raises:
-        PortalError: no reason was given.
+        PortalError: no reason was given, or one too short to say anything.
     """
-    if not reason.strip():
-        raise PortalError("Give a reason for looking at the bypass code; it is kept in the audit log.")
+    if len(reason.strip()) < SHORTEST_REASON:
+        raise PortalError(
+            f"Give a reason of {SHORTEST_REASON} characters at least for looking at the bypass code; it is kept in the audit log."
+        )
     with portal.engine.begin() as db:
         return portal.vault.reveal(db, account, serial_number, reason=reason.strip(), actor=actor)

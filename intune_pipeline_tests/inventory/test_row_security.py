@@ -1,5 +1,7 @@
 """PostgreSQL itself keeps accounts apart: every table, every role, with another account's id and with none."""
 
+# ruff: noqa: S608 - tables and roles of our own
+
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -55,7 +57,9 @@ def _fill(db: sa.Connection, account: ConnectedAccount) -> None:
             if (not column.nullable and column.server_default is None and column.identity is None) or column.name in ids
             if column.computed is None
         }
-        made = db.execute(sa.insert(table).values(values).returning(*table.primary_key.columns or table.columns)).first()
+        made = db.execute(
+            sa.insert(table).values(values).returning(*table.primary_key.columns or table.columns)
+        ).first()
         if table.name == "assets":
             ids["asset_id"] = made[0]
 
@@ -96,7 +100,11 @@ def _rows(engine: sa.Engine, table: sa.Table, of: ConnectedAccount | None) -> in
 
 def test_every_table_with_an_account_is_protected(engine: sa.Engine) -> None:
     telling = {"account_id", "connection_id", "partition_key", "asset_id"}
-    silent = [table.fullname for table in schema.metadata.sorted_tables if telling & set(table.c.keys()) and not condition(table)]
+    silent = [
+        table.fullname
+        for table in schema.metadata.sorted_tables
+        if telling & set(table.c.keys()) and not condition(table)
+    ]
     with engine.connect() as db:
         assert row_security.unprotected(db) == silent == []
     assert schema.connections.c.account_id.unique, "the policies of tables with a connection rely on it"
@@ -154,12 +162,11 @@ def test_nothing_of_another_account_is_written(
             with pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
                 db.exec_driver_sql(f"delete from {table.fullname} where {own}")
         db.rollback()
-        column = next(iter(table.c)).name
-        with pytest.raises(sa.exc.ProgrammingError, match="row-level security|permission denied"):
-            _copy_row(db, table, column)
+        with pytest.raises(sa.exc.ProgrammingError, match=r"row-level security|permission denied"):
+            _copy_row(db, table)
 
 
-def _copy_row(db: sa.Connection, table: sa.Table, column: str) -> None:
+def _copy_row(db: sa.Connection, table: sa.Table) -> None:
     """Insert a row of acme's as somebody who may not."""
     values = {"account_id": 1, "connection_id": 1, "partition_key": "acme", "asset_id": 1}
     given = {
@@ -220,10 +227,10 @@ def test_one_plain_user_imports_with_plain_sql_and_its_portal_is_kept_apart_all_
     url, plain = solo
     with plain.begin() as db:
         for slug in ("acme", "globex"):
-            owner = db.scalar(sa.text("insert into accounts (slug, name) values (:slug, 'A') returning id"), {"slug": slug})
-            db.execute(
-                sa.text("insert into assets (account_id, serial_number) values (:id, 'S1')"), {"id": owner}
+            owner = db.scalar(
+                sa.text("insert into accounts (slug, name) values (:slug, 'A') returning id"), {"slug": slug}
             )
+            db.execute(sa.text("insert into assets (account_id, serial_number) values (:id, 'S1')"), {"id": owner})
         assert db.scalar(sa.text("select count(*) from assets")) == 2
     portal = database.create_engine(url, acting=Acting(Role.PORTAL, prefix="absent_"))
     with portal.connect() as db:
@@ -239,7 +246,9 @@ def test_one_plain_user_imports_with_plain_sql_and_its_portal_is_kept_apart_all_
     sync.dispose()
 
 
-def test_a_database_of_one_user_is_given_to_roles_and_keeps_its_rows(solo: tuple[str, sa.Engine], maintenance: sa.Engine) -> None:
+def test_a_database_of_one_user_is_given_to_roles_and_keeps_its_rows(
+    solo: tuple[str, sa.Engine], maintenance: sa.Engine
+) -> None:
     url, plain = solo
     with plain.begin() as db:
         db.exec_driver_sql("insert into accounts (slug) values ('acme')")
@@ -258,7 +267,9 @@ def test_a_database_of_one_user_is_given_to_roles_and_keeps_its_rows(solo: tuple
         assert db.scalar(sa.text("select slug from accounts")) == "acme"
     portal.dispose()
     with maintenance.connect() as db:
-        assert db.scalar(sa.text("select rolpassword like 'SCRAM-SHA-256%' from pg_authid where rolname = 'later_portal'"))
+        assert db.scalar(
+            sa.text("select rolpassword like 'SCRAM-SHA-256%' from pg_authid where rolname = 'later_portal'")
+        )
     plain.dispose()
     with maintenance.connect() as db:
         db.exec_driver_sql(f"drop database {sa.make_url(url).database} with (force)")
@@ -277,7 +288,9 @@ def test_an_upgrade_that_finds_everything_done_makes_no_policy_anew(engine: sa.E
         assert before
 
 
-def test_a_policy_somebody_changed_by_hand_is_put_back(engine: sa.Engine, new_database: Callable[..., str], migrated_template: str) -> None:
+def test_a_policy_somebody_changed_by_hand_is_put_back(
+    engine: sa.Engine, new_database: Callable[..., str], migrated_template: str
+) -> None:
     other = database.create_engine(new_database(migrated_template))
     with other.begin() as db:
         db.exec_driver_sql("drop policy account on assets")
@@ -289,11 +302,15 @@ def test_a_policy_somebody_changed_by_hand_is_put_back(engine: sa.Engine, new_da
     other.dispose()
 
 
-def test_the_audit_log_is_a_chain_that_tells_what_was_done_to_it(engine: sa.Engine, acme: ConnectedAccount, globex: ConnectedAccount) -> None:
+def test_the_audit_log_is_a_chain_that_tells_what_was_done_to_it(
+    engine: sa.Engine, acme: ConnectedAccount, globex: ConnectedAccount
+) -> None:
     with engine.begin() as db:
         for number in range(4):
             for account in (acme, globex):
-                audit.record(db, account.account_id, actor="ada", action="settings", subject=f"s{number}", number=number)
+                audit.record(
+                    db, account.account_id, actor="ada", action="settings", subject=f"s{number}", number=number
+                )
     with engine.connect() as db:
         assert audit.broken(db) == []
     tamperings = (

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - statements of our own, made of constants
 """Audit rows chained by hash, a data key per account for bypass codes, erased people.
 
 Revision ID: data_protection
@@ -17,16 +18,25 @@ def upgrade() -> None:
         name = op.f(f"{table}_bypass_code_ciphertext_check")
         op.drop_constraint(name, table, type_="check")
         op.create_check_constraint(name, table, f"{column} like 'gAAAA%' or {column} like 'v1.%'")
-        op.alter_column(table, column, comment="ciphertext, never plaintext", existing_comment="ciphertext (Fernet), never plaintext")
+        op.alter_column(
+            table,
+            column,
+            comment="ciphertext, never plaintext",
+            existing_comment="ciphertext (Fernet), never plaintext",
+        )
     op.create_table(
         "account_keys",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
         sa.Column("account_id", sa.BigInteger(), nullable=False, comment="the account's row"),
         sa.Column("wrapped_key", sa.Text(), nullable=False, comment="the data key, encrypted with BYPASS_CODE_KEYS"),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="when"),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="when"
+        ),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("account_keys_account_id_fkey")),
-        sa.PrimaryKeyConstraint("account_id", name=op.f("account_keys_pkey")),
-        comment="the key that encrypts an account's bypass codes, itself encrypted",
+        sa.PrimaryKeyConstraint("id", name=op.f("account_keys_pkey")),
+        comment="the keys that encrypt an account's bypass codes, themselves encrypted; the newest that opens seals",
     )
+    op.create_index(op.f("account_keys_account_id_idx"), "account_keys", ["account_id"])
     op.create_table(
         "erasures",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="generated"),
@@ -36,7 +46,9 @@ def upgrade() -> None:
         sa.Column("digests", JSONB(), nullable=False, comment="salted SHA-256 of each address and Entra user id"),
         sa.Column("reason", sa.Text(), nullable=False, comment="in the operator's own words"),
         sa.Column("erased_by", sa.Text(), nullable=False, comment="who erased"),
-        sa.Column("erased_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="when"),
+        sa.Column(
+            "erased_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False, comment="when"
+        ),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("erasures_account_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("erasures_pkey")),
         comment="people who were erased and whom no sync brings back while the row stands",
@@ -58,7 +70,9 @@ def _chain_audit() -> None:
         ("hash", "SHA-256 of previous_hash, id, account, action, time and content_digest"),
     ):
         op.add_column("audit_log", sa.Column(name, sa.Text(), nullable=True, comment=comment))
-    schema = op.get_bind().dialect.identifier_preparer.quote(str(op.get_bind().scalar(sa.text("select current_schema()"))))
+    schema = op.get_bind().dialect.identifier_preparer.quote(
+        str(op.get_bind().scalar(sa.text("select current_schema()")))
+    )
     op.execute("""
         create function audit_content_digest(salt text, actor text, subject text, reason text, details jsonb) returns text
         immutable language sql as $$
