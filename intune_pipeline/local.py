@@ -27,11 +27,21 @@ class DatabaseUrls:
     dagster: str = field(repr=False)
 
 
-def database_urls(settings: Settings) -> DatabaseUrls:
+def dagster_url(settings: Settings) -> str:
+    """The address of Dagster's database; allwhere's is not looked at where it is given, as in the Dagster UI's process."""
+    given = settings.dagster_postgres_url
+    return given.get_secret_value() if given else database_urls(settings).dagster
+
+
+def database_urls(settings: Settings, *, needs_dagster: bool = True) -> DatabaseUrls:
     """The addresses of allwhere's and of Dagster's database; starts and creates what the settings leave to us.
 
     The embedded server runs as long as this process or another user of it lives; child processes must be told with
     :func:`export`, so that they use it without starting their own.
+
+    Args:
+        settings: the product's settings.
+        needs_dagster: whether Dagster's address is needed; else it is "" where it is not given.
 
     Raises:
         EmbeddedPostgresError: the embedded server cannot be used.
@@ -53,7 +63,7 @@ def database_urls(settings: Settings) -> DatabaseUrls:
         _prepare(server, prefix)
         given_allwhere = server.url(ALLWHERE, Role.OWNER.name_of(prefix))
         given_dagster = given_dagster or server.url(DAGSTER, Role.DAGSTER.name_of(prefix))
-    if given_dagster is None:
+    if given_dagster is None and needs_dagster:
         try:
             given_dagster = database.create_if_missing(given_allwhere, DAGSTER)
         except database.NotPermittedError:
@@ -61,7 +71,7 @@ def database_urls(settings: Settings) -> DatabaseUrls:
                 f"DAGSTER_POSTGRES_URL is not set and the user of ALLWHERE_DATABASE_URL may not create the database "
                 f"{DAGSTER}; create it, or set DAGSTER_POSTGRES_URL."
             ) from None
-    return DatabaseUrls(given_allwhere, given_dagster)
+    return DatabaseUrls(given_allwhere, given_dagster or "")
 
 
 def _prepare(server: "EmbeddedPostgres", prefix: str) -> None:
@@ -111,5 +121,6 @@ def prepare_dagster_home(settings: Settings) -> Path:
 def export(urls: DatabaseUrls, dagster_home: Path) -> None:
     """Tell this process's children where the databases and Dagster's home are."""
     os.environ["ALLWHERE_DATABASE_URL"] = urls.allwhere
-    os.environ["DAGSTER_POSTGRES_URL"] = urls.dagster
+    if urls.dagster:
+        os.environ["DAGSTER_POSTGRES_URL"] = urls.dagster
     os.environ["DAGSTER_HOME"] = str(dagster_home)

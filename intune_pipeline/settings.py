@@ -144,6 +144,20 @@ class Settings(_Environment):
         return self.dagster_home or local_directory() / "dagster"
 
 
+class RoleSettings(_Environment):
+    """Passwords for PostgreSQL's roles, read by ``db upgrade --roles`` only."""
+
+    intune_owner_password: SecretStr | None = None
+    intune_pipeline_password: SecretStr | None = None
+    intune_portal_password: SecretStr | None = None
+    intune_dagster_password: SecretStr | None = None
+
+    def password_of(self, role: str) -> SecretStr | None:
+        """The password to set for a role; None leaves it as it is."""
+        password: SecretStr | None = getattr(self, f"intune_{role}_password")
+        return password
+
+
 class MicrosoftSettings(_Environment):
     """The multi-tenant app at Microsoft and where Microsoft is."""
 

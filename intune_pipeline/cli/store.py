@@ -36,7 +36,7 @@ def opened(*, migrated: bool = True, role: Role = Role.PIPELINE) -> Iterator["En
 
     logs.configure(logging.WARNING)
     settings = Settings.load()
-    urls = database_urls(settings)
+    urls = database_urls(settings, needs_dagster=role is not Role.PORTAL)
     export(urls, prepare_dagster_home(settings))
     engine = create_engine(urls.allwhere, acting=Acting(role, prefix=settings.intune_database_role_prefix))
     try:

@@ -45,7 +45,7 @@ START_TIMEOUT_SECONDS = 120
 MAX_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
 SOCKET_NAME = ".s.PGSQL.5432"
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
-# Linux: posix_acl_xattr.h
+#: Linux keeps access control lists there, in the form of its header posix_acl_xattr.h.
 _ACL = "system.posix_acl_access"
 _ACL_VERSION = 2
 _ACL_OWNER, _ACL_USER, _ACL_GROUP, _ACL_MASK, _ACL_OTHER = 0x01, 0x02, 0x04, 0x10, 0x20

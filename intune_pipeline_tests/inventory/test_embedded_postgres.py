@@ -230,7 +230,13 @@ def test_no_directory_above_the_data_is_opened_to_others(place: Path) -> None:
         for closed in (place, directory.parent):
             assert closed.stat().st_mode & 0o007 == 0
             entered = subprocess.run(
-                ["ls", str(closed / "x")], user="nobody", group="nogroup", extra_groups=[], capture_output=True, text=True
+                ["ls", str(closed / "x")],
+                check=False,
+                user="nobody",
+                group="nogroup",
+                extra_groups=[],
+                capture_output=True,
+                text=True,
             )
             assert "Permission denied" in entered.stderr
     finally:
