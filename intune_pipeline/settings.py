@@ -107,6 +107,11 @@ class Settings(_Environment):
     intune_junk_share_warning: float = Field(0.05, ge=0, le=1)
     intune_alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = ()
 
+    intune_keep_holds_days: int = Field(365, ge=30)
+    intune_keep_outcomes_days: int = Field(365, ge=30)
+    intune_keep_audit_days: int | None = Field(None, ge=90)
+    intune_keep_codes_days: int = Field(90, ge=1)
+
     @field_validator("bypass_code_keys", "intune_alert_urls", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -18,6 +18,7 @@ from intune_pipeline.cli import (
     doctor,
     fleet,
     holds,
+    people_rights,
     plan,
     portal,
     rules,
@@ -50,6 +51,7 @@ for _command in (
     fleet.command,
     doctor.command,
     bypass_code.group,
+    people_rights.register(click.Group("people", help="Employees and users, and their rights.")),
     portal.command,
 ):
     intune_pipeline.add_command(_command)

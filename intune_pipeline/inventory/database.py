@@ -4,7 +4,8 @@ Belongs here: engines, databases, migrations. Does not belong here: tables (``sc
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -182,6 +183,23 @@ def _act_as_owner(db: Connection, owner: str) -> None:
         """),
         {"table": VERSION_TABLE, "owner": owner},
     )
+
+
+@contextmanager
+def explained_for_owner(what: str) -> Iterator[None]:
+    """Around work that only the tables' owner may do.
+
+    Raises:
+        NotPermittedError: the user is somebody else.
+    """
+    try:
+        yield
+    except sa.exc.ProgrammingError as error:
+        if not isinstance(error.orig, pg.InsufficientPrivilege):
+            raise
+        raise NotPermittedError(
+            f"{what} needs the tables' owner; run this with the ALLWHERE_DATABASE_URL of the role owner."
+        ) from None
 
 
 def create_roles(engine: Engine, prefix: str, passwords: Mapping[Role, str]) -> None:

@@ -179,6 +179,29 @@ def listing_of(db: Connection, asset: str, partition_key: str) -> Listing | None
     return None if row is None else Listing(**row)
 
 
+def forget_users_of_skipped(db: Connection, partition_key: str) -> None:
+    """Forget who uses the devices that were skipped, once nobody counts them any more: nothing needs to know."""
+    for statement in _FORGET_USERS:
+        db.execute(statement, {"partition_key": partition_key})
+
+
+_NO_USER = "user_id = null, user_email = null, user_principal_name = null, user_display_name = null"
+_HAS_USER = "coalesce(user_id, user_email, user_principal_name, user_display_name) is not null"
+_FORGET_USERS = (
+    sa.text(f"""
+        update pipeline.raw_intune_devices r set {_NO_USER}
+        from pipeline.classified_devices c
+        where r.partition_key = :partition_key and c.partition_key = :partition_key
+          and c.intune_device_id = r.intune_device_id and c.skip_reason is not null
+          and coalesce(r.user_id, r.user_email, r.user_principal_name, r.user_display_name) is not null
+    """),
+    sa.text(f"""
+        update pipeline.classified_devices set {_NO_USER}
+        where partition_key = :partition_key and skip_reason is not null and {_HAS_USER}
+    """),
+)
+
+
 def delete_of_disconnected(db: Connection) -> int:
     """Delete the frames of accounts without a connection that lives; returns how many frames went."""
     gone = """partition_key not in (

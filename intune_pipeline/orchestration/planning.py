@@ -13,7 +13,7 @@ from intune_pipeline.domain.classification import Classifier
 from intune_pipeline.domain.eligibility import JudgedDevice, judge
 from intune_pipeline.domain.fields import DeviceDetails
 from intune_pipeline.domain.reconciliation import Listing, Plan
-from intune_pipeline.inventory import account_rules, connections, details
+from intune_pipeline.inventory import account_rules, connections, details, erasures
 from intune_pipeline.inventory.state import load_state
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.microsoft.graph import GraphClient
@@ -60,6 +60,9 @@ def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
         classifier = Classifier(account_rules.for_classifier(db, account))
     with open_client(settings, str(record.tenant_id)) as client:
         listed = steps.list_devices(client)
+        with engine.connect() as db:
+            erased = erasures.standing(db, record.account_id)
+            listed = steps.without_erased(db, record.account_id, listed)
         judged = judge(listed.devices, classifier, listed_at=listed.listed_at)
         fetched = _details(engine, record.id, judged, settings, client)
         with engine.connect() as db:
@@ -68,7 +71,7 @@ def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
         memory = {device_id: known.memory[device_id] for device_id in known.memory if device_id not in personal}
         listing = Listing(listed.listed_at, listed.complete, len(personal))
         state = replace(known, memory=memory).with_details(fetched)
-        return steps.decide(judged, state, record.policy, listing, lambda: client)
+        return steps.decide(judged, state, record.policy, listing, lambda: client, erased)
 
 
 def _details(

@@ -7,19 +7,19 @@ not belong here: Dagster, and writing to allwhere's tables.
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
-from intune_pipeline.domain import reconciliation
+from intune_pipeline.domain import erasure, reconciliation
 from intune_pipeline.domain.devices import PERSONAL, ManagedDevice, managed_device, size, text
 from intune_pipeline.domain.eligibility import UNKNOWN_TYPE, JudgedDevice, newest_by_id, without_personal_details
 from intune_pipeline.domain.fields import DeviceDetails
 from intune_pipeline.domain.model_facts import memory_gb
 from intune_pipeline.domain.policy import Policy
-from intune_pipeline.inventory import details
+from intune_pipeline.inventory import details, erasures
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.unknown_models import UnknownModel
 from intune_pipeline.inventory.vault import Vault
@@ -97,6 +97,11 @@ def list_devices(
         complete=read < limit and not unreadable,
         unreadable=unreadable,
     )
+
+
+def without_erased(db: Connection, account_id: int, listed: Listed) -> Listed:
+    """The list without the account's erased people."""
+    return replace(listed, devices=erasure.without_erased(listed.devices, erasures.standing(db, account_id)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +207,7 @@ def decide(
     policy: Policy,
     listing: reconciliation.Listing,
     client: Callable[[], GraphClient],
+    erased: Sequence[erasure.Erasure] = (),
 ) -> reconciliation.Plan:
     """The plan of a sync, with the evidence it needs.
 
@@ -211,9 +217,10 @@ def decide(
         policy: the connection's settings.
         listing: the list.
         client: opens the tenant's client; called only when there is something to ask.
+        erased: people whom no answer brings back.
     """
     needed = reconciliation.needed_evidence(judged, state, policy, listing)
-    evidence = evidence_for(needed, client()) if needed.primary_users or needed.existence else None
+    evidence = evidence_for(needed, client(), erased) if needed.primary_users or needed.existence else None
     return reconciliation.plan(judged, state, policy, listing, evidence)
 
 
