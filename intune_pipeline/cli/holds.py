@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from intune_pipeline.cli.bypass_code import operator
+from intune_pipeline.domain.vocabulary import LifecycleDecision
 
 
 @click.group("holds")
@@ -60,7 +61,9 @@ def release(account: str, *, drop: bool) -> None:
     from intune_pipeline.inventory import holds
 
     with store.opened() as engine, engine.begin() as db:
-        holds.decide_lifecycle(db, account, "dropped" if drop else "released", decided_by=operator())
+        holds.decide_lifecycle(
+            db, account, LifecycleDecision.DROPPED if drop else LifecycleDecision.RELEASED, decided_by=operator()
+        )
     click.echo(
         f"The hold of {account} is {'dropped' if drop else 'released; the next sync applies what is still gone'}."
     )

@@ -6,8 +6,9 @@ Belongs here: the commands. Does not belong here: classification (``domain.class
 import click
 
 from intune_pipeline.cli.bypass_code import operator
+from intune_pipeline.domain.vocabulary import DeviceType
 
-TYPES = click.Choice(["laptop", "tablet", "mobile", "desktop", "unknown"])
+TYPES = click.Choice([word.value for word in DeviceType])
 
 
 @click.group("rules")

@@ -37,6 +37,7 @@ class SkipReason(StrEnum):
     UNKNOWN_TYPE = "unknown_type"
     SUPERSEDED = "superseded"
     SERIAL_COLLISION = "serial_collision"
+    UNDONE = "undone"
 
 
 class FailureReason(StrEnum):
@@ -101,6 +102,20 @@ class AssetStatus(StrEnum):
     LOST = "lost"
 
 
+class KeptKind(StrEnum):
+    """Why a sync leaves a value as it is."""
+
+    LOCKED = "locked"
+    UNDONE = "undone"
+
+
+class UndoneKind(StrEnum):
+    """What an undo removes."""
+
+    ASSET = "asset"
+    EMPLOYEE = "employee"
+
+
 class EmailKind(StrEnum):
     """Kinds of an employee's e-mail addresses; both match."""
 
@@ -162,3 +177,20 @@ class ConnectStep(StrEnum):
 
     CONSENT = "consent"
     SIGN_IN = "sign_in"
+
+
+class NeedKind(StrEnum):
+    """What waits for a person of an account."""
+
+    CONNECTION_BROKEN = "connection_broken"
+    NOT_CONNECTED = "not_connected"
+    PLAN_WAITING = "plan_waiting"
+    LATE = "late"
+    SYNC_FAILED = "sync_failed"
+    LIFECYCLE_HOLD = "lifecycle_hold"
+    EMPLOYEE_HOLD = "employee_hold"
+    DRIFT = "drift"
+    SERIAL_COLLISION = "serial_collision"
+    UNKNOWN_MODELS = "unknown_models"
+    OWNERSHIP_UNKNOWN = "ownership_unknown"
+    DEVICES_FAILED = "devices_failed"

@@ -23,13 +23,13 @@ _TROUBLES = sa.text(
     with last_run as (
         select distinct on (connection_id) connection_id, status, cause, error
         from sync_runs
-        where status <> 'running'
+        where status <> 'running' and trigger <> 'undo'
         order by connection_id, started_at desc, id desc
     ),
     last_success as (
         select connection_id, max(finished_at) as finished_at
         from sync_runs
-        where status = 'succeeded'
+        where status = 'succeeded' and trigger <> 'undo'
         group by connection_id
     ),
     held_employees as (

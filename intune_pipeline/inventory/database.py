@@ -291,7 +291,8 @@ _OURS = sa.text(
     union all
     select 'function', p.oid::regprocedure::text from pg_proc p
     where p.pronamespace = current_schema()::regnamespace and pg_get_userbyid(p.proowner) <> :owner
-      and p.proname = any (array[FUNCTIONS])
+      and (p.proname = any (array[FUNCTIONS])
+           or p.oid in (select tgfoid from pg_trigger where tgrelid::regclass::text = any (array[TABLES])))
 """.replace("TABLES", ", ".join(f"'{table.fullname}'" for table in metadata.sorted_tables)).replace(
         "FUNCTIONS", ", ".join(f"'{name}'" for name in row_security.FUNCTION_NAMES)
     )

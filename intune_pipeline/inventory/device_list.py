@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Select
 
 from intune_pipeline.domain.devices import serial_key
+from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory.schema import accounts, connections, device_outcomes
 
 SortColumn = Literal[
@@ -119,7 +120,7 @@ def csv_lines(db: Connection, account: str, query: Query) -> Iterator[str]:
 
 def counts(db: Connection, account: str) -> list[Count]:
     """How many of an account's devices are in Intune with which outcome and reason, most devices first."""
-    reason = sa.case((device_outcomes.c.outcome == "skipped", device_outcomes.c.reason)).label("reason")
+    reason = sa.case((device_outcomes.c.outcome == Outcome.SKIPPED, device_outcomes.c.reason)).label("reason")
     devices = sa.func.count().label("devices")
     query = (
         sa.select(device_outcomes.c.outcome, reason, devices)

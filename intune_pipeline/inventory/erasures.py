@@ -23,7 +23,7 @@ from intune_pipeline.domain.erasure import Erasure, digest, identifying
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.row_security import condition
-from intune_pipeline.inventory.schema import FRAMES, erasures, metadata
+from intune_pipeline.inventory.schema import FRAMES, audit_log, erasures, metadata
 
 ERASE: Final = "erase"
 LIFT: Final = "lift_erasure"
@@ -134,7 +134,7 @@ def erase(db: Connection, account: str, email: str, *, reason: str, actor: str) 
     audit_ids: list[int] = []
     for table in _tables():
         changed = db.execute(sa.text(_replacing(table)), given)
-        if table.name == audit.audit_log.name:
+        if table.name == audit_log.name:
             audit_ids = list(changed.scalars())
             rows[table.fullname] = len(audit_ids)
         else:
@@ -266,7 +266,7 @@ def _replacing(table: Table) -> str:
     assignments = ", ".join(map(replaced, _texts(table)))
     if not assignments:
         return "select where false"
-    if table.name == audit.audit_log.name:
+    if table.name == audit_log.name:
         return f"update {table.fullname} set {assignments}, salt = null where {_named(table)} returning id"
     return f"update {table.fullname} set {assignments} where {_named(table)}"
 

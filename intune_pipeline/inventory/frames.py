@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - statements are made of the schema's own names
 """The frames between Dagster's assets: typed tables in schema ``pipeline``, one tenant's rows replaced at a time.
 
 Belongs here: checking, storing and reading frames, with the listing each stems from. Does not belong here: what the
@@ -252,7 +253,7 @@ def _copy(db: Connection, table: Table, frame: pd.DataFrame, partition_key: str)
     try:
         cursor.execute(f"create temporary table {arriving} (like {table.fullname}) on commit drop")
         cursor.copy_expert(f"copy {arriving} ({names}) from stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-        cursor.execute(f"insert into {table.fullname} ({names}) select {names} from {arriving}")  # noqa: S608 - constants
+        cursor.execute(f"insert into {table.fullname} ({names}) select {names} from {arriving}")
         cursor.execute(f"drop table {arriving}")
     except psycopg2.Error as error:
         # The error's own text shows the value that does not fit.

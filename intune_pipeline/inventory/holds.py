@@ -7,18 +7,21 @@ doing what was decided, which the next sync does like everything else it writes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from intune_pipeline.domain.vocabulary import EmployeeDecision, LifecycleDecision
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.schema import connections, lifecycle_holds
 
-LifecycleDecision = Literal["released", "dropped"]
-
-_DECIDED: Final = {"create": "created", "link": "linked", "skip": "skipped"}
+_DECIDED: Final = {
+    "create": EmployeeDecision.CREATED,
+    "link": EmployeeDecision.LINKED,
+    "skip": EmployeeDecision.SKIPPED,
+}
 
 
 class NothingWaitsError(WrongUseError):
@@ -75,7 +78,7 @@ def lifecycle_waiting(db: Connection, account: str) -> list[WaitingEnds]:
     waiting = (
         sa.select(*columns)
         .join(connections, connections.c.id == lifecycle_holds.c.connection_id)
-        .where(connections.c.account_id == account_id, lifecycle_holds.c.decision == "waiting")
+        .where(connections.c.account_id == account_id, lifecycle_holds.c.decision == LifecycleDecision.WAITING)
     )
     return [WaitingEnds(*row) for row in db.execute(waiting)]
 
@@ -139,7 +142,7 @@ def decide_lifecycle(db: Connection, account: str, decision: LifecycleDecision, 
     of_account = sa.select(connections.c.id).where(connections.c.account_id == account_id)
     decided = db.execute(
         sa.update(lifecycle_holds)
-        .where(lifecycle_holds.c.connection_id.in_(of_account), lifecycle_holds.c.decision == "waiting")
+        .where(lifecycle_holds.c.connection_id.in_(of_account), lifecycle_holds.c.decision == LifecycleDecision.WAITING)
         .values(decision=decision, decided_by=decided_by, decided_at=sa.func.now())
         .returning(lifecycle_holds.c.intune_device_ids)
     ).scalar_one_or_none()

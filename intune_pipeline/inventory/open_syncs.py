@@ -10,10 +10,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.inventory.schema import sync_requests
+from intune_pipeline.domain.vocabulary import RequestStatus
+from intune_pipeline.inventory.schema import OPEN_REQUESTS, sync_requests
 from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD
 
-_IS_OPEN = sync_requests.c.status.in_(["pending", "started"])
+_IS_OPEN = sync_requests.c.status.in_(OPEN_REQUESTS)
 
 _LOCKED = sa.text(
     f"select a.slug from connections c join accounts a on a.id = c.account_id where {LOCK_IS_HELD}"  # noqa: S608
@@ -93,5 +94,5 @@ def serve(db: Connection, connection_id: int, sync_run_id: int) -> None:
     db.execute(
         sa.update(sync_requests)
         .where(sync_requests.c.connection_id == connection_id, _IS_OPEN)
-        .values(status="started", sync_run_id=sync_run_id)
+        .values(status=RequestStatus.STARTED, sync_run_id=sync_run_id)
     )

@@ -25,9 +25,6 @@ from intune_pipeline.domain.eligibility import PERSONAL
 from intune_pipeline.domain.fields import SEALED_FIELD, Value
 from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.reconciliation import (
-    CREATE,
-    FAILED,
-    SYNCED,
     Asset,
     Change,
     Counts,
@@ -37,6 +34,7 @@ from intune_pipeline.domain.reconciliation import (
     Plan,
     Sealed,
 )
+from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import reconciliation_statements as statements
 from intune_pipeline.inventory import schema
@@ -144,6 +142,7 @@ class _Totals:
             devices_listed=plan.counts.devices_listed,
             devices_skipped=Counter(personal),
             lifecycle_held=plan.counts.lifecycle_held,
+            devices_gone=plan.counts.devices_gone,
         )
         return cls(counts, {}, frozenset())
 
@@ -158,7 +157,7 @@ class _Totals:
                 if step.held:
                     held.add(step.held.person.email_key)
                 device_id = step.judged.device.intune_device_id
-                if step.outcome != FAILED and step.candidate != candidate_of(memory.get(device_id)):
+                if step.outcome != Outcome.FAILED and step.candidate != candidate_of(memory.get(device_id)):
                     candidates[device_id] = step.candidate
             for ending in written.endings:
                 counts.add_ending(ending)
@@ -233,11 +232,12 @@ class _Run:
         drafts = {person.email_key: person for step in steps if (person := step.new_employee)}
         employees, created = self._employ(db, drafts)
         asset_ids = {key: asset.id for key, asset in current.items()}
-        asset_ids |= self._create(db, [step for step in steps if step.action == CREATE], employees)
+        asset_ids |= self._create(db, [step for step in steps if step.action == AssetAction.CREATE], employees)
         self._update(db, [*steps, *endings], employees)
         self._hold(db, [step for step in steps if step.held], asset_ids)
         self._settle(db, [step.asset.id for step in steps if step.settles and step.asset])
         self._note_outcomes(db, steps, asset_ids)
+        self._note_kept(db, steps)
         self._note_endings(db, endings)
         return _Written(steps, endings, created)
 
@@ -251,7 +251,7 @@ class _Run:
 
     def _now(self, step: DeviceStep, current: Mapping[str, Asset]) -> DeviceStep:
         """The step, decided again where its asset is not what it was when the plan was made."""
-        if step.outcome != SYNCED:
+        if step.outcome != Outcome.SYNCED:
             return step
         asset = current.get(_serial_key(step))
         return step if asset == step.asset else self._plan.decider.decide(step.judged, asset)
@@ -317,7 +317,7 @@ class _Run:
         waiting = [
             {"email": step.held.person.email, "asset_id": asset_ids[_serial_key(step)]}
             for step in steps
-            if step.held and step.action == CREATE
+            if step.held and step.action == AssetAction.CREATE
         ]
         db.execute(statements.NEW_HOLDS, {**self._known, "rows": _json(people)})
         if waiting:
@@ -330,9 +330,29 @@ class _Run:
     def _note_outcomes(self, db: Connection, steps: Sequence[DeviceStep], asset_ids: Mapping[str, int]) -> None:
         if not steps:
             return
-        rows = [_outcome(step, asset_ids.get(_serial_key(step)) if step.outcome == SYNCED else None) for step in steps]
+        rows = [
+            _outcome(step, asset_ids.get(_serial_key(step)) if step.outcome == Outcome.SYNCED else None)
+            for step in steps
+        ]
+        failed = [row for row in rows if row["outcome"] == Outcome.FAILED]
+        if failed:
+            db.execute(statements.FAILED_DEVICES, {**self._known, "rows": _json(failed)})
         listed_at = self._plan.listing.listed_at
         db.execute(statements.OUTCOMES, {**self._known, "listed_at": listed_at, "rows": _json(rows)})
+
+    def _note_kept(self, db: Connection, steps: Iterable[DeviceStep]) -> None:
+        """What Intune says beside the values that are kept, where that is news, and which are not kept any more."""
+        seen = [
+            {"id": kept.by.id, "intune_value": shown}
+            for step in steps
+            for kept in step.kept
+            if (shown := _shown(kept.change)) != kept.by.intune_value
+        ]
+        if seen:
+            db.execute(statements.KEPT_VALUES, {**self._known, "rows": _json(seen)})
+        released = [one for step in steps for one in step.released]
+        if released:
+            db.execute(statements.RELEASED_VALUES, {**self._known, "ids": released})
 
     def _note_endings(self, db: Connection, endings: Sequence[Ending]) -> None:
         if endings:
@@ -380,7 +400,7 @@ class _Run:
             db.execute(statements.LIFECYCLE_HOLD, {**self._known, "ids": _json(sorted(held)), "reason": reason})
         elif self._plan.moot_holds:
             holds = schema.lifecycle_holds
-            is_moot = holds.c.id.in_(self._plan.moot_holds) & (holds.c.decision == "waiting")
+            is_moot = holds.c.id.in_(self._plan.moot_holds) & (holds.c.decision == LifecycleDecision.WAITING)
             db.execute(sa.delete(holds).where(is_moot))
 
 
@@ -396,7 +416,7 @@ def _failure(step: DeviceStep, error: Exception) -> DeviceStep:
         reason = "Somebody else kept the asset locked for too long; the next sync tries again."
     else:
         reason = f"The database refused the device's values ({type(cause).__name__}); the next sync tries again."
-    return DeviceStep(step.judged, FAILED, reason)
+    return DeviceStep(step.judged, Outcome.FAILED, reason)
 
 
 def _serial_key(item: DeviceStep | Ending) -> str:
@@ -420,6 +440,12 @@ def _history(asset_id: int, change: Change, employees: Mapping[str, int]) -> dic
         "new_value": None if new is None else str(new),
         "reason": change.reason,
     }
+
+
+def _shown(change: Change) -> str | None:
+    """What Intune says, for people: an address for a person, nothing for a secret."""
+    value = change.shown()[1]
+    return None if value is None or change.field == SEALED_FIELD else str(value)
 
 
 def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
@@ -453,7 +479,7 @@ def _json(rows: object) -> str:
 
 _PROGRESS: Final = (
     sa.update(schema.sync_runs)
-    .where(schema.sync_runs.c.id == sa.bindparam("sync_run_id"), schema.sync_runs.c.status == "running")
+    .where(schema.sync_runs.c.id == sa.bindparam("sync_run_id"), schema.sync_runs.c.status == RunStatus.RUNNING)
     .values(
         {name: sa.bindparam(name) for name in (*run_columns(Counts()), "devices_reconciled")}
         | {"phase": "reconciling", "progress_at": sa.func.clock_timestamp()}

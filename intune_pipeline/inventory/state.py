@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, RowMapping
 
 from intune_pipeline.domain.fields import FILLED_FIELDS, INTUNE_FIELDS, SEALED_FIELD, Value
+from intune_pipeline.domain.kept import KeptValue
 from intune_pipeline.domain.people import Employee, EmployeeDirectory
 from intune_pipeline.domain.reconciliation import (
     Asset,
@@ -22,6 +23,7 @@ from intune_pipeline.domain.reconciliation import (
     Sealed,
     State,
 )
+from intune_pipeline.domain.vocabulary import KeptKind
 from intune_pipeline.inventory import schema
 from intune_pipeline.inventory.details import kept
 
@@ -62,6 +64,7 @@ def load_state(db: Connection, connection_id: int) -> State:
             LifecycleHold(row.id, frozenset(row.intune_device_ids), row.decision, row.decided_at)
             for row in _rows(db, _LIFECYCLE_HOLDS, connection_id)
         ),
+        kept=_kept_values(db, account_id),
     )
 
 
@@ -96,6 +99,14 @@ def _employees(db: Connection, account_id: int) -> Iterator[Employee]:
         yield Employee(employee_id, first_name, last_name, emails)
 
 
+def _kept_values(db: Connection, account_id: int) -> dict[str, dict[str, list[KeptValue]]]:
+    kept: dict[str, dict[str, list[KeptValue]]] = {}
+    for row in db.execute(_KEPT, {"account_id": account_id}):
+        value = KeptValue(row.id, KeptKind(row.kind), row.evidence, row.intune_value)
+        kept.setdefault(row.serial_key, {}).setdefault(row.field, []).append(value)
+    return kept
+
+
 def _rows(db: Connection, query: sa.TextClause, connection_id: int) -> Iterable[sa.Row[Any]]:
     return db.execute(query, {"connection_id": connection_id})
 
@@ -117,6 +128,9 @@ _EMPLOYEE_HOLDS = sa.text("""
 _PENDING = sa.text("""
     select a.asset_id from held_assignments a join employee_holds h on h.id = a.employee_hold_id
     where h.connection_id = :connection_id
+""")
+_KEPT = sa.text("""
+    select id, serial_key, field, kind, evidence, intune_value from kept_values where account_id = :account_id order by id
 """)
 _LIFECYCLE_HOLDS = sa.text("""
     select id, intune_device_ids, decision, decided_at from lifecycle_holds where connection_id = :connection_id

@@ -13,8 +13,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from intune_pipeline.domain.vocabulary import RequestStatus, Trigger
 from intune_pipeline.inventory.connections import NotConnectedError
-from intune_pipeline.inventory.schema import sync_requests
+from intune_pipeline.inventory.schema import OPEN_REQUESTS, sync_requests
 from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD
 
 _TRIES = 3
@@ -89,7 +90,7 @@ def request(
     *,
     requested_by: str,
     debounce: timedelta,
-    trigger: Literal["manual", "initial"] = "manual",
+    trigger: Trigger = Trigger.MANUAL,
 ) -> Answer:
     """Ask for a sync, unless one is asked for, running, or was asked for within the debounce.
 
@@ -119,7 +120,7 @@ def request(
         last = db.execute(_LAST, asked).one_or_none()
         if last is None:
             continue
-        if last.status in {"pending", "started"}:
+        if last.status in OPEN_REQUESTS:
             return Answer("joined", last.id, last.sync_run_id)
         return Answer("too_early", possible_at=last.requested_at + debounce)
     raise NotConnectedError("This account is not connected to Microsoft Intune any more; connect it again to sync it.")
@@ -145,7 +146,7 @@ def possible_at(db: Connection, connection_id: int, debounce: timedelta) -> date
 def is_open(db: Connection, connection_id: int) -> bool:
     """Whether a sync was asked for that has not ended, begun or not."""
     asked = sa.select(sync_requests.c.id).where(
-        sync_requests.c.connection_id == connection_id, sync_requests.c.status.in_(["pending", "started"])
+        sync_requests.c.connection_id == connection_id, sync_requests.c.status.in_(OPEN_REQUESTS)
     )
     return db.execute(asked).first() is not None
 
@@ -183,8 +184,8 @@ def mark_started(db: Connection, request_ids: Collection[UUID], sync_run_id: int
     """
     started = db.execute(
         sa.update(sync_requests)
-        .where(sync_requests.c.id.in_(request_ids), sync_requests.c.status.in_(["pending", "started"]))
-        .values(status="started", sync_run_id=sa.func.coalesce(sync_run_id, sync_requests.c.sync_run_id))
+        .where(sync_requests.c.id.in_(request_ids), sync_requests.c.status.in_(OPEN_REQUESTS))
+        .values(status=RequestStatus.STARTED, sync_run_id=sa.func.coalesce(sync_run_id, sync_requests.c.sync_run_id))
     )
     return started.rowcount
 
@@ -199,7 +200,9 @@ def mark_finished(db: Connection, request_id: UUID, error: str | None = None) ->
     """
     closed = db.execute(
         sa.update(sync_requests)
-        .where(sync_requests.c.id == request_id, sync_requests.c.status.in_(["pending", "started"]))
-        .values(status="failed" if error else "succeeded", finished_at=sa.func.now(), error=error)
+        .where(sync_requests.c.id == request_id, sync_requests.c.status.in_(OPEN_REQUESTS))
+        .values(
+            status=RequestStatus.FAILED if error else RequestStatus.SUCCEEDED, finished_at=sa.func.now(), error=error
+        )
     )
     return closed.rowcount == 1

@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.postgresql import insert
 
-from intune_pipeline.errors import PipelineError
-from intune_pipeline.inventory.schema import accounts, connections, sync_requests, sync_runs
+from intune_pipeline.domain.counts import MEANINGS, RunCounts
+from intune_pipeline.domain.vocabulary import RequestStatus, RunPhase, RunStatus, Trigger
+from intune_pipeline.errors import PipelineError, WrongUseError
+from intune_pipeline.inventory.schema import OPEN_REQUESTS, accounts, connections, sync_requests, sync_runs
 
 #: High half of the advisory locks' key; the connection's id is the low half.
 LOCK_SPACE = 0x53594E43
@@ -46,8 +48,8 @@ class SyncLockLostError(PipelineError):
     """The database dropped the connection that held the lock; nothing more may be written."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyncRun:
+@dataclass(slots=True, kw_only=True)
+class SyncRun(RunCounts):
     """One sync; the attributes are the columns of ``sync_runs``."""
 
     id: int
@@ -60,24 +62,15 @@ class SyncRun:
     finished_at: datetime | None
     dagster_run_id: str | None
     list_complete: bool
-    devices_listed: int
-    devices_synced: int
     devices_skipped: int
-    devices_failed: int
     skipped_by_reason: dict[str, int]
     devices_read: int
     devices_classified: int
     devices_reconciled: int
-    assets_created: int
-    assets_updated: int
-    assets_unchanged: int
-    employees_created: int
-    assignees_changed: int
-    lifecycle_transitions: int
-    lifecycle_held: int
-    lookalikes_held: int
     requests: int
     throttled: int
+    undoes_run_id: int | None
+    started_by: str | None
     cause: str | None
     error: str | None
 
@@ -111,6 +104,22 @@ class FleetLine:
     lifecycle_holds: int
     cause: str | None
     trouble: str | None
+
+
+class UnknownRunError(WrongUseError):
+    """There is no such run."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOfAccount:
+    """A run and whose it is."""
+
+    id: int
+    connection_id: int
+    account_id: int
+    account: str
+    trigger: str
+    status: str
 
 
 class SyncLock:
@@ -168,7 +177,9 @@ def _locked_by(db: Connection, connection_id: int) -> SyncLockedError:
     row = db.execute(
         sa.select(sync_runs.c.id, sync_runs.c.trigger, sync_runs.c.started_at, accounts.c.slug)
         .join_from(connections, accounts)
-        .outerjoin(sync_runs, sa.and_(sync_runs.c.connection_id == connections.c.id, sync_runs.c.status == "running"))
+        .outerjoin(
+            sync_runs, sa.and_(sync_runs.c.connection_id == connections.c.id, sync_runs.c.status == RunStatus.RUNNING)
+        )
         .where(connections.c.id == connection_id)
         .order_by(sync_runs.c.id.desc())
         .limit(1)
@@ -194,15 +205,7 @@ def open_run(db: Connection, connection_id: int, trigger: str, dagster_run_id: s
         trigger: one of ``schema.TRIGGERS``.
         dagster_run_id: a run that Dagster resumes keeps its row, and counts from zero.
     """
-    dead = db.scalars(
-        sa.select(sync_runs.c.id).where(
-            sync_runs.c.connection_id == connection_id,
-            sync_runs.c.status == "running",
-            sync_runs.c.dagster_run_id.is_distinct_from(dagster_run_id),
-        )
-    )
-    for sync_run_id in dead.all():
-        fail(db, sync_run_id, DIED, _DIED_SENTENCE)
+    _close_dead(db, connection_id, dagster_run_id)
     new = insert(sync_runs).values(connection_id=connection_id, trigger=trigger, dagster_run_id=dagster_run_id)
     kept = {"connection_id", "trigger", "dagster_run_id", "id", "started_at"}
     fresh = {column.name: sa.text("default") for column in sync_runs.columns if column.name not in kept}
@@ -218,7 +221,7 @@ def progress(db: Connection, sync_run_id: int, *, phase: Phase | None = None, **
     values = {**counts, **({"phase": phase} if phase else {})}
     db.execute(
         sa.update(sync_runs)
-        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(progress_at=sa.func.clock_timestamp(), **values)
     )
 
@@ -236,9 +239,9 @@ def succeed(db: Connection, sync_run_id: int, counts: Mapping[str, Any]) -> None
     """
     closed = db.execute(
         sa.update(sync_runs)
-        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(
-            status="succeeded",
+            status=RunStatus.SUCCEEDED,
             phase="done",
             finished_at=sa.func.clock_timestamp(),
             progress_at=sa.func.clock_timestamp(),
@@ -272,9 +275,9 @@ def fail(db: Connection, sync_run_id: int, cause: str, sentence: str) -> bool:
     """
     closed = db.execute(
         sa.update(sync_runs)
-        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(
-            status="failed",
+            status=RunStatus.FAILED,
             finished_at=sa.func.clock_timestamp(),
             progress_at=sa.func.clock_timestamp(),
             cause=cause,
@@ -286,11 +289,73 @@ def fail(db: Connection, sync_run_id: int, cause: str, sentence: str) -> bool:
     return closed.rowcount == 1
 
 
+def of_account(db: Connection, run_id: int) -> RunOfAccount:
+    """A run and whose it is.
+
+    Raises:
+        UnknownRunError: there is no such run.
+    """
+    query = (
+        sa.select(
+            sync_runs.c.id,
+            sync_runs.c.connection_id,
+            connections.c.account_id,
+            accounts.c.slug.label("account"),
+            sync_runs.c.trigger,
+            sync_runs.c.status,
+        )
+        .join_from(sync_runs, connections)
+        .join(accounts)
+        .where(sync_runs.c.id == run_id)
+    )
+    row = db.execute(query).mappings().one_or_none()
+    if row is None:
+        raise UnknownRunError(f"There is no run {run_id}; intune-pipeline runs ACCOUNT lists an account's runs.")
+    return RunOfAccount(**row)
+
+
+def open_undo(db: Connection, run: RunOfAccount, *, started_by: str) -> int:
+    """Write down that a run begins to be undone; returns the undo's id. Only the holder of the lock may call this."""
+    _close_dead(db, run.connection_id, dagster_run_id=None)
+    undo = sa.insert(sync_runs).values(
+        connection_id=run.connection_id, trigger=Trigger.UNDO, undoes_run_id=run.id, started_by=started_by
+    )
+    return int(db.execute(undo.returning(sync_runs.c.id)).scalar_one())
+
+
+def close_undo(db: Connection, sync_run_id: int, counts: Mapping[str, int]) -> None:
+    """Close an undo as succeeded."""
+    db.execute(
+        sa.update(sync_runs)
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
+        .values(
+            status=RunStatus.SUCCEEDED,
+            phase=RunPhase.DONE,
+            finished_at=sa.func.clock_timestamp(),
+            progress_at=sa.func.clock_timestamp(),
+            **counts,
+        )
+    )
+
+
+def _close_dead(db: Connection, connection_id: int, dagster_run_id: str | None) -> None:
+    """Close whatever else is ``running``: the holder of the lock knows that it is dead."""
+    dead = sa.select(sync_runs.c.id).where(
+        sync_runs.c.connection_id == connection_id, sync_runs.c.status == RunStatus.RUNNING
+    )
+    if dagster_run_id is not None:
+        dead = dead.where(sync_runs.c.dagster_run_id.is_distinct_from(dagster_run_id))
+    for sync_run_id in db.scalars(dead).all():
+        fail(db, sync_run_id, DIED, _DIED_SENTENCE)
+
+
 def _close_requests(db: Connection, sync_run_id: int, error: str | None) -> None:
     db.execute(
         sa.update(sync_requests)
-        .where(sync_requests.c.sync_run_id == sync_run_id, sync_requests.c.status.in_(["pending", "started"]))
-        .values(status="failed" if error else "succeeded", finished_at=sa.func.now(), error=error)
+        .where(sync_requests.c.sync_run_id == sync_run_id, sync_requests.c.status.in_(OPEN_REQUESTS))
+        .values(
+            status=RequestStatus.FAILED if error else RequestStatus.SUCCEEDED, finished_at=sa.func.now(), error=error
+        )
     )
 
 
@@ -315,12 +380,17 @@ def of_dagster_run(db: Connection, dagster_run_id: str) -> SyncRun | None:
 
 def running(db: Connection, account: str) -> SyncRun | None:
     """The sync of an account that runs now."""
-    return _one(db, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == "running"))
+    return _one(db, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == RunStatus.RUNNING))
 
 
 def last_good(db: Connection, account: str) -> SyncRun | None:
     """The last sync of an account that succeeded."""
-    return _one(db, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == "succeeded"))
+    return _one(
+        db,
+        _RUNS_OF_ACCOUNT.where(
+            accounts.c.slug == account, sync_runs.c.status == RunStatus.SUCCEEDED, sync_runs.c.trigger != Trigger.UNDO
+        ),
+    )
 
 
 def last(db: Connection, account: str, limit: int = 30) -> list[SyncRun]:
@@ -330,16 +400,17 @@ def last(db: Connection, account: str, limit: int = 30) -> list[SyncRun]:
 
 
 def all_running(db: Connection) -> list[SyncRun]:
-    """Every sync that is written down as running, of all tenants, whether or not its process lives."""
-    query = _RUNS.where(sync_runs.c.status == "running").order_by(sync_runs.c.id)
+    """Every sync that is written down as running, of all tenants, whether or not its process lives.
+
+    Undos are no runs of Dagster and are left out.
+    """
+    query = _RUNS.where(sync_runs.c.status == RunStatus.RUNNING, sync_runs.c.trigger != Trigger.UNDO).order_by(
+        sync_runs.c.id
+    )
     return [SyncRun(**row) for row in db.execute(query).mappings()]
 
 
-REPORTED = (
-    "status", "devices_listed", "devices_synced", "devices_skipped", "devices_failed", "assets_created",
-    "assets_updated", "assets_unchanged", "employees_created", "assignees_changed", "lifecycle_transitions",
-    "lifecycle_held",
-)  # fmt: skip
+REPORTED = ("status", "devices_skipped", *MEANINGS)
 
 
 def report(db: Connection, dagster_run_id: str) -> dict[str, Any]:
@@ -351,7 +422,7 @@ def report(db: Connection, dagster_run_id: str) -> dict[str, Any]:
     if run is None:
         nothing: dict[str, Any] = dict.fromkeys(REPORTED, 0)
         sentence = "The run ended before its sync began; see its log in Dagster."
-        return {**nothing, "status": "failed", "devices_skipped": {}, "error": sentence}
+        return {**nothing, "status": RunStatus.FAILED, "devices_skipped": {}, "error": sentence}
     found = {name: getattr(run, name) for name in REPORTED}
     return {**found, "devices_skipped": run.skipped_by_reason, **({"error": run.error} if run.error else {})}
 
@@ -373,11 +444,11 @@ _FLEET = sa.text("""
     from connections c
     join accounts a on a.id = c.account_id
     left join lateral (
-        select * from sync_runs r where r.connection_id = c.id and r.status = 'succeeded'
+        select * from sync_runs r where r.connection_id = c.id and r.status = 'succeeded' and r.trigger <> 'undo'
         order by r.finished_at desc limit 1
     ) good on true
     left join lateral (
-        select r.cause, r.error from sync_runs r where r.connection_id = c.id and r.status <> 'running'
+        select r.cause, r.error from sync_runs r where r.connection_id = c.id and r.status <> 'running' and r.trigger <> 'undo'
         order by r.started_at desc, r.id desc limit 1
     ) newest on true
     left join (

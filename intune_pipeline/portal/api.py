@@ -10,22 +10,16 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from intune_pipeline.domain.counts import MEANINGS
+from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision, Outcome, RunPhase, RunStatus, Trigger
 from intune_pipeline.inventory import account_rules, audit, connections, device_list, holds, sync_requests, sync_runs
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal.access import Role, TokenAdmin, TokenPrimaryAdmin
 from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
-from intune_pipeline.portal.inputs import (
-    DeviceType,
-    EmployeeDecision,
-    FilledText,
-    Id,
-    LifecycleDecision,
-    RevealReason,
-    Text,
-)
+from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, RevealReason, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
@@ -147,31 +141,25 @@ class Settings(Input):
     hold_lookalike_employees: bool | None = None
 
 
-class Sync(Output):
-    """One sync."""
+_Counts = create_model(
+    "_Counts", __base__=Output, **{name: (int, Field(description=means)) for name, means in MEANINGS.items()}
+)  # type: ignore[call-overload]
+
+
+class Sync(_Counts):
+    """One sync, with its counts."""
 
     id: int
-    trigger: str
-    status: Literal["running", "succeeded", "failed"]
-    phase: str
+    trigger: Trigger
+    status: RunStatus
+    phase: RunPhase
     started_at: datetime
     finished_at: datetime | None
-    devices_listed: int
-    devices_synced: int
     devices_skipped: int
-    devices_failed: int
     skipped_by_reason: dict[str, int]
     devices_read: int
     devices_classified: int
     devices_reconciled: int
-    assets_created: int
-    assets_updated: int
-    assets_unchanged: int
-    employees_created: int
-    assignees_changed: int
-    lifecycle_transitions: int
-    lifecycle_held: int
-    lookalikes_held: int
     cause: str | None
     error: str | None
 
@@ -192,7 +180,7 @@ class Device(Output):
     model: str | None
     operating_system: str | None
     device_type: str | None
-    outcome: Literal["synced", "skipped", "failed"]
+    outcome: Outcome
     reason: str | None
     first_synced_at: datetime | None
     last_synced_at: datetime | None
@@ -253,13 +241,13 @@ class EmployeeDecided(Input):
     """A decision on held people."""
 
     hold_ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
-    decision: EmployeeDecision
+    decision: EmployeeAnswer
 
 
 class LifecycleDecided(Input):
     """A decision on the held lifecycle ends."""
 
-    decision: LifecycleDecision
+    decision: LifecycleAnswer
 
 
 class UnknownModel(Output):
@@ -426,7 +414,7 @@ def decide_employees(portal: ThePortal, admin: TokenPrimaryAdmin, decided: Emplo
 def decide_lifecycle(portal: ThePortal, admin: TokenPrimaryAdmin, decided: LifecycleDecided) -> None:
     """Release or drop held lifecycle ends. Primary Admins only."""
     with portal.engine.begin() as db:
-        holds.decide_lifecycle(db, admin.account.slug, decided.decision, decided_by=admin.label)
+        holds.decide_lifecycle(db, admin.account.slug, LifecycleDecision(decided.decision), decided_by=admin.label)
 
 
 @router.get("/unknown-models")

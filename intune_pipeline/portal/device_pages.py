@@ -11,13 +11,15 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 
+from intune_pipeline.domain.skipped import SKIPPED
+from intune_pipeline.domain.vocabulary import DeviceType, Outcome, SkipReason
 from intune_pipeline.inventory import device_list
-from intune_pipeline.inventory.history import Story, why
+from intune_pipeline.inventory.history import why
+from intune_pipeline.inventory.story import Story
 from intune_pipeline.inventory.vault import SHORTEST_REASON
-from intune_pipeline.portal import words
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.errors import NotHereError, PortalError
-from intune_pipeline.portal.inputs import DeviceType, FilledText, Text
+from intune_pipeline.portal.inputs import FilledText, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -29,10 +31,6 @@ DEVICES = f"{HOME}/devices"
 DEVICE = f"{HOME}/device"
 PAGE_SIZE = 50
 MAX_PAGE = 100_000
-Outcome = Literal["", "synced", "skipped", "failed"]
-Reason = Literal[
-    "", "ownership_unknown", "no_serial", "junk_serial", "desktop", "unknown_type", "superseded", "serial_collision"
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +78,8 @@ def device_href(serial_number: str) -> str:
 
 async def queried(
     search: Text = "",
-    outcome: Outcome = "",
-    reason: Reason = "",
+    outcome: Outcome | Literal[""] = "",
+    reason: SkipReason | Literal[""] = "",
     device_type: DeviceType | Literal[""] = "",
     sort: device_list.SortColumn = "last_seen_at",
     order: Literal["asc", "desc"] = "desc",
@@ -115,7 +113,7 @@ def devices_page(request: Request, portal: ThePortal, admin: PageAdmin, query: Q
         query=query,
         pages=max(1, -(-found.total // query.page_size)),
         links=Links(query),
-        reasons=[(reason, known.name) for reason, known in words.SKIPPED.items() if reason != "personal"],
+        reasons=[(reason, known.name) for reason, known in SKIPPED.items() if reason != SkipReason.PERSONAL],
     )
 
 

@@ -19,6 +19,5 @@ FilledText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT,
 RevealReason = Annotated[
     str, StringConstraints(min_length=10, max_length=MAX_TEXT, pattern=r"^[^\x00-\x20\s][^\x00]{8,}[^\x00-\x20\s]$")
 ]
-DeviceType = Literal["laptop", "tablet", "mobile", "desktop", "unknown"]
-EmployeeDecision = Literal["create", "link", "skip"]
-LifecycleDecision = Literal["released", "dropped"]
+EmployeeAnswer = Literal["create", "link", "skip"]
+LifecycleAnswer = Literal["released", "dropped"]

@@ -13,11 +13,12 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
+from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import account_rules, audit, connections, holds, unknown_models
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin, signed_in_primary_admin
 from intune_pipeline.portal.errors import ConflictError
-from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, Id, LifecycleDecision, Text
+from intune_pipeline.portal.inputs import EmployeeAnswer, Id, LifecycleAnswer, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -118,7 +119,7 @@ def decide_employees(
     portal: ThePortal,
     admin: PagePrimaryAdmin,
     hold_id: Annotated[list[Id], Form()],
-    decision: Annotated[EmployeeDecision, Form()],
+    decision: Annotated[EmployeeAnswer, Form()],
 ) -> Response:
     """Create, link or skip look-alikes."""
     with portal.engine.begin() as db:
@@ -128,11 +129,11 @@ def decide_employees(
 
 @router.post(f"{HOLDS}/lifecycle", dependencies=CHECKED)
 def decide_lifecycle(
-    portal: ThePortal, admin: PagePrimaryAdmin, decision: Annotated[LifecycleDecision, Form()]
+    portal: ThePortal, admin: PagePrimaryAdmin, decision: Annotated[LifecycleAnswer, Form()]
 ) -> Response:
     """Release or drop held lifecycle ends."""
     with portal.engine.begin() as db:
-        holds.decide_lifecycle(db, admin.account.slug, decision, decided_by=admin.label)
+        holds.decide_lifecycle(db, admin.account.slug, LifecycleDecision(decision), decided_by=admin.label)
     return RedirectResponse(HOLDS, status_code=303)
 
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
+from intune_pipeline.domain.skipped import SKIPPED
 from intune_pipeline.inventory import connections, holds, sync_requests, sync_runs
 from intune_pipeline.portal import chart, health, progress
 from intune_pipeline.portal.access import Admin, PageAdmin
@@ -21,7 +22,7 @@ from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
 from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.sign_in import HOME
-from intune_pipeline.portal.words import FAILED, SKIPPED
+from intune_pipeline.portal.words import FAILED
 
 router = APIRouter(include_in_schema=False)
 ThePortal = Annotated[Portal, Depends(portal_of)]

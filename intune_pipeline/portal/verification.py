@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from intune_pipeline.domain.vocabulary import Trigger
 from intune_pipeline.inventory import connections, sync_requests
 from intune_pipeline.inventory.roles import acting_for
 from intune_pipeline.microsoft.causes import Cause
@@ -40,7 +41,7 @@ def verify(portal: Portal, connection: connections.Record, requested_by: str) ->
         if check.outcome is GrantOutcome.GRANTED:
             if connections.set_status(db, connection.id, "connected"):
                 sync_requests.request(
-                    db, connection.id, requested_by=requested_by, debounce=timedelta(0), trigger="initial"
+                    db, connection.id, requested_by=requested_by, debounce=timedelta(0), trigger=Trigger.INITIAL
                 )
         elif check.outcome is GrantOutcome.REFUSED:
             cause = check.cause or Cause.UNEXPECTED
