@@ -5,7 +5,8 @@ Belongs here: policies, privileges and the functions that look beyond one accoun
 ``schema`` and applied at every upgrade, so that a new table is protected by having an account's column. Does not belong
 here: the roles themselves and who acts for whom (``roles``).
 
-A table is apart by the first of the columns ``account_id``, ``connection_id``, ``partition_key``, ``asset_id`` it has;
+A table is apart by the first of the columns ``account_id``, ``connection_id``, ``partition_key``, ``asset_id``, ``sync_run_id`` it
+has;
 ``info={"apart_by": "SQL condition"}`` in its definition says something else, and ``info={"apart_by": None}`` that its
 rows belong to no account. Each table has up to three policies:
 
@@ -36,11 +37,15 @@ _CONDITIONS: Final[Mapping[str, str]] = {
     "connection_id": f"connection_id = (select c.id from connections c where c.account_id = {ACCOUNT})",
     "partition_key": f"partition_key = (select c.slug from accounts c where c.id = {ACCOUNT})",
     "asset_id": "exists (select from assets a where a.id = {table}.asset_id and a.account_id = " + ACCOUNT + ")",
+    "sync_run_id": "exists (select from sync_runs r join connections c on c.id = r.connection_id"
+    " where r.id = {table}.sync_run_id and c.account_id = " + ACCOUNT + ")",
 }
 
 #: What a role may do with a table where it is not everything, by table.
 APPEND_ONLY: Final = frozenset({"audit_log", "asset_changes"})
-_PORTAL_READS: Final = frozenset({"sync_runs", "device_outcomes", "device_details", "unknown_models", "erasures"})
+_PORTAL_READS: Final = frozenset(
+    {"sync_runs", "failed_devices", "device_outcomes", "device_details", "unknown_models", "erasures"}
+)
 _PORTAL_NEVER: Final = frozenset({"alerts"})
 
 

@@ -15,7 +15,7 @@ from intune_pipeline.inventory import audit, erasures, schema
 from intune_pipeline.inventory.retention import Retention, forget_old
 from intune_pipeline_tests.conftest import ConnectedAccount
 
-MARKS = ("ada", "lovelace", "4f3c9c1e")
+MARKS = ("lovelace", "ada@", "ada.home", "ada's", "adas mac", "4f3c9c1e")
 SEED = """
     insert into employees (account_id, first_name, last_name) values
         (:account, 'Ada', 'Lovelace'), (:account, 'Grace', 'Hopper'), (:other, 'Ada', 'Lovelace');

@@ -60,8 +60,8 @@ def _fill(db: sa.Connection, account: ConnectedAccount) -> None:
         made = db.execute(
             sa.insert(table).values(values).returning(*table.primary_key.columns or table.columns)
         ).first()
-        if table.name == "assets":
-            ids["asset_id"] = made[0]
+        if table.name in {"assets", "sync_runs"}:
+            ids[f"{table.name.rstrip('s')}_id"] = made[0]
 
 
 def _any(table: sa.Table, column: sa.Column[Any]) -> Any:
@@ -99,7 +99,7 @@ def _rows(engine: sa.Engine, table: sa.Table, of: ConnectedAccount | None) -> in
 
 
 def test_every_table_with_an_account_is_protected(engine: sa.Engine) -> None:
-    telling = {"account_id", "connection_id", "partition_key", "asset_id"}
+    telling = {"account_id", "connection_id", "partition_key", "asset_id", "sync_run_id"}
     silent = [
         table.fullname
         for table in schema.metadata.sorted_tables
@@ -168,7 +168,7 @@ def test_nothing_of_another_account_is_written(
 
 def _copy_row(db: sa.Connection, table: sa.Table) -> None:
     """Insert a row of acme's as somebody who may not."""
-    values = {"account_id": 1, "connection_id": 1, "partition_key": "acme", "asset_id": 1}
+    values = {"account_id": 1, "connection_id": 1, "partition_key": "acme", "asset_id": 1, "sync_run_id": 1}
     given = {
         one.name: values.get(one.name, _any(table, one))
         for one in table.columns
