@@ -23,6 +23,7 @@ from itsdangerous import TimestampSigner
 
 from intune_pipeline.inventory import database as databases
 from intune_pipeline.inventory import embedded_postgres, schema
+from intune_pipeline.inventory.roles import DEFAULT_PREFIX, Acting, Role
 
 SECRET = "load" * 10
 HOME = "/integrations/intune"
@@ -78,7 +79,7 @@ def serve(url: str, port: int) -> None:
         auth0_audience="x",
     )
     microsoft = MicrosoftSettings(microsoft_client_id="x", microsoft_client_secret="x")
-    app = create_app(Settings(), portal, microsoft, databases.create_engine(url))
+    app = create_app(Settings(), portal, microsoft, databases.create_engine(url, acting=Acting(Role.PORTAL)))
     uvicorn.run(app, port=port, log_level="error", access_log=False)
 
 
@@ -138,6 +139,7 @@ def main() -> None:
         server = embedded_postgres.start(Path(directory))
         url = databases.create_if_missing(server.url("postgres"), "load")
         engine = databases.create_engine(url)
+        databases.create_roles(engine, DEFAULT_PREFIX, {})
         databases.upgrade(engine)
         with engine.begin() as db:
             db.exec_driver_sql(SEED.format(devices=given.devices))
