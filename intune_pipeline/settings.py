@@ -96,6 +96,7 @@ class Settings(_Environment):
     intune_details: Literal["on", "off"] = "on"
     intune_details_refresh_days: int = Field(7, ge=1)
     intune_request_give_up_seconds: int = Field(120, ge=1)
+    intune_max_devices: int = Field(250_000, ge=1)
     intune_input_max_age_hours: int = Field(24, ge=1)
     bypass_code_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
 
@@ -105,14 +106,15 @@ class Settings(_Environment):
     intune_late_after_hours: int = Field(26, ge=1)
     intune_unknown_share_warning: float = Field(0.10, ge=0, le=1)
     intune_junk_share_warning: float = Field(0.05, ge=0, le=1)
-    intune_alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    # Whole: addresses may hold commas, so only Apprise can tell where one ends.
+    intune_alert_urls: SecretStr | None = None
 
     intune_keep_holds_days: int = Field(365, ge=30)
     intune_keep_outcomes_days: int = Field(365, ge=30)
     intune_keep_audit_days: int | None = Field(None, ge=90)
     intune_keep_codes_days: int = Field(90, ge=1)
 
-    @field_validator("bypass_code_keys", "intune_alert_urls", mode="before")
+    @field_validator("bypass_code_keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -223,7 +225,8 @@ class PortalSettings(_Environment):
     auth0_audience: str
     auth0_issuer: LoopbackUrl | None = None
     auth0_ca_bundle: Path | None = None
-    auth0_organization_claim: str = "org_name"
+    auth0_organization_claim: str = "org_id"
+    auth0_organization_name_claim: str = "org_name"
     auth0_roles_claim: str = "https://allwhere.co/roles"
 
     @field_validator("portal_session_secret")

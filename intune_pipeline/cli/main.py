@@ -9,6 +9,7 @@ import click
 
 from intune_pipeline import garbage
 from intune_pipeline.cli import (
+    accounts,
     bypass_code,
     classify,
     connections,
@@ -16,6 +17,8 @@ from intune_pipeline.cli import (
     demo,
     development,
     doctor,
+    export,
+    facts,
     fleet,
     holds,
     locks,
@@ -25,6 +28,7 @@ from intune_pipeline.cli import (
     portal,
     rules,
     runs,
+    sessions,
     sync,
     undo,
     why,
@@ -51,6 +55,8 @@ for _command in (
     plan.command,
     why.command,
     classify.command,
+    facts.command,
+    facts.compare,
     rules.group,
     runs.runs,
     runs.run,
@@ -60,9 +66,12 @@ for _command in (
     needs.command,
     fleet.command,
     doctor.command,
+    export.command,
     bypass_code.group,
     people_rights.register(click.Group("people", help="Employees and users, and their rights.")),
     portal.command,
+    accounts.group,
+    sessions.group,
 ):
     intune_pipeline.add_command(_command)
 

@@ -102,6 +102,26 @@ class AssetStatus(StrEnum):
     LOST = "lost"
 
 
+class ChangedEntity(StrEnum):
+    """What the change feed tells of."""
+
+    ASSET = "asset"
+    EMPLOYEE = "employee"
+
+
+class ChangeKind(StrEnum):
+    """What happened to an asset or employee."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    ASSIGNED = "assigned"
+    ENDED = "ended"
+    MERGED = "merged"
+    UNDONE = "undone"
+    LOCKED = "locked"
+    REMOVED = "removed"
+
+
 class KeptKind(StrEnum):
     """Why a sync leaves a value as it is."""
 
@@ -177,6 +197,30 @@ class ConnectStep(StrEnum):
 
     CONSENT = "consent"
     SIGN_IN = "sign_in"
+
+
+class Role(StrEnum):
+    """What an admin is in allwhere, the strongest first."""
+
+    PRIMARY_ADMIN = "primary_admin"
+    SECONDARY_ADMIN = "secondary_admin"
+
+
+class SecurityEvent(StrEnum):
+    """What the security log tells of."""
+
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    SIGN_IN_MISCONFIGURED = "sign_in_misconfigured"
+    SESSION_REFUSED = "session_refused"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105
+    ROLE_REFUSED = "role_refused"
+    FORM_REFUSED = "form_refused"
+    REQUEST_REFUSED = "request_refused"
+    REVEAL_FAILED = "reveal_failed"
+    LIMIT_HIT = "limit_hit"
+    ORGANIZATION_BOUND = "organization_bound"
 
 
 class NeedKind(StrEnum):

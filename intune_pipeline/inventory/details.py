@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.devices import serial_key
 from intune_pipeline.domain.fields import DeviceDetails, Sealed
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.inventory.vault import Vault
 
 _STORED_AT_ONCE = 1000

@@ -190,13 +190,17 @@ _SEQUENCES = sa.text("""
 # Each names no account while it runs, so that its definer, the tables' owner, sees every row; each tells one thing only.
 _DEFINER: Final = "security definer set search_path = {schema}, pg_temp language plpgsql"
 _FUNCTIONS: Final = (
-    f"""create or replace function account_of_slug(wanted text)
-       returns table (id bigint, slug text, name text) {_DEFINER} as $$
+    f"""create or replace function account_of_organization(wanted_id text, wanted_slug text)
+       returns table (id bigint, slug text, name text, bound boolean) {_DEFINER} as $$
        declare
            acting text := coalesce(current_setting('app.account_id', true), '');
        begin
            perform set_config('app.account_id', '', true);
-           return query select a.id, a.slug, a.name from accounts a where a.slug = wanted;
+           return query select a.id, a.slug, a.name, false from accounts a where a.org_id = wanted_id;
+           if not found then
+               return query update accounts a set org_id = wanted_id
+                   where a.slug = wanted_slug and a.org_id is null returning a.id, a.slug, a.name, true;
+           end if;
            perform set_config('app.account_id', acting, true);
        end $$""",
     f"""create or replace function accounts_being_verified() returns setof bigint {_DEFINER} as $$
@@ -233,7 +237,7 @@ _FUNCTIONS: Final = (
        end $$""",
 )
 _FUNCTION_ROLES: Final[Mapping[str, frozenset[Role]]] = {
-    "account_of_slug(text)": frozenset({Role.PORTAL}),
+    "account_of_organization(text, text)": frozenset({Role.PORTAL}),
     "accounts_being_verified()": frozenset({Role.PORTAL}),
     "forget_audit_log(interval)": frozenset({Role.PIPELINE}),
 }

@@ -32,9 +32,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from intune_pipeline.domain.counts import MEANINGS
-from intune_pipeline.domain.devices import SERIAL_SPACES
+from intune_pipeline.domain.serials import SERIAL_DROPPED, SERIAL_REPLACED, SERIAL_REPLACEMENTS
 from intune_pipeline.domain.vocabulary import (
     AssetStatus,
+    ChangedEntity,
+    ChangeKind,
     ConnectionStatus,
     ConnectStep,
     DeviceType,
@@ -44,6 +46,7 @@ from intune_pipeline.domain.vocabulary import (
     LifecycleDecision,
     Outcome,
     RequestStatus,
+    Role,
     RunPhase,
     RunStatus,
     Trigger,
@@ -63,9 +66,21 @@ metadata = MetaData(
 OPEN_REQUESTS = (RequestStatus.PENDING, RequestStatus.STARTED)
 """Statuses of a request that waits for a sync or for its end."""
 
-_SPACE_ESCAPES = "".join(f"\\u{ord(c):04x}" if c != "-" else "-" for c in SERIAL_SPACES)
-#: SQL of a serial's compared form; the same law as ``domain.devices.serial_key``.
-SERIAL_KEY_SQL = f"""nullif(upper(regexp_replace({{0}}, '[{_SPACE_ESCAPES}]+', '', 'g') collate "C"), '')"""
+
+def _literal(characters: str) -> str:
+    r"""A string of SQL in ASCII alone: "a\u00a0" becomes E'a\u00a0'."""
+    escaped = (
+        c if c.isascii() and c.isalnum() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+        for c in characters
+    )
+    return f"E'{''.join(escaped)}'"
+
+
+#: SQL of a serial's compared form; the same law as ``domain.serials.serial_key``. translate() drops the characters of its
+#: second argument that have no partner in the third.
+SERIAL_KEY_SQL = (
+    f"nullif(translate({{0}}, {_literal(SERIAL_REPLACED + SERIAL_DROPPED)}, {_literal(SERIAL_REPLACEMENTS)}), '')"
+)
 
 
 def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
@@ -87,6 +102,12 @@ accounts = Table(
     Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
     Column("slug", Text, nullable=False, unique=True, comment="name on the command line and Dagster partition key"),
     Column("name", Text, nullable=False, server_default="", comment="the customer's name, for people"),
+    Column(
+        "org_id",
+        Text,
+        unique=True,
+        comment="the sign-in provider's immutable id of the organisation; null until the first sign-in or an operator sets it",
+    ),
     CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' and length(slug) <= 63", name="slug"),
     comment="allwhere's customers",
 )
@@ -284,7 +305,7 @@ assets = Table(
         Text,
         Computed(SERIAL_KEY_SQL.format("serial_number"), persisted=True),
         nullable=False,
-        comment="compared form: no spaces, upper case",
+        comment="compared form: upper case, without spaces and invisible characters, plain digits and dashes",
     ),
     Column("asset_type", Text, comment="laptop, tablet, mobile …; set at creation, then allwhere's"),
     Column("name", Text, comment="a person's, never touched by a sync"),
@@ -300,13 +321,18 @@ assets = Table(
     Column("notes", Text, comment="a person's, never touched by a sync"),
     Column("assignee_id", BigInteger, comment="who holds it"),
     Column("color", Text, comment="colour"),
-    Column("display_size", Text, comment="inches"),
+    Column("display_size", Text, comment="inches, as plain decimals"),
     Column("imei", Text, comment="IMEI"),
     Column("make", Text, comment="maker"),
-    Column("model", Text, comment="model"),
+    Column("model", Text, comment="what Intune says"),
+    Column("model_name", Text, comment="the model for people: what the maker calls it, else the model cleaned"),
     Column("memory_gb", Integer, comment="GiB"),
     Column("storage_gb", Integer, comment="GB as sold"),
-    Column("storage_type", Text, comment="SSD, HDD …"),
+    Column(
+        "storage_type",
+        Text,
+        comment="SSD (computers) or Flash (phones, tablets) where the family never had a disk, else as entered",
+    ),
     Column("operating_system", Text, comment="operating system"),
     Column("os_version", Text, comment="its version"),
     Column("release_date", Text, comment="a year, or a date, as far as it is known"),
@@ -339,6 +365,34 @@ asset_changes = Table(
     Index(None, "asset_id", "changed_at"),
     Index(None, "sync_run_id"),
     comment="every field of an existing asset that changed: by a sync, or in allwhere, which a trigger records",
+)
+
+change_events = Table(
+    "change_events",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="order within a read"),
+    Column(
+        "transaction_id",
+        BigInteger,
+        nullable=False,
+        server_default=text("(pg_current_xact_id()::text)::bigint"),
+        comment="the transaction that made the change; readers stop before the oldest one that still runs",
+    ),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("entity", Text, nullable=False, comment="asset or employee"),
+    Column("entity_id", BigInteger, nullable=False, comment="its row, which may be gone"),
+    Column("kind", Text, nullable=False, comment="created, updated, assigned, ended, undone, locked …"),
+    Column("sync_run_id", BigInteger, comment="the sync or undo that made it; null: in allwhere"),
+    Column("field", Text, comment="the column that changed; null for the whole row"),
+    Column("old_value", Text, comment="what it held"),
+    Column("new_value", Text, comment="what it holds since"),
+    _now("at", "when"),
+    _one_of("entity", ChangedEntity),
+    _one_of("kind", ChangeKind),
+    Index(None, "account_id", "id"),
+    Index(None, "account_id", "transaction_id", "id"),
+    Index(None, "at"),
+    comment="every change of assets and employees for the change feed; kept for 90 days",
 )
 
 kept_values = Table(
@@ -403,6 +457,7 @@ device_outcomes = Table(
     Column("rule_reason", Text, comment="why it decided so, in words"),
     Column("manufacturer", Text, comment="as Intune shows it"),
     Column("model", Text, comment="as Intune shows it"),
+    Column("model_name", Text, comment="the model for people, as in assets"),
     Column("operating_system", Text, comment="as Intune shows it"),
     Column("device_name", Text, comment="as Intune shows it"),
     Column("last_contact_at", DateTime(timezone=True), comment="Intune's lastSyncDateTime"),
@@ -687,6 +742,72 @@ Index(
     postgresql_where=alerts.c.cleared_at.is_(None),
 )
 
+portal_sessions = Table(
+    "portal_sessions",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("token_hash", Text, nullable=False, unique=True, comment="SHA-256 of the token in the browser's cookie"),
+    Column("account_id", ForeignKey("accounts.id"), index=True, comment="null: an organisation allwhere does not know"),
+    Column("subject", Text, nullable=False, index=True, comment="the sign-in provider's id of the person"),
+    Column("email", Text, nullable=False, comment="verified e-mail, empty when there is none"),
+    Column("name", Text, nullable=False, comment="for show, empty when there is none"),
+    Column("role", Text, comment="primary_admin or secondary_admin; null for somebody who is no admin"),
+    Column("beta", Boolean, nullable=False, comment="whether the person has the permission intune:beta"),
+    Column("authenticated_at", DateTime(timezone=True), comment="auth_time of the provider; null when it did not say"),
+    Column("signed_in_at", DateTime(timezone=True), nullable=False, comment="when the session began"),
+    Column("last_seen_at", DateTime(timezone=True), nullable=False, comment="last request, to the minute"),
+    Column(
+        "ended_at", DateTime(timezone=True), comment="signed out or ended by an operator; null: not ended by anybody"
+    ),
+    _one_of("role", Role),
+    comment="sign-ins to the portal; ended after 8 hours, after an hour without a request, or by somebody",
+    info={"apart_by": None},  # asked before it is known who signs in
+)
+
+kept_forms = Table(
+    "kept_forms",
+    metadata,
+    Column("token_hash", Text, primary_key=True, comment="SHA-256 of the token in the address that shows it again"),
+    Column(
+        "session_id",
+        ForeignKey("portal_sessions.id", ondelete="CASCADE"),
+        nullable=False,
+        unique=True,
+        comment="the session it was typed in; one form per session is kept",
+    ),
+    Column("sealed", Text, nullable=False, comment="where it was sent and what was typed, encrypted"),
+    Column("kept_at", DateTime(timezone=True), nullable=False, comment="forgotten an hour later"),
+    comment="forms sent with a sign-in that had ended or was too old, shown again after signing in",
+    info={"apart_by": None},  # of a session
+)
+
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("name", Text, primary_key=True, comment="what is limited"),
+    Column("key", Text, primary_key=True, comment="whose uses are counted: an account or an address"),
+    Column(
+        "used_until",
+        DateTime(timezone=True),
+        nullable=False,
+        index=True,
+        comment="theoretical arrival time of the generic cell rate algorithm; in the past: nothing is used up",
+    ),
+    comment="how much of each limit is used up, for all processes of the portal together",
+    info={"apart_by": None},  # of addresses too
+)
+
+security_counts = Table(
+    "security_counts",
+    metadata,
+    Column("hour", DateTime(timezone=True), primary_key=True, comment="the hour, by its beginning"),
+    Column("event", Text, primary_key=True, comment="an event of the security log"),
+    Column("account", Text, primary_key=True, comment="the account's slug, empty when none is known"),
+    Column("times", Integer, nullable=False, comment="how often"),
+    comment="how often each security event happened; many in an hour alarm operators",
+    info={"apart_by": None},  # of nobody known too
+)
+
 # -- frames between Dagster assets, in schema pipeline --------------------------------------------------------------
 
 PIPELINE = "pipeline"
@@ -724,6 +845,13 @@ snapshots = Table(
     Column("complete", Boolean, nullable=False, comment="false for a capped list, which proves no absence"),
     Column("devices_listed", Integer, nullable=False, comment="devices in the list, personal ones included"),
     Column("personal", Integer, nullable=False, comment="personal devices, counted and dropped"),
+    Column(
+        "unreadable",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="entries of the list without an id, counted as failed",
+    ),
     Column("rows", Integer, nullable=False, comment="rows of the frame; another number means that it was lost"),
     _now("written_at", "when the frame was stored"),
     schema=PIPELINE,
@@ -771,6 +899,7 @@ classified_devices = _frame(
     _text("device_type", "laptop, tablet, mobile, desktop, unknown"),
     _text("rule", "id of the rule that decided the type"),
     _text("rule_reason", "why, in words"),
+    Column("users_are_rooms", Boolean, comment="whether its user is a room, a desk or a wall and never an employee"),
     _text("skip_reason", "null for eligible devices"),
 )
 intune_device_details = _frame(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine
 
-from intune_pipeline.domain.devices import serial_key
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.errors import PipelineError, WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.schema import account_keys, audit_log

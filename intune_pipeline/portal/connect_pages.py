@@ -24,12 +24,13 @@ from intune_pipeline.microsoft.consent import (
     parse_consent_redirect,
 )
 from intune_pipeline.microsoft.sign_in import SignInError, SignInProblem, finish_sign_in, start_sign_in
+from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin
+from intune_pipeline.portal.browser_sessions import HOME
 from intune_pipeline.portal.outcomes import Outcome, of_cause, of_code
-from intune_pipeline.portal.portal import Portal, portal_of
+from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import leaving, page
 from intune_pipeline.portal.security import checked_form
-from intune_pipeline.portal.sign_in import HOME
 from intune_pipeline.portal.verification import verify
 
 router = APIRouter(include_in_schema=False)
@@ -38,13 +39,13 @@ CONSENT_RETURN = f"{CONNECT}/consent"
 SIGN_IN_RETURN = f"{CONNECT}/sign-in"
 VERIFYING = f"{HOME}/verifying"
 PROGRESS = f"{HOME}/progress"
-ThePortal = Annotated[Portal, Depends(portal_of)]
+ThePortal = Annotated[PortalContext, Depends(portal_of)]
 
 
 @router.get(CONNECT)
 def explain(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """The page before consent."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         connection = connections.of_account(db, admin.account.slug)
         figures = accounts.employee_figures(db, admin.account.slug)
     if connection is not None and connection.status == "connected":
@@ -63,13 +64,14 @@ def to_consent(
     """Put the choices aside and send the browser to Microsoft's consent page."""
     choices = {"hold_lookalike_employees": hold_lookalike_employees, "mdm_assignee_updates": mdm_assignee_updates}
     state = connect_attempts.new_state()
-    with portal.engine.begin() as db:
+    limits.spend(portal, limits.CONNECTS, admin.account)
+    with portal.transaction(admin.account) as db:
         connection = connections.of_account(db, admin.account.slug)
         connect_attempts.begin(
             db,
             state,
             account_id=admin.account.id,
-            session_id=request.session["id"],
+            session_id=admin.session_id,
             requested_by=admin.label,
             step="consent",
             choices=choices,
@@ -107,12 +109,12 @@ def back_from_consent(request: Request, portal: ThePortal, admin: PageAdmin) -> 
         )
     except MicrosoftError as error:
         return _show(request, of_cause(error.cause))
-    with portal.engine.begin() as db:
+    with portal.transaction(admin.account) as db:
         connect_attempts.begin(
             db,
             state,
             account_id=admin.account.id,
-            session_id=request.session["id"],
+            session_id=admin.session_id,
             requested_by=admin.label,
             step="sign_in",
             choices=attempt.choices,
@@ -148,7 +150,7 @@ def back_from_sign_in(request: Request, portal: ThePortal, admin: PageAdmin) -> 
 @router.get(VERIFYING)
 def verifying(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """The page that waits for Microsoft; the portal keeps trying whether or not somebody looks."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         connection = connections.of_account(db, admin.account.slug)
     if connection is None or connection.status != "verifying":
         return RedirectResponse(_after_verifying(connection), status_code=303)
@@ -158,16 +160,16 @@ def verifying(request: Request, portal: ThePortal, admin: PageAdmin) -> Response
 @router.get(f"{VERIFYING}.json")
 def verifying_state(portal: ThePortal, admin: PageAdmin) -> JSONResponse:
     """The same for the page's script."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         connection = connections.of_account(db, admin.account.slug)
     waits = connection is not None and connection.status == "verifying"
     go_to = None if waits else _after_verifying(connection)
     return JSONResponse({"steps": [], "sentence": "Still waiting for Microsoft.", "go_to": go_to, "again_in_ms": 5000})
 
 
-def _bind(request: Request, portal: Portal, admin: Admin, tenant_id: str, choices: dict[str, Any]) -> Response:
+def _bind(request: Request, portal: PortalContext, admin: Admin, tenant_id: str, choices: dict[str, Any]) -> Response:
     try:
-        with portal.engine.begin() as db:
+        with portal.transaction(admin.account) as db:
             connection = connections.bind(db, admin.account.slug, tenant_id, actor=admin.label, **choices)
     except TenantLinkedElsewhereError:
         return _ended(request, "linked_elsewhere")
@@ -184,16 +186,14 @@ def _after_verifying(connection: connections.Record | None) -> str:
 
 
 def _taken(
-    request: Request, portal: Portal, admin: Admin, state: str, step: connect_attempts.Step
+    request: Request, portal: PortalContext, admin: Admin, state: str, step: connect_attempts.Step
 ) -> connect_attempts.Attempt | Response:
     """The attempt behind a state, used up; or the page that says why there is none."""
     if not admin.is_primary:
         return _ended(request, "not_primary")
     try:
-        with portal.engine.begin() as db:
-            return connect_attempts.take(
-                db, state, account_id=admin.account.id, session_id=request.session["id"], step=step
-            )
+        with portal.transaction(admin.account) as db:
+            return connect_attempts.take(db, state, account_id=admin.account.id, session_id=admin.session_id, step=step)
     except AttemptError as error:
         ends = {AttemptProblem.EXPIRED: "state_expired", AttemptProblem.USED: "state_used"}
         return _ended(request, ends.get(error.problem, "state_unknown"))

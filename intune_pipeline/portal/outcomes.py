@@ -147,7 +147,9 @@ _OUTCOMES: Mapping[str, Outcome] = {
 _TITLES: Mapping[Cause, str] = {
     Cause.NO_INTUNE_LICENCE: "This tenant has no Intune",
     Cause.APP_DISABLED: "allwhere is disabled in your tenant",
-    Cause.CONDITIONAL_ACCESS: "A Conditional Access policy blocks allwhere",
+    Cause.ASSIGNMENT_REQUIRED: "allwhere is not assigned in your tenant",
+    Cause.TENANT_BLOCKED: "Microsoft has blocked your tenant",
+    Cause.CONDITIONAL_ACCESS: "A policy of your tenant blocks allwhere",
     Cause.OUR_CREDENTIAL: "Something is wrong on our side",
     Cause.OUTAGE: "Microsoft cannot be reached",
     Cause.THROTTLED: "Microsoft asked us to wait",
@@ -170,7 +172,7 @@ def of_cause(cause: Cause, code: str = "") -> Outcome:
     sentence = (
         "allwhere has been told and works on it; nobody in your company did anything wrong." if ours else cause.sentence
     )
-    if cause in {Cause.OUTAGE, Cause.THROTTLED}:
+    if cause in {Cause.OUTAGE, Cause.THROTTLED, Cause.DEADLINE}:
         sentence = "Try again in a few minutes."
     return Outcome(
         _TITLES.get(cause, "Microsoft refused"),

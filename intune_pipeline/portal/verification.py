@@ -15,7 +15,7 @@ from intune_pipeline.inventory import connections, sync_requests
 from intune_pipeline.inventory.roles import acting_for
 from intune_pipeline.microsoft.causes import Cause
 from intune_pipeline.microsoft.consent import GrantCheck, GrantOutcome, verify_grant
-from intune_pipeline.portal.portal import Portal
+from intune_pipeline.portal.portal import PortalContext
 
 #: More than MSAL's and Entra's own minute of remembering a refusal.
 STEP = timedelta(seconds=65)
@@ -27,7 +27,7 @@ _BY_ITSELF = "portal"
 log = logging.getLogger(__name__)
 
 
-def verify(portal: Portal, connection: connections.Record, requested_by: str) -> GrantCheck:
+def verify(portal: PortalContext, connection: connections.Record, requested_by: str) -> GrantCheck:
     """Try once, and store what came of it: connected with its first sync asked for, verifying still, or refused.
 
     Args:
@@ -37,7 +37,7 @@ def verify(portal: Portal, connection: connections.Record, requested_by: str) ->
     """
     assert connection.tenant_id is not None  # noqa: S101 - the table's constraint for whatever is being verified
     check = verify_grant(portal.microsoft.cloud, portal.microsoft.credential, connection.tenant_id, within=_TRY_FOR)
-    with portal.engine.begin() as db:
+    with portal.transaction(portal.account(connection.account_id)) as db:
         if check.outcome is GrantOutcome.GRANTED:
             if connections.set_status(db, connection.id, "connected"):
                 sync_requests.request(
@@ -56,7 +56,7 @@ class Verification:
     What was tried when is this process's own knowledge: a restart tries anew and grants another quarter of an hour.
     """
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, portal: PortalContext) -> None:
         self._portal = portal
         self._began: dict[int, datetime] = {}
         self._tried: dict[int, datetime] = {}
@@ -93,11 +93,11 @@ class Verification:
 
     def _waiting(self) -> list[connections.Record]:
         """Every account's connection that is being verified."""
-        with self._portal.engine.connect() as db:
+        with self._portal.system_transaction() as db:
             account_ids = connections.accounts_being_verified(db)
         waiting = []
         for account_id in account_ids:
-            with acting_for(account_id), self._portal.engine.connect() as db:
+            with acting_for(account_id), self._portal.system_transaction() as db:
                 waiting += [one for one in connections.with_status(db, "verifying") if one.account_id == account_id]
         return waiting
 
@@ -106,7 +106,7 @@ class Verification:
             "Microsoft did not pass your consent on within 15 minutes, or it was withdrawn. "
             "Connect again; if that ends the same way, write to allwhere."
         )
-        with self._portal.engine.begin() as db:
+        with self._portal.system_transaction() as db:
             connections.set_status(db, connection_id, "needs_consent", Cause.CONSENT_MISSING.value, sentence)
 
     def _loop(self) -> None:

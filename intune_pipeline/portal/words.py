@@ -27,6 +27,11 @@ class Explained:
 FAILED = Explained(
     "Failed", "Nothing to do: the next sync tries again. If it stays, send allwhere the reason shown with the device."
 )
+UNREADABLE = Explained(
+    "Unreadable",
+    "Microsoft listed entries without an id, about which nothing can be said. If it stays, ask Microsoft Intune's support; "
+    "until then no device counts as gone.",
+)
 OUTCOMES: Mapping[str, str] = {"synced": "Synced", "skipped": "Skipped", "failed": "Failed"}
 DEVICE_TYPES: Mapping[str, str] = {
     "laptop": "Laptop",
@@ -90,7 +95,9 @@ _NOT_THE_CUSTOMERS: Mapping[Cause, str] = {
     Cause.OUR_CREDENTIAL: "Something is wrong with allwhere's own access to Microsoft. It concerns every customer.",
     Cause.THROTTLED: "Microsoft asked allwhere to slow down, so the sync did not finish.",
     Cause.OUTAGE: "Microsoft could not be reached, so nothing was synced.",
+    Cause.DEADLINE: "Microsoft did not answer everything in time, so the sync did not finish.",
     Cause.LIST_INCOMPLETE: "Microsoft's list of your devices was not whole, so nothing was synced from it.",
+    Cause.TOO_MANY_DEVICES: "Your tenant has more devices than allwhere reads of one tenant, so nothing was synced.",
     Cause.UNEXPECTED: "Microsoft gave an answer that allwhere does not know yet.",
 }
 
