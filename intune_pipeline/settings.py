@@ -15,6 +15,8 @@ from cryptography.fernet import Fernet
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from intune_pipeline.domain.tenant_ownership import CAN_CONSENT
+from intune_pipeline.domain.vocabulary import DirectoryRole
 from intune_pipeline.errors import WrongUseError
 
 if TYPE_CHECKING:
@@ -175,6 +177,7 @@ class MicrosoftSettings(_Environment):
     microsoft_login_url: HttpsUrl = "https://login.microsoftonline.com"
     microsoft_graph_url: HttpsUrl = "https://graph.microsoft.com"
     microsoft_ca_bundle: Path | None = None
+    microsoft_accept_cloud_application_administrator: bool = False
 
     @field_validator("microsoft_ca_bundle", "microsoft_client_certificate", "microsoft_federated_token_file")
     @classmethod
@@ -192,6 +195,12 @@ class MicrosoftSettings(_Environment):
                 "MICROSOFT_FEDERATED_TOKEN_FILE must be set"
             )
         return self
+
+    @property
+    def linking_roles(self) -> frozenset[DirectoryRole]:
+        """The directory roles whose holders may link their tenant."""
+        extra = {DirectoryRole.CLOUD_APPLICATION_ADMINISTRATOR}
+        return CAN_CONSENT | (extra if self.microsoft_accept_cloud_application_administrator else set())
 
     @property
     def cloud(self) -> "MicrosoftCloud":

@@ -100,6 +100,7 @@ def _check_stores(checkup: _Checkup, account: str | None, microsoft: "MicrosoftS
         if migrated:
             checkup.step("row-level security", partial(_row_security, engine), str)
             checkup.step("audit log", partial(_audit_log, engine), str)
+            checkup.step("administrators' roles", partial(_roles_told, engine), str)
         if migrated and account and microsoft:
             tenant_id = checkup.step(account, partial(_tenant, engine, account), "connected to tenant {}".format)
             for step in check_tenant(microsoft.cloud, microsoft.credential, tenant_id) if tenant_id else ():
@@ -118,6 +119,23 @@ def _database(engine: "Engine") -> str:
     with engine.connect() as db:
         version = db.exec_driver_sql("show server_version").scalar_one()
     return f"PostgreSQL {version}, database {engine.url.database}"
+
+
+def _roles_told(engine: "Engine") -> str:
+    """Whether id tokens carry ``wids``. Only sign-ins show it: our permission does not let us read the app's manifest."""
+    from intune_pipeline.inventory import linking
+
+    with engine.connect() as db:
+        last = linking.last_sign_in_told_roles(db)
+    if last is None:
+        return "not known before the first sign-in at Microsoft; the app's manifest needs groupMembershipClaims DirectoryRole"
+    at, told = last
+    if not told:
+        raise _FindingError(
+            f"the id token of the last sign-in at Microsoft, {at:%Y-%m-%d %H:%M} UTC, had no wids, so its tenant was not "
+            "connected; unless that person has no role at all, set groupMembershipClaims to DirectoryRole in the app's manifest"
+        )
+    return f"told by the last sign-in at Microsoft, {at:%Y-%m-%d %H:%M} UTC"
 
 
 def _migrations(engine: "Engine") -> str:

@@ -148,6 +148,8 @@ class ConnectionStatus(StrEnum):
 
     PENDING = "pending"
     VERIFYING = "verifying"
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    """An invited Microsoft administrator consented; a Primary Admin confirms the tenant."""
     AWAITING_APPROVAL = "awaiting_approval"
     CONNECTED = "connected"
     NEEDS_CONSENT = "needs_consent"
@@ -197,6 +199,50 @@ class ConnectStep(StrEnum):
 
     CONSENT = "consent"
     SIGN_IN = "sign_in"
+    INVITED_SIGN_IN = "invited_sign_in"
+    INVITED_CONSENT = "invited_consent"
+    INVITED_PROOF = "invited_proof"
+    """An invited administrator: signs in, consents, signs in again."""
+
+
+class InvitationStatus(StrEnum):
+    """What became of a link to a Microsoft administrator."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    """The administrator consented; a Primary Admin confirms the tenant."""
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class DirectoryRole(StrEnum):
+    """A person's role in a Microsoft tenant, as far as it matters for consent."""
+
+    GLOBAL_ADMINISTRATOR = "global_administrator"
+    PRIVILEGED_ROLE_ADMINISTRATOR = "privileged_role_administrator"
+    CLOUD_APPLICATION_ADMINISTRATOR = "cloud_application_administrator"
+
+
+class OwnershipProblem(StrEnum):
+    """Why a person who signed in at Microsoft may not link their tenant."""
+
+    PERSONAL_ACCOUNT = "personal_account"
+    GUEST = "guest"
+    ROLES_NOT_TOLD = "roles_not_told"
+    """The token has no ``wids``: the application does not ask for it, or the person has no role at all."""
+    NO_ROLE = "no_role"
+
+
+class EndOfConnection(StrEnum):
+    """Why a connection was ended by something else than Microsoft's answer or its own account."""
+
+    OVERTAKEN = "overtaken"
+    """Another account proved the same tenant first."""
+    REFUSED = "refused"
+    """The invited administrator, or the Primary Admin who was to confirm, said no."""
+    MOVED = "moved"
+    """An operator moved the tenant to another account."""
 
 
 class Role(StrEnum):
@@ -228,6 +274,7 @@ class NeedKind(StrEnum):
 
     CONNECTION_BROKEN = "connection_broken"
     NOT_CONNECTED = "not_connected"
+    TENANT_WAITING = "tenant_waiting"
     PLAN_WAITING = "plan_waiting"
     LATE = "late"
     SYNC_FAILED = "sync_failed"

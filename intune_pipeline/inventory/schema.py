@@ -29,7 +29,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.serials import SERIAL_DROPPED, SERIAL_REPLACED, SERIAL_REPLACEMENTS
@@ -42,6 +42,7 @@ from intune_pipeline.domain.vocabulary import (
     DeviceType,
     EmailKind,
     EmployeeDecision,
+    InvitationStatus,
     KeptKind,
     LifecycleDecision,
     Outcome,
@@ -117,7 +118,30 @@ connections = Table(
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
     Column("account_id", ForeignKey("accounts.id"), nullable=False, unique=True, comment="the account's row"),
-    Column("tenant_id", Text, comment="Entra tenant GUID, lower case; null until the tenant is proven"),
+    Column(
+        "tenant_id",
+        Text,
+        comment="Entra tenant GUID, lower case; null until an administrator's role and the grant are proven",
+    ),
+    Column(
+        "candidate_tenant_id",
+        Text,
+        comment="the tenant whose administrator signed in and whose grant is not proven yet; reserves nothing",
+    ),
+    Column("requested_by", Text, comment="who began to connect it, in allwhere"),
+    Column(
+        "proven_at", DateTime(timezone=True), comment="when an administrator of the tenant last signed in to link it"
+    ),
+    Column("verifying_since", DateTime(timezone=True), comment="when verifying began, the last time"),
+    Column("proven_by_oid", Text, comment="that administrator's object id in Entra"),
+    Column("proven_by_upn", Text, comment="that administrator's user principal name"),
+    Column(
+        "proven_by_roles",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'::text[]"),
+        comment="that administrator's directory roles that allow consent",
+    ),
     Column(
         "status",
         Text,
@@ -182,7 +206,8 @@ connections = Table(
     _now("created_at", "when the row came"),
     _one_of("status", ConnectionStatus),
     CheckConstraint("tenant_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'", name="tenant_id"),
-    CheckConstraint("status not in ('connected', 'needs_consent') or tenant_id is not null", name="connected_tenant"),
+    CheckConstraint("candidate_tenant_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'", name="candidate_tenant_id"),
+    CheckConstraint("status <> 'connected' or tenant_id is not null", name="connected_tenant"),
     CheckConstraint(
         "assignee_confirmations >= 1 and enrolment_manager_devices >= 1 and absent_lists >= 1 and absent_hours >= 0 "
         "and lifecycle_max_share between 0 and 1 and lifecycle_max_devices >= 0",
@@ -190,11 +215,22 @@ connections = Table(
     ),
     comment="an account's link to its Microsoft Intune tenant, with the settings of its sync",
 )
+Index("connections_tenant_id_key", connections.c.tenant_id, unique=True)
 Index(
-    "connections_tenant_id_key",
-    connections.c.tenant_id,
-    unique=True,
-    postgresql_where=connections.c.status != ConnectionStatus.DISCONNECTED,
+    "connections_candidate_tenant_id_idx",
+    connections.c.candidate_tenant_id,
+    postgresql_where=connections.c.candidate_tenant_id.is_not(None),
+)
+
+tenant_owners = Table(
+    "tenant_owners",
+    metadata,
+    Column("tenant_id", Text, primary_key=True, comment="Entra tenant GUID, lower case"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account it belongs to"),
+    _now("since", "when the account proved it, or an operator moved it"),
+    CheckConstraint("tenant_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'", name="tenant_id"),
+    Index(None, "account_id"),
+    comment="which account a tenant belongs to, also after a disconnect; only an operator moves it",
 )
 
 employees = Table(
@@ -696,6 +732,39 @@ erasures = Table(
     _now("erased_at", "when"),
     Index(None, "account_id"),
     comment="people who were erased and whom no sync brings back while the row stands",
+)
+
+admin_invitations = Table(
+    "admin_invitations",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("token_hash", Text, nullable=False, unique=True, comment="SHA-256 of the link's secret"),
+    Column("requested_by", Text, nullable=False, comment="who asks, in allwhere"),
+    Column(
+        "choices",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'::jsonb"),
+        comment="what was ticked on the connect page",
+    ),
+    Column(
+        "status",
+        Text,
+        nullable=False,
+        server_default="open",
+        comment="open, answered, confirmed, refused, withdrawn; an open one ends by expires_at",
+    ),
+    Column("expires_at", DateTime(timezone=True), nullable=False, comment="72 hours after it was made"),
+    _now("created_at", "when"),
+    _one_of("status", InvitationStatus),
+    comment="links that ask a customer's Microsoft administrator for consent; each is answered once",
+)
+Index(
+    "admin_invitations_account_id_key",
+    admin_invitations.c.account_id,
+    unique=True,
+    postgresql_where=admin_invitations.c.status.in_([InvitationStatus.OPEN, InvitationStatus.ANSWERED]),
 )
 
 connect_attempts = Table(

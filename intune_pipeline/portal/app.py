@@ -26,6 +26,7 @@ from intune_pipeline.portal import (
     api,
     connect_pages,
     device_pages,
+    invitation_pages,
     kept_forms,
     security_log,
     settings_pages,
@@ -100,7 +101,16 @@ def create_app(
     )
     app.state.portal = parts
     app.state.sign_in = sign_in.client_of(portal)
-    for routes in (sign_in, connect_pages, status_pages, device_pages, settings_pages, kept_forms, api):
+    for routes in (
+        sign_in,
+        connect_pages,
+        invitation_pages,
+        status_pages,
+        device_pages,
+        settings_pages,
+        kept_forms,
+        api,
+    ):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC_DIRECTORY), name="static")
     # Each stands before those added earlier.

@@ -54,11 +54,12 @@ class PortalContext:
         Args:
             account: whose data is read and written.
         """
-        with self._transaction_for(account.id) as db:
+        with self.transaction_for(account.id) as db:
             yield db
 
     @contextlib.contextmanager
-    def _transaction_for(self, account_id: int) -> Iterator[Connection]:
+    def transaction_for(self, account_id: int) -> Iterator[Connection]:
+        """The same for an account known by its id only, which may be one that is not there: then nothing is found."""
         with self._engine.begin() as db:
             db.execute(_FOR_ACCOUNT, {"id": str(account_id)})
             yield db
@@ -72,7 +73,7 @@ class PortalContext:
     def account(self, account_id: int) -> Account:
         """The account of this id. Its id and slug never change, so what was found is remembered."""
         if account_id not in self._accounts:
-            with self._transaction_for(account_id) as db:
+            with self.transaction_for(account_id) as db:
                 self._accounts[account_id] = accounts.by_id(db, account_id)
         return self._accounts[account_id]
 

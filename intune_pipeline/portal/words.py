@@ -4,7 +4,7 @@ Belongs here: names and sentences. Does not belong here: causes of Microsoft's r
 ``microsoft.causes``, and when something is shown (``health``, pages).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from intune_pipeline.domain.skipped import SKIPPED
@@ -68,6 +68,12 @@ ASSET_STATUSES: Mapping[str, str] = {
 }
 ACTIONS: Mapping[str, str] = {
     "connect": "Connected Microsoft Intune",
+    "connect_refused": "Refused to connect Microsoft Intune",
+    "move": "allwhere moved a Microsoft tenant",
+    "invite": "Made a link for the Microsoft administrator",
+    "answer": "The Microsoft administrator consented",
+    "confirm": "Confirmed the Microsoft tenant",
+    "withdraw": "Withdrew the link for the Microsoft administrator",
     "disconnect": "Disconnected Microsoft Intune",
     "settings": "Changed a setting",
     "release": "Decided on a hold",
@@ -117,6 +123,11 @@ def trouble(cause: str | None, sentence: str | None) -> str:
     known = cause_of(cause)
     plain = _NOT_THE_CUSTOMERS.get(known) if known else None
     return plain or sentence or "The last sync failed. No asset was harmed: what was synced before stays."
+
+
+def directory_roles(roles: Iterable[str]) -> str:
+    """Microsoft directory roles by their names, as in "Global Administrator"."""
+    return ", ".join(role.replace("_", " ").title() for role in roles)
 
 
 def field_name(field: str) -> str:

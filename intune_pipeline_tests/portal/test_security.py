@@ -20,6 +20,13 @@ from intune_pipeline.portal.security import checked_form
 from intune_pipeline_tests.portal.browser import PORTAL, Browser
 
 HOME = "/integrations/intune"
+OF_INVITED_ADMINISTRATORS = {
+    "/invitation/{token}",
+    "/invitation/{token}/start",
+    "/invitation/sign-in",
+    "/invitation/consent",
+    "/invitation/refuse",
+}
 OPEN_TO_ALL = {
     "/",
     "/sign-in",
@@ -28,7 +35,7 @@ OPEN_TO_ALL = {
     "/sign-out",
     "/sign-out/everywhere",
     "/signed-out",
-}
+} | OF_INVITED_ADMINISTRATORS
 
 
 def routes_of(app: FastAPI) -> Iterator[tuple[str, str, APIRoute]]:

@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "data_protection"
-down_revision = "0007"
+down_revision = "0009"
 
 
 def upgrade() -> None:
