@@ -22,6 +22,8 @@ import sqlalchemy as sa
 from intune_pipeline.domain.vocabulary import Role
 from intune_pipeline.inventory import accounts, embedded_postgres, schema, sessions
 from intune_pipeline.inventory import database as databases
+from intune_pipeline.inventory.roles import DEFAULT_PREFIX, Acting
+from intune_pipeline.inventory.roles import Role as DatabaseRole
 
 SECRET = "load" * 10
 HOME = "/integrations/intune"
@@ -78,7 +80,7 @@ def serve(url: str, port: int) -> None:
         auth0_audience="x",
     )
     microsoft = MicrosoftSettings(microsoft_client_id="x", microsoft_client_secret="x")
-    app = create_app(Settings(), portal, microsoft, databases.create_engine(url))
+    app = create_app(Settings(), portal, microsoft, databases.create_engine(url, acting=Acting(DatabaseRole.PORTAL)))
     uvicorn.Server(server_config(app, host="127.0.0.1", port=port)).run()
 
 
@@ -134,6 +136,7 @@ def main() -> None:
         server = embedded_postgres.start(Path(directory))
         url = databases.create_if_missing(server.url("postgres"), "load")
         engine = databases.create_engine(url)
+        databases.create_roles(engine, DEFAULT_PREFIX, {})
         databases.upgrade(engine)
         with engine.begin() as db:
             db.exec_driver_sql(SEED.format(devices=given.devices))

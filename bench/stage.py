@@ -18,6 +18,7 @@ from bench.measuring import cpu_of, started
 from intune_pipeline import local
 from intune_pipeline.cli.database import upgrade_dagster
 from intune_pipeline.inventory import accounts, database, embedded_postgres, linking
+from intune_pipeline.inventory.roles import DEFAULT_PREFIX
 from intune_pipeline.settings import Settings
 
 OURS = ("ALLWHERE_", "DAGSTER_", "MICROSOFT_", "INTUNE_", "BYPASS_", "AUTH0_", "PORTAL_")
@@ -136,6 +137,8 @@ def _connected(
     )
     local.export(local.DatabaseUrls(allwhere, dagster), local.prepare_dagster_home(Settings.load()))
     engine = database.create_engine(allwhere)
+    # The product's own engines then work as its roles, under row-level security.
+    database.create_roles(engine, DEFAULT_PREFIX, {})
     database.upgrade(engine)
     upgrade_dagster()
     with engine.begin() as db:

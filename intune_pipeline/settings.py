@@ -92,6 +92,7 @@ class Settings(_Environment):
     allwhere_database_url: PostgresUrl | None = None
     dagster_postgres_url: PostgresUrl | None = None
     dagster_home: Path | None = None
+    intune_database_role_prefix: str = Field("intune_", pattern="^[a-z_][a-z0-9_]{0,30}$")
 
     intune_run_deadline_minutes: int = Field(30, ge=1, le=24 * 60)
     intune_details: Literal["on", "off"] = "on"
@@ -109,6 +110,11 @@ class Settings(_Environment):
     intune_junk_share_warning: float = Field(0.05, ge=0, le=1)
     # Whole: addresses may hold commas, so only Apprise can tell where one ends.
     intune_alert_urls: SecretStr | None = None
+
+    intune_keep_holds_days: int = Field(365, ge=30)
+    intune_keep_outcomes_days: int = Field(365, ge=30)
+    intune_keep_audit_days: int | None = Field(None, ge=90)
+    intune_keep_codes_days: int = Field(90, ge=1)
 
     @field_validator("bypass_code_keys", mode="before")
     @classmethod
@@ -145,6 +151,20 @@ class Settings(_Environment):
     def dagster_directory(self) -> Path:
         """Dagster's home: ``DAGSTER_HOME``, or ``.local/dagster``."""
         return self.dagster_home or local_directory() / "dagster"
+
+
+class RoleSettings(_Environment):
+    """Passwords for PostgreSQL's roles, read by ``db upgrade --roles`` only."""
+
+    intune_owner_password: SecretStr | None = None
+    intune_pipeline_password: SecretStr | None = None
+    intune_portal_password: SecretStr | None = None
+    intune_dagster_password: SecretStr | None = None
+
+    def password_of(self, role: str) -> SecretStr | None:
+        """The password to set for a role; None leaves it as it is."""
+        password: SecretStr | None = getattr(self, f"intune_{role}_password")
+        return password
 
 
 class MicrosoftSettings(_Environment):

@@ -31,7 +31,7 @@ def command(*, once: bool, devices: int) -> int:
     from intune_pipeline.cli.database import upgrade_dagster
     from intune_pipeline.cli.development import PORTAL_PORT, start_dagster, start_portal
     from intune_pipeline.inventory import database
-    from intune_pipeline.settings import local_directory
+    from intune_pipeline.settings import Settings, local_directory
 
     directory = local_directory() / "demo"
     with children(local_directory() / "logs") as started:
@@ -40,7 +40,7 @@ def command(*, once: bool, devices: int) -> int:
         tenants = _start_sandbox(started, directory, devices, portal_port)
         _say("PostgreSQL and migrations")
         with store.opened(migrated=False) as engine:
-            database.upgrade(engine)
+            database.upgrade(engine, Settings.load().intune_database_role_prefix)
             upgrade_dagster()
             _say("Three accounts with their employees and assets, connected")
             _seed_and_connect(engine, tenants)

@@ -20,13 +20,13 @@ def command() -> None:
     from intune_pipeline.cli import store
     from intune_pipeline.cli.database import upgrade_dagster
     from intune_pipeline.inventory import database
-    from intune_pipeline.settings import local_directory
+    from intune_pipeline.settings import Settings, local_directory
 
     missing = _missing_settings()
     for problem in filter(None, (missing, _alerts_problem())):
         click.echo(problem, err=True)
     with store.opened(migrated=False) as engine, children(local_directory() / "logs") as started:
-        database.upgrade(engine)
+        database.upgrade(engine, Settings.load().intune_database_role_prefix)
         upgrade_dagster()
         click.echo(f"Dagster UI  {start_dagster(started)}")
         if not missing:

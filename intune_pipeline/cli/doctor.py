@@ -98,6 +98,8 @@ def _check_stores(checkup: _Checkup, account: str | None, microsoft: "MicrosoftS
         checkup.step("database", partial(_database, engine), str)
         migrated = checkup.step("migrations", partial(_migrations, engine), str)
         if migrated:
+            checkup.step("row-level security", partial(_row_security, engine), str)
+            checkup.step("audit log", partial(_audit_log, engine), str)
             checkup.step("administrators' roles", partial(_roles_told, engine), str)
         if migrated and account and microsoft:
             tenant_id = checkup.step(account, partial(_tenant, engine, account), "connected to tenant {}".format)
@@ -143,6 +145,32 @@ def _migrations(engine: "Engine") -> str:
     if waiting:
         raise _FindingError(f"{len(waiting)} pending; run: intune-pipeline db upgrade")
     return "up to date"
+
+
+def _row_security(engine: "Engine") -> str:
+    import sqlalchemy as sa
+
+    from intune_pipeline.inventory import row_security
+
+    query = "select rolname, rolsuper or rolbypassrls as is_exempt from pg_roles where rolname = current_user"
+    with engine.connect() as db:
+        if open_tables := row_security.unprotected(db):
+            raise _FindingError(f"{', '.join(open_tables)} lack it; run: intune-pipeline db upgrade")
+        user = db.execute(sa.text(query)).one()
+    if user.is_exempt:
+        return f"in force, but not for the superuser {user.rolname}; create roles: intune-pipeline db upgrade --roles"
+    return f"in force, for {user.rolname} too"
+
+
+def _audit_log(engine: "Engine") -> str:
+    from intune_pipeline.inventory import audit
+
+    with engine.connect() as db:
+        breaks = audit.broken(db)
+    if breaks:
+        where = ", ".join(f"{one.account} at entry {one.id}" for one in breaks)
+        raise _FindingError(f"was changed outside the product: {where}; compare it with a backup")
+    return "every account's chain holds"
 
 
 def _dagster_storage() -> str:

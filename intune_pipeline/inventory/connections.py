@@ -91,6 +91,11 @@ def with_status(db: Connection, status: str) -> list[Record]:
     return [Record(**row) for row in db.execute(query).mappings()]
 
 
+def accounts_being_verified(db: Connection) -> list[int]:
+    """Ids of the accounts whose connection is ``verifying``, for the portal, which otherwise sees one account at a time."""
+    return list(db.scalars(sa.text("select * from accounts_being_verified()")))
+
+
 def of_account(db: Connection, account: str) -> Record | None:
     """The connection of an account, None when it never had one."""
     row = db.execute(_RECORDS.where(accounts_table.c.slug == account)).mappings().one_or_none()

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - statements are made of the schema's own names
 """The frames between Dagster's assets: typed tables in schema ``pipeline``, one tenant's rows replaced at a time.
 
 Belongs here: checking, storing and reading frames, with the listing each stems from. Does not belong here: what the
@@ -181,6 +182,29 @@ def listing_of(db: Connection, asset: str, partition_key: str) -> Listing | None
     return None if row is None else Listing(**row)
 
 
+def forget_users_of_skipped(db: Connection, partition_key: str) -> None:
+    """Forget who uses the devices that were skipped, once nobody counts them any more: nothing needs to know."""
+    for statement in _FORGET_USERS:
+        db.execute(statement, {"partition_key": partition_key})
+
+
+_NO_USER = "user_id = null, user_email = null, user_principal_name = null, user_display_name = null"
+_HAS_USER = "coalesce(user_id, user_email, user_principal_name, user_display_name) is not null"
+_FORGET_USERS = (
+    sa.text(f"""
+        update pipeline.raw_intune_devices r set {_NO_USER}
+        from pipeline.classified_devices c
+        where r.partition_key = :partition_key and c.partition_key = :partition_key
+          and c.intune_device_id = r.intune_device_id and c.skip_reason is not null
+          and coalesce(r.user_id, r.user_email, r.user_principal_name, r.user_display_name) is not null
+    """),
+    sa.text(f"""
+        update pipeline.classified_devices set {_NO_USER}
+        where partition_key = :partition_key and skip_reason is not null and {_HAS_USER}
+    """),
+)
+
+
 def delete_of_disconnected(db: Connection) -> int:
     """Delete the frames of accounts without a connection that lives; returns how many frames went."""
     gone = """partition_key not in (
@@ -218,16 +242,21 @@ def _misfit(asset: str, column: sa.Column[Any]) -> FrameRefusedError:
 
 
 def _copy(db: Connection, table: Table, frame: pd.DataFrame, partition_key: str) -> None:
-    """COPY the rows in PostgreSQL's text format, built column by column."""
+    """COPY the rows in PostgreSQL's text format, built column by column.
+
+    PostgreSQL does not COPY into a table with row-level security, so the rows go through a temporary one.
+    """
     columns = [_copied(frame[name]) for name in frame.columns]
     head = [_escaped(partition_key)] * len(frame)
     lines = map("\t".join, zip(head, *columns, strict=True))
     names = ", ".join(["partition_key", *frame.columns])
+    arriving = f"arriving_{table.name}"
     cursor = db.connection.cursor()
     try:
-        cursor.copy_expert(
-            f"copy {table.fullname} ({names}) from stdin", io.StringIO("".join(f"{line}\n" for line in lines))
-        )
+        cursor.execute(f"create temporary table {arriving} (like {table.fullname}) on commit drop")
+        cursor.copy_expert(f"copy {arriving} ({names}) from stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+        cursor.execute(f"insert into {table.fullname} ({names}) select {names} from {arriving}")
+        cursor.execute(f"drop table {arriving}")
     except psycopg2.Error as error:
         # The error's own text shows the value that does not fit.
         raise FrameRefusedError(

@@ -88,6 +88,11 @@ def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} in ({', '.join(repr(word.value) for word in words)})", name=column)
 
 
+def _ciphertext(column: str) -> CheckConstraint:
+    """Plaintext cannot be stored by mistake; Fernet's form is of an earlier version, until ``bypass-code rotate``."""
+    return CheckConstraint(f"{column} like 'gAAAA%' or {column} like 'v1.%'", name="bypass_code_ciphertext")
+
+
 def _now(name: str, comment: str) -> Column[Any]:
     return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now(), comment=comment)
 
@@ -369,14 +374,14 @@ assets = Table(
     Column("release_date", Text, comment="a year, or a date, as far as it is known"),
     Column("intune_device_id", Text, comment="Intune's id of the newest device record"),
     Column("azure_ad_device_id", Text, comment="Entra's id of the device"),
-    Column("activation_lock_bypass_code", Text, comment="ciphertext (Fernet), never plaintext"),
+    Column("activation_lock_bypass_code", Text, comment="ciphertext, never plaintext"),
     Column("sync_run_id", BigInteger, comment="the sync run that created the asset, null for people's own entries"),
     _now("created_at", "when the row came"),
     _now("updated_at", "when a field last changed; a sync that changes nothing leaves it"),
     ForeignKeyConstraint(["assignee_id", "account_id"], ["employees.id", "employees.account_id"]),
     UniqueConstraint("account_id", "serial_key"),
     _one_of("status", AssetStatus),
-    CheckConstraint("activation_lock_bypass_code like 'gAAAA%'", name="bypass_code_ciphertext"),
+    _ciphertext("activation_lock_bypass_code"),
     Index(None, "assignee_id"),
     comment="what a customer owns, one row per serial number",
 )
@@ -519,10 +524,10 @@ device_details = Table(
     Column("connection_id", ForeignKey("connections.id"), primary_key=True, comment="the connection's row"),
     Column("intune_device_id", Text, primary_key=True, comment="Intune's id of the device record"),
     Column("memory_gb", Integer, comment="GiB"),
-    Column("bypass_code", Text, comment="ciphertext (Fernet), never plaintext"),
+    Column("bypass_code", Text, comment="ciphertext, never plaintext"),
     Column("refreshed_at", DateTime(timezone=True), comment="last complete answer; null when none came yet"),
     Column("failure", Text, comment="why the last attempt gave nothing; retried at the next run"),
-    CheckConstraint("bypass_code like 'gAAAA%'", name="bypass_code_ciphertext"),
+    _ciphertext("bypass_code"),
     comment="what only a single request per device tells",
 )
 
@@ -692,8 +697,41 @@ audit_log = Table(
     Column("reason", Text, comment="in the actor's own words"),
     Column("details", JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment="what changed"),
     _now("at", "when"),
+    Column("salt", Text, comment="of content_digest; random, null once the person in the row was erased"),
+    Column("content_digest", Text, nullable=False, comment="SHA-256 of salt, actor, subject, reason and details"),
+    Column("previous_hash", Text, nullable=False, comment="hash of the account's row before, empty for the first"),
+    Column(
+        "hash", Text, nullable=False, comment="SHA-256 of previous_hash, id, account, action, time and content_digest"
+    ),
     Index(None, "account_id", "at"),
-    comment="connects, changes, releases, reveals",
+    Index("audit_log_chain_idx", "account_id", "id"),
+    comment="connects, changes, releases, reveals; a trigger chains each account's rows, which are never changed",
+)
+
+account_keys = Table(
+    "account_keys",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("wrapped_key", Text, nullable=False, comment="the data key, encrypted with BYPASS_CODE_KEYS"),
+    _now("created_at", "when"),
+    Index(None, "account_id"),
+    comment="the keys that encrypt an account's bypass codes, themselves encrypted; the newest that opens seals",
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("pseudonym", Text, nullable=False, comment="what stands where the person was named"),
+    Column("salt", Text, nullable=False, comment="of the digests; random"),
+    Column("digests", JSONB, nullable=False, comment="salted SHA-256 of each address and Entra user id"),
+    Column("reason", Text, nullable=False, comment="in the operator's own words"),
+    Column("erased_by", Text, nullable=False, comment="who erased"),
+    _now("erased_at", "when"),
+    Index(None, "account_id"),
+    comment="people who were erased and whom no sync brings back while the row stands",
 )
 
 admin_invitations = Table(
@@ -792,6 +830,7 @@ portal_sessions = Table(
     ),
     _one_of("role", Role),
     comment="sign-ins to the portal; ended after 8 hours, after an hour without a request, or by somebody",
+    info={"apart_by": None},  # asked before it is known who signs in
 )
 
 kept_forms = Table(
@@ -808,6 +847,7 @@ kept_forms = Table(
     Column("sealed", Text, nullable=False, comment="where it was sent and what was typed, encrypted"),
     Column("kept_at", DateTime(timezone=True), nullable=False, comment="forgotten an hour later"),
     comment="forms sent with a sign-in that had ended or was too old, shown again after signing in",
+    info={"apart_by": None},  # of a session
 )
 
 rate_limits = Table(
@@ -823,6 +863,7 @@ rate_limits = Table(
         comment="theoretical arrival time of the generic cell rate algorithm; in the past: nothing is used up",
     ),
     comment="how much of each limit is used up, for all processes of the portal together",
+    info={"apart_by": None},  # of addresses too
 )
 
 security_counts = Table(
@@ -833,6 +874,7 @@ security_counts = Table(
     Column("account", Text, primary_key=True, comment="the account's slug, empty when none is known"),
     Column("times", Integer, nullable=False, comment="how often"),
     comment="how often each security event happened; many in an hour alarm operators",
+    info={"apart_by": None},  # of nobody known too
 )
 
 # -- frames between Dagster assets, in schema pipeline --------------------------------------------------------------

@@ -12,9 +12,10 @@ from dagster import DagsterRunStatus, RunsFilter
 from pydantic import Field
 from sqlalchemy import Engine
 
-from intune_pipeline.inventory import frames
+from intune_pipeline.inventory import frames, retention
 from intune_pipeline.orchestration.failures import explained
 from intune_pipeline.orchestration.partitions import PARTITION_TAG
+from intune_pipeline.settings import Settings
 
 FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
@@ -69,8 +70,28 @@ def delete_stale_frames(context: dg.OpExecutionContext, database: dg.ResourcePar
         context.add_output_metadata({"frames_deleted": frames.delete_of_disconnected(db)})
 
 
-@dg.job(executor_def=dg.in_process_executor, description="Deletes old runs and the frames of disconnected tenants.")
+@dg.op(description="Deletes holds, outcomes, audit entries and sealed codes that are older than INTUNE_KEEP_… says.")
+@explained
+def delete_what_is_kept_no_longer(context: dg.OpExecutionContext, database: dg.ResourceParam[Engine]) -> None:
+    """Delete what nobody needs any more; see `inventory.retention`."""
+    settings = Settings.load()
+    audit_days = settings.intune_keep_audit_days
+    keep = retention.Retention(
+        holds=timedelta(days=settings.intune_keep_holds_days),
+        outcomes=timedelta(days=settings.intune_keep_outcomes_days),
+        audit=None if audit_days is None else timedelta(days=audit_days),
+        codes=timedelta(days=settings.intune_keep_codes_days),
+    )
+    with database.begin() as db:
+        context.add_output_metadata(dict(retention.forget_old(db, keep)))
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Deletes old runs, the frames of disconnected tenants, and what is kept no longer.",
+)
 def maintenance() -> None:
-    """Tidy up; both steps are safe to repeat."""
+    """Tidy up; every step is safe to repeat."""
     delete_old_runs()
     delete_stale_frames()
+    delete_what_is_kept_no_longer()

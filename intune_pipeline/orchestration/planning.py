@@ -14,7 +14,7 @@ from intune_pipeline.domain.eligibility import JudgedDevice, judge
 from intune_pipeline.domain.facts import fact_values, shown_model
 from intune_pipeline.domain.fields import DeviceDetails
 from intune_pipeline.domain.reconciliation import Listing, Plan
-from intune_pipeline.inventory import account_rules, connections, details
+from intune_pipeline.inventory import account_rules, connections, details, erasures
 from intune_pipeline.inventory.state import load_state
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.microsoft.graph import GraphClient
@@ -66,6 +66,9 @@ def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
         classifier = account_rules.classifier(account_rules.for_classifier(db, account))
     with open_client(settings, str(record.tenant_id)) as client:
         listed = steps.list_devices(client)
+        with engine.connect() as db:
+            erased = erasures.standing(db, record.account_id)
+            listed = steps.without_erased(db, record.account_id, listed)
         judged = judge(listed.devices, classifier, listed_at=listed.listed_at)
         fetched = _details(engine, record.id, judged, settings, client)
         with engine.connect() as db:
@@ -74,7 +77,7 @@ def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
         memory = {device_id: known.memory[device_id] for device_id in known.memory if device_id not in personal}
         listing = Listing(listed.listed_at, listed.complete, len(personal), listed.unreadable)
         state = replace(known, memory=memory).with_details(fetched)
-        return steps.decide(judged, state, record.policy, listing, lambda: client)
+        return steps.decide(judged, state, record.policy, listing, lambda: client, erased)
 
 
 def _details(
@@ -84,7 +87,7 @@ def _details(
     fetched: dict[str, DeviceDetails] = {}
     with engine.connect() as db:
         due = steps.details_due(db, connection_id, judged, settings, vault)
-    for answers in steps.ask_details(lambda: client, due):
+    for answers in steps.ask_details(lambda: client, due, judged):
         with engine.connect() as db:
             fetched |= details.sealed(db, connection_id, answers, vault)
     return fetched

@@ -19,20 +19,31 @@ from sqlalchemy import Engine
 from intune_pipeline import garbage
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory.database import create_engine
+from intune_pipeline.inventory.roles import Acting, Role
 from intune_pipeline.local import database_urls
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.io import FrameIOManager
+from intune_pipeline.orchestration.partitions import PARTITION_TAG
 from intune_pipeline.orchestration.tenant_run import TenantRun
 from intune_pipeline.settings import MicrosoftSettings, Settings
 
 
 class DatabaseResource(dg.ConfigurableResource[Engine]):
-    """allwhere's database, as ``ALLWHERE_DATABASE_URL`` says."""
+    """allwhere's database, as ``ALLWHERE_DATABASE_URL`` says.
+
+    Attributes:
+        of_tenant: whether a run of one tenant sees that account's rows only; else every account's.
+    """
+
+    of_tenant: bool = False
 
     def create_resource(self, context: dg.InitResourceContext) -> Engine:
         """An engine; PostgreSQL shows the run's id beside its connections."""
+        settings = Settings.load()
         name = f"intune-pipeline {context.run.run_id}" if context.run else "intune-pipeline"
-        return create_engine(database_urls(Settings.load()).allwhere, application_name=name)
+        account = context.run.tags.get(PARTITION_TAG) if self.of_tenant and context.run else None
+        acting = Acting(Role.PIPELINE, account, settings.intune_database_role_prefix)
+        return create_engine(database_urls(settings).allwhere, name, acting=acting)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Engine]:
@@ -70,11 +81,11 @@ class TenantRunResource(dg.ConfigurableResource[TenantRun]):
 
 def default_resources() -> dict[str, Any]:
     """The resources by key; ``io_manager`` is the default of every asset."""
-    database = DatabaseResource()
+    of_tenant = DatabaseResource(of_tenant=True)
     return {
-        "database": database,
-        "io_manager": FrameIOManager(database=database),
-        "tenant": TenantRunResource(database=database),
+        "database": DatabaseResource(),
+        "io_manager": FrameIOManager(database=of_tenant),
+        "tenant": TenantRunResource(database=of_tenant),
     }
 
 

@@ -6,21 +6,21 @@ not belong here: Dagster, and writing to allwhere's tables.
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
-from intune_pipeline.domain import reconciliation
+from intune_pipeline.domain import erasure, reconciliation
 from intune_pipeline.domain.devices import LARGEST_MEMORY, ManagedDevice, managed_device, size, text
 from intune_pipeline.domain.eligibility import JudgedDevice, newest_by_id, without_personal_details
 from intune_pipeline.domain.fields import DeviceDetails
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.sizes import memory_gb
 from intune_pipeline.domain.vocabulary import Ownership, SkipReason
-from intune_pipeline.inventory import details
+from intune_pipeline.inventory import details, erasures
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.unknown_models import UnknownModel
 from intune_pipeline.inventory.vault import Vault
@@ -100,6 +100,11 @@ def list_devices(
     )
 
 
+def without_erased(db: Connection, account_id: int, listed: Listed) -> Listed:
+    """The list without the account's erased people."""
+    return replace(listed, devices=erasure.without_erased(listed.devices, erasures.standing(db, account_id)))
+
+
 @dataclass(frozen=True, slots=True)
 class Detailed:
     """What is known of eligible devices beyond the list.
@@ -123,14 +128,18 @@ def details_due(
     return details.due(db, connection_id, wanted, refresh_after=timedelta(days=settings.intune_details_refresh_days))
 
 
-def ask_details(client: Callable[[], GraphClient], due: Sequence[str]) -> Iterator[list[details.Answer]]:
+def ask_details(
+    client: Callable[[], GraphClient], due: Sequence[str], judged: Iterable[JudgedDevice]
+) -> Iterator[list[details.Answer]]:
     """Ask about these devices; answers come in small lists, to be sealed at once.
 
     Args:
         client: opens the tenant's client; called only when there is something to ask.
         due: ids of devices.
+        judged: the devices, whose serial numbers the codes are bound to.
     """
-    answers = map(answer_of, client().details(due)) if due else iter(())
+    serials = {one.device.intune_device_id: one.device.serial_number for one in judged}
+    answers = (answer_of(asked, serials) for asked in client().details(due)) if due else iter(())
     while some := list(islice(answers, ANSWERS_AT_ONCE)):
         yield some
 
@@ -150,7 +159,7 @@ def refresh_details(
     with engine.connect() as db:
         due = details_due(db, connection_id, judged, settings, vault)
     failed: set[str] = set()
-    for answers in ask_details(client, due):
+    for answers in ask_details(client, due, judged):
         with engine.begin() as db:
             details.store(db, connection_id, answers, vault)
         failed.update(answer.intune_device_id for answer in answers if answer.failure)
@@ -169,7 +178,7 @@ def refresh_details(
     )
 
 
-def answer_of(asked: tuple[str, DeviceDetail | DetailFailure]) -> details.Answer:
+def answer_of(asked: tuple[str, DeviceDetail | DetailFailure], serials: Mapping[str, str | None]) -> details.Answer:
     """What is stored of an answer about one device, whatever its values are."""
     device_id, answer = asked
     if isinstance(answer, DetailFailure):
@@ -178,6 +187,7 @@ def answer_of(asked: tuple[str, DeviceDetail | DetailFailure]) -> details.Answer
         device_id,
         memory_gb(size(answer.get("physicalMemoryInBytes"), at_most=LARGEST_MEMORY)),
         text(answer.get("activationLockBypassCode")),
+        serial_number=serials.get(device_id),
     )
 
 
@@ -199,6 +209,7 @@ def decide(
     policy: Policy,
     listing: reconciliation.Listing,
     client: Callable[[], GraphClient],
+    erased: Sequence[erasure.Erasure] = (),
 ) -> reconciliation.Plan:
     """The plan of a sync, with the evidence it needs.
 
@@ -208,9 +219,10 @@ def decide(
         policy: the connection's settings.
         listing: the list.
         client: opens the tenant's client; called only when there is something to ask.
+        erased: people whom no answer brings back.
     """
     needed = reconciliation.needed_evidence(judged, state, policy, listing)
-    evidence = evidence_for(needed, client()) if needed.primary_users or needed.existence else None
+    evidence = evidence_for(needed, client(), erased) if needed.primary_users or needed.existence else None
     return reconciliation.plan(judged, state, policy, listing, evidence)
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from intune_pipeline.local import database_urls
+from intune_pipeline.local import dagster_url
 from intune_pipeline.settings import Settings
 
 SECONDS_TRUSTED: Final = 1.0
@@ -46,7 +46,7 @@ class SettingsStorage(DagsterPostgresStorage):
             SettingsError: a setting is malformed.
             DatabaseUnreachable: the server does not answer.
         """
-        url = database_urls(Settings.load()).dagster
+        url = dagster_url(Settings.load())
         storage = cls(postgres_url=url, inst_data=inst_data)
         options = f"{make_url(url).query.get('options', '')} -c synchronous_commit=off"
         engine = create_engine(

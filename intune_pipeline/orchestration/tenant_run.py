@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.reconciliation import Counts, Plan
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import connections, open_syncs, reconciliation, sync_runs
+from intune_pipeline.inventory import connections, erasures, open_syncs, reconciliation, sync_runs
 from intune_pipeline.inventory.database import WITHOUT_WAITING
 from intune_pipeline.inventory.frames import Listing, Snapshot
 from intune_pipeline.inventory.reconciliation import run_columns
@@ -150,9 +150,10 @@ class TenantRun:
         if key not in self._plans:
             with self.engine.connect() as db:
                 known = load_state(db, self.connection.id)
+                erased = erasures.standing(db, self.connection.account_id)
             listing = steps.domain_listing(classified.listing)
             self._plans[key] = steps.decide(
-                self.judged(classified), known, self.connection.policy, listing, lambda: self.client
+                self.judged(classified), known, self.connection.policy, listing, lambda: self.client, erased
             )
         return self._plans[key]
 

@@ -20,7 +20,7 @@ from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
 from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
-from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, Text
+from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, RevealReason, Text
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.settings_pages import connected, previewed
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
@@ -204,7 +204,7 @@ class RevealRequest(Input):
     """Which code, and why."""
 
     serial_number: FilledText
-    reason: FilledText
+    reason: RevealReason
 
 
 class BypassCode(Output):

@@ -18,6 +18,7 @@ from intune_pipeline.inventory import device_list
 from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.inventory.history import why
 from intune_pipeline.inventory.story import Story
+from intune_pipeline.inventory.vault import SHORTEST_REASON
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, PageAdmin, PageRecentPrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
@@ -178,12 +179,14 @@ def revealed(portal: PortalContext, admin: Admin, serial_number: str, reason: st
     """Decrypt a code, with the audit row in the same transaction.
 
     Raises:
-        PortalError: no reason was given.
+        PortalError: no reason was given, or one too short to say anything.
         TooOftenError: the account has revealed too many within an hour.
         ConflictError: there is no such code, or it cannot be opened.
     """
-    if not reason.strip():
-        raise PortalError("Give a reason for looking at the bypass code; it is kept in the audit log.")
+    if len(reason.strip()) < SHORTEST_REASON:
+        raise PortalError(
+            f"Give a reason of {SHORTEST_REASON} characters at least for looking at the bypass code; it is kept in the audit log."
+        )
     limits.spend(portal, limits.REVEALS, admin.account)
     try:
         with portal.transaction(admin.account) as db:

@@ -112,8 +112,7 @@ class Verification:
     def step(self) -> None:
         """Try what is due now, by the portal's clock."""
         now = self._portal.clock()
-        with self._portal.system_transaction() as db:
-            waiting = connections.with_status(db, ConnectionStatus.VERIFYING)
+        waiting = self._waiting()
         # Who begins again is another verification, with a quarter of an hour of its own.
         verifications = {(connection.id, connection.verifying_since): connection for connection in waiting}
         self._tried = {known: at for known, at in self._tried.items() if known in verifications}
@@ -125,6 +124,17 @@ class Verification:
             verdict, _ = verify(self._portal, connection)
             if verdict is Verdict.NOT_YET and now - (connection.verifying_since or now) >= PATIENCE:
                 self._give_up(connection)
+
+    def _waiting(self) -> list[connections.Record]:
+        """Every account's connection that is being verified, read account by account."""
+        with self._portal.system_transaction() as db:
+            account_ids = connections.accounts_being_verified(db)
+        waiting = []
+        for account_id in account_ids:
+            with self._portal.transaction_for(account_id) as db:
+                verifying = connections.with_status(db, ConnectionStatus.VERIFYING)
+                waiting += [one for one in verifying if one.account_id == account_id]
+        return waiting
 
     def _give_up(self, connection: connections.Record) -> None:
         sentence = (
