@@ -7,18 +7,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from intune_pipeline.domain import people
 from intune_pipeline.domain.devices import ManagedDevice, managed_device
 from intune_pipeline.domain.people import (
     LONGEST_EMAIL,
+    Convention,
     Employee,
     EmployeeDirectory,
     Person,
     email_key,
+    names,
     people_of,
     person_of,
     split_name,
 )
+from intune_pipeline.domain.people.conventions import Order
+from intune_pipeline.domain.people.names import at_a_glance
+from intune_pipeline.domain.people.spelling import letters
 
 HEX = "0123456789abcdef0123456789abcdef"
 
@@ -216,18 +220,26 @@ def test_no_display_name_whatever_breaks_the_split(display_name: str, email: str
 
 
 PLAIN_NAMES = st.lists(
-    st.sampled_from(["Ab", "Élan", "Zoë", "Kjær", "Großmann", "Van", "Bin", "Ma", "Dr", "Dean", "Wang", "Müller"]),
+    st.sampled_from(["Ab", "Élan", "Jane", "Kjær", "Müller", "Van", "Bin", "Ma", "Dr", "Kim", "Wang", "Hall", "Doe"]),
     min_size=2,
     max_size=2,
 )
+CONVENTIONS = st.sampled_from(
+    [
+        Convention(),
+        Convention((("first.last", 9),), ((Order.FIRST_LAST, 9),)),
+        Convention((("last.first", 9),), ((Order.FIRST_LAST, 9),)),
+        Convention((("flast", 5), ("first.last", 4)), ((Order.LAST_FIRST, 9),)),
+    ]
+)
 
 
-@given(PLAIN_NAMES, st.sampled_from([" ", ", ", ","]))
-def test_plain_names_are_read_as_the_name_parser_reads_them(words: list[str], separator: str) -> None:
-    parser, _ = people._name_parser()
-    parsed = parser.parse(separator.join(words))
-    reading = people._parsed(separator.join(words))
-    assert (reading.given, reading.family) == (parsed.given_names, parsed.family)
+@given(PLAIN_NAMES, st.sampled_from(["{0}.{1}", "{1}.{0}", "{0}_{1}", "{2}{1}", "{0}{1}2", "{0}.{1}7"]), CONVENTIONS)
+def test_a_glance_says_what_the_whole_way_says(words: list[str], form: str, convention: Convention) -> None:
+    plain = [letters(word) for word in words]
+    email = form.format(*plain, plain[0][0]) + "@acme.com"
+    glance = at_a_glance(" ".join(words), email, convention)
+    assert glance is None or glance == names._judged(" ".join(words), email, convention)[0]
 
 
 WORDS = st.sampled_from(
