@@ -79,6 +79,14 @@ class EmployeeDecision(StrEnum):
     SKIPPED = "skipped"
 
 
+class LookalikeGrade(StrEnum):
+    """How sure it is that two employees are one person, the surest first."""
+
+    SURELY = "surely"
+    PROBABLY = "probably"
+    PERHAPS = "perhaps"
+
+
 class LifecycleDecision(StrEnum):
     """What was decided about lifecycle ends a sync held back."""
 

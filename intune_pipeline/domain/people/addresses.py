@@ -193,8 +193,9 @@ def _given_forms(given: tuple[str, ...]) -> dict[str, _Side]:
 @lru_cache(16_384)
 def _family_forms(family: tuple[str, ...]) -> dict[str, _Side]:
     parts = [part for one in family for part in one.split("-")]
-    words = [alike(word) for part in parts if (word := letters(part))]
-    content = [word for word in words if word not in PARTICLES] or words
+    plain = [word for part in parts if (word := letters(part))]
+    words = [alike(word) for word in plain]
+    content = [alike(word) for word in plain if word not in PARTICLES] or words
     forms: dict[str, _Side] = {}
     if not words:
         return forms

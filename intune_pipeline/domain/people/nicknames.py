@@ -31,6 +31,9 @@ def others(name: str) -> frozenset[str]:
     return frozenset(word for word in found if word.isalpha() and word != name)
 
 
-def are_one(first: str, second: str) -> bool:
-    """Whether two first names stand for one another."""
-    return second in others(first)
+@cache
+def roots(name: str) -> frozenset[str]:
+    """The first names that one is short for: Bill and Will have William in common."""
+    english, ours = _groups()
+    long = (*english.canonicals_of(name), *(one for one in ours.get(name, ()) if len(one) > len(name)))
+    return frozenset(word for word in long if word.isalpha())
