@@ -97,8 +97,8 @@ class Chaos:
         return "code server killed"
 
     def _kill_connections(self) -> str:
-        with self.scene.engine.connect() as connection:
-            connection.execute(
+        with self.scene.engine.connect() as db:
+            db.execute(
                 sa.text(
                     "select pg_terminate_backend(pid) from pg_stat_activity "
                     "where pid <> pg_backend_pid() and backend_type = 'client backend' and random() < 0.3"
@@ -107,24 +107,22 @@ class Chaos:
         return "a third of the database connections killed"
 
     def _press_sync_now(self) -> str:
-        with self.scene.engine.begin() as connection:
+        with self.scene.engine.begin() as db:
             account = self.rng.choice(sorted(self.scene.tenants))
-            record = connections.get(connection, account)
-            return sync_requests.request(
-                connection, record.id, requested_by="chaos", debounce=timedelta(seconds=30)
-            ).outcome
+            record = connections.get(db, account)
+            return sync_requests.request(db, record.id, requested_by="chaos", debounce=timedelta(seconds=30)).outcome
 
 
 def settled(scene: stage.Stage) -> bool:
     """Whether nothing is open any more, in allwhere's database and in Dagster."""
-    with scene.engine.connect() as connection:
-        still_open = connection.scalar(
+    with scene.engine.connect() as db:
+        still_open = db.scalar(
             sa.text(
                 "select (select count(*) from sync_requests where status in ('pending', 'started')) "
                 "+ (select count(*) from sync_runs where status = 'running')"
             )
         )
-        locked = open_syncs.locked_accounts(connection)
+        locked = open_syncs.locked_accounts(db)
     with dg.DagsterInstance.get() as instance:
         unfinished = instance.get_runs(
             dg.RunsFilter(statuses=[status for status in dg.DagsterRunStatus if status not in FINISHED])
@@ -137,8 +135,8 @@ FINISHED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagster
 
 def contents(engine: sa.Engine) -> dict[str, list[str]]:
     """The compared tables, row by row."""
-    with engine.connect() as connection:
-        return {name: [str(row) for row in connection.execute(sa.text(query))] for name, query in COMPARED.items()}
+    with engine.connect() as db:
+        return {name: [str(row) for row in db.execute(sa.text(query))] for name, query in COMPARED.items()}
 
 
 @contextmanager
@@ -150,10 +148,10 @@ def calm_database(scene: stage.Stage) -> Iterator[sa.Engine]:
     os.environ["ALLWHERE_DATABASE_URL"] = calm
     try:
         database.upgrade(engine)
-        with engine.begin() as connection:
+        with engine.begin() as db:
             for account, tenant_id in scene.tenants.items():
-                accounts.create(connection, account, account)
-                connections.add(connection, account, tenant_id, actor="operator:bench")
+                accounts.create(db, account, account)
+                connections.add(db, account, tenant_id, actor="operator:bench")
         defs = build_defs()
         with dg.DagsterInstance.ephemeral() as instance:
             for account in scene.tenants:
@@ -166,14 +164,14 @@ def calm_database(scene: stage.Stage) -> Iterator[sa.Engine]:
 
 def findings(scene: stage.Stage) -> Iterator[str]:
     """Everything that does not hold in the end."""
-    with scene.engine.connect() as connection:
-        unexplained = connection.scalar(
+    with scene.engine.connect() as db:
+        unexplained = db.scalar(
             sa.text(
                 "select count(*) from sync_requests where status not in ('succeeded', 'failed') "
                 "or finished_at is null or (status = 'failed' and error is null)"
             )
         )
-        untold = connection.scalar(
+        untold = db.scalar(
             sa.text("select count(*) from sync_runs where status = 'failed' and (cause is null or error is null)")
         )
     if unexplained:
@@ -211,8 +209,8 @@ def main() -> int:
         for what, count in sorted(chaos.blows.items()):
             print(f"{count:6} {what}")
         print(f"       restarted: {processes.restarts}")
-        with scene.engine.connect() as connection:
-            for row in connection.execute(
+        with scene.engine.connect() as db:
+            for row in db.execute(
                 sa.text("select status, coalesce(cause, ''), count(*) from sync_runs group by 1, 2 order by 1, 2")
             ):
                 print(f"{row[2]:6} syncs {row[0]} {row[1]}")

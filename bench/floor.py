@@ -91,8 +91,8 @@ def copy(records: list[dict[str, object]]) -> None:
         )
         text.write("\n")
     text.seek(0)
-    with psycopg2.connect(os.environ["ALLWHERE_DATABASE_URL"].replace("+psycopg2", "")) as connection:
-        cursor = connection.cursor()
+    with psycopg2.connect(os.environ["ALLWHERE_DATABASE_URL"].replace("+psycopg2", "")) as db:
+        cursor = db.cursor()
         columns = ", ".join(f'"{name}" text' for name in names)
         cursor.execute(f"create table if not exists public.floor ({columns}); truncate public.floor")
         cursor.copy_expert("copy public.floor from stdin", text)

@@ -66,14 +66,14 @@ def ask(port: int) -> float:
 
 def finished(scene: stage.Stage) -> int:
     """Syncs that have ended."""
-    with scene.engine.connect() as connection:
-        return int(connection.scalar(sa.text("select count(*) from sync_runs where status <> 'running'")) or 0)
+    with scene.engine.connect() as db:
+        return int(db.scalar(sa.text("select count(*) from sync_runs where status <> 'running'")) or 0)
 
 
 def megabytes(scene: stage.Stage) -> float:
     """What both databases hold."""
-    with scene.engine.connect() as connection:
-        return float(connection.scalar(sa.text("select sum(pg_database_size(datname)) from pg_database"))) / 1e6
+    with scene.engine.connect() as db:
+        return float(db.scalar(sa.text("select sum(pg_database_size(datname)) from pg_database"))) / 1e6
 
 
 def main() -> int:
@@ -100,8 +100,8 @@ def main() -> int:
         spent = {name: after - cpu[name] for name, after in processes.cpu_seconds().items()}
         spent["postgres"] = scene.spent()[1] - server
         spent["sandbox, not counted below"] = scene.spent()[0] - cloud
-        with scene.engine.connect() as connection:
-            succeeded = connection.scalar(sa.text("select count(*) from sync_runs where status = 'succeeded'"))
+        with scene.engine.connect() as db:
+            succeeded = db.scalar(sa.text("select count(*) from sync_runs where status = 'succeeded'"))
         ours = sum(seconds for name, seconds in spent.items() if "sandbox" not in name)
         print(
             f"{succeeded} of {arguments.tenants} syncs succeeded in {wall:.0f} s; {wall / arguments.tenants:.2f} s a run"

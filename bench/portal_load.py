@@ -139,9 +139,9 @@ def main() -> None:
         url = databases.create_if_missing(server.url("postgres"), "load")
         engine = databases.create_engine(url)
         databases.upgrade(engine)
-        with engine.begin() as database:
-            database.exec_driver_sql(SEED.format(devices=given.devices))
-            assert database.scalar(sa.select(sa.func.count()).select_from(schema.device_outcomes)) == given.devices
+        with engine.begin() as db:
+            db.exec_driver_sql(SEED.format(devices=given.devices))
+            assert db.scalar(sa.select(sa.func.count()).select_from(schema.device_outcomes)) == given.devices
         process = multiprocessing.get_context("spawn").Process(target=serve, args=(url, port), daemon=True)
         process.start()
         address = f"http://127.0.0.1:{port}"

@@ -43,11 +43,11 @@ def measure(engine: sa.Engine, devices: int) -> None:
     connection_id = connected(engine)
     for name in ("first", "unchanged"):
         run = None
-        with engine.begin() as connection:
-            run = sync_runs.open_run(connection, connection_id, "operator", None)
+        with engine.begin() as db:
+            run = sync_runs.open_run(db, connection_id, "operator", None)
         began = time.perf_counter()
-        with engine.connect() as connection:
-            state = load_state(connection, connection_id)
+        with engine.connect() as db:
+            state = load_state(db, connection_id)
         loaded = time.perf_counter()
         made = plan(judged, state, Policy(), Listing(datetime.now(UTC)))
         planned = time.perf_counter()
@@ -58,8 +58,8 @@ def measure(engine: sa.Engine, devices: int) -> None:
             f"{name}: {ended - began:.2f} s (state {loaded - began:.2f}, plan {planned - loaded:.2f}, "
             f"apply {ended - planned:.2f}); created {counts.assets_created}, unchanged {counts.assets_unchanged}"
         )
-    with engine.connect() as connection:
-        written = connection.execute(
+    with engine.connect() as db:
+        written = db.execute(
             sa.text(
                 "select relname, n_tup_ins, n_tup_upd from pg_stat_user_tables "
                 "where relname in ('assets', 'employees', 'employee_emails', 'asset_changes')"
@@ -69,14 +69,14 @@ def measure(engine: sa.Engine, devices: int) -> None:
 
 
 def closing(run: int) -> Callable[[sa.Connection, Counts], None]:
-    return lambda connection, counts: sync_runs.succeed(connection, run, run_columns(counts))
+    return lambda db, counts: sync_runs.succeed(db, run, run_columns(counts))
 
 
 def connected(engine: sa.Engine) -> int:
-    with engine.begin() as connection:
-        account = connection.execute(sa.insert(schema.accounts).values(slug="bench").returning(schema.accounts.c.id))
+    with engine.begin() as db:
+        account = db.execute(sa.insert(schema.accounts).values(slug="bench").returning(schema.accounts.c.id))
         values = {"account_id": account.scalar_one(), "status": "connected", "tenant_id": str(uuid.uuid4())}
-        made = connection.execute(sa.insert(schema.connections).values(**values).returning(schema.connections.c.id))
+        made = db.execute(sa.insert(schema.connections).values(**values).returning(schema.connections.c.id))
         return made.scalar_one()
 
 

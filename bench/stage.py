@@ -49,8 +49,8 @@ class Stage:
 
     def written(self) -> int:
         """Where PostgreSQL's write-ahead log stands, in bytes, over all databases."""
-        with self.engine.connect() as connection:
-            return int(connection.scalar(sa.text("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn")))
+        with self.engine.connect() as db:
+            return int(db.scalar(sa.text("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn")))
 
     def control(self, method: str, path: str, content: Any = None) -> Any:
         """Ask the sandbox about itself, or change it."""
@@ -63,17 +63,17 @@ class Stage:
 
     def empty(self, account: str) -> None:
         """Take an account back to where it was before its first sync."""
-        with self.engine.begin() as connection:
-            found = accounts.get(connection, account).id
+        with self.engine.begin() as db:
+            found = accounts.get(db, account).id
             for table in ("asset_changes", "held_assignments"):
-                connection.execute(
+                db.execute(
                     sa.text(f"delete from {table} where asset_id in (select id from assets where account_id = :id)"),  # noqa: S608
                     {"id": found},
                 )
-            connection.execute(sa.text("delete from assets where account_id = :id"), {"id": found})
-            connection.execute(sa.text("delete from employees where account_id = :id"), {"id": found})
+            db.execute(sa.text("delete from assets where account_id = :id"), {"id": found})
+            db.execute(sa.text("delete from employees where account_id = :id"), {"id": found})
             for table in ("device_outcomes", "device_details", "employee_holds", "lifecycle_holds", "sync_runs"):
-                connection.execute(
+                db.execute(
                     sa.text(
                         f"delete from {table} where connection_id in (select id from connections where account_id = :id)"  # noqa: S608
                     ),
@@ -83,9 +83,9 @@ class Stage:
 
     def tidy(self) -> None:
         """Do what autovacuum does between two daily syncs, so that it does not do it during a measurement."""
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(sa.text("vacuum analyze"))
-            connection.execute(sa.text("checkpoint"))
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+            db.execute(sa.text("vacuum analyze"))
+            db.execute(sa.text("checkpoint"))
 
 
 @contextmanager
@@ -138,10 +138,10 @@ def _connected(
     engine = database.create_engine(allwhere)
     database.upgrade(engine)
     upgrade_dagster()
-    with engine.begin() as connection:
+    with engine.begin() as db:
         for account, tenant_id in described["tenants"].items():
-            accounts.create(connection, account, account)
-            connections.add(connection, account, tenant_id, actor="operator:bench")
+            accounts.create(db, account, account)
+            connections.add(db, account, tenant_id, actor="operator:bench")
     environment = {name: value for name, value in os.environ.items() if name.startswith(OURS)}
     pid = int((directory / "postgres/data/postmaster.pid").read_text().split()[0])
     try:

@@ -91,8 +91,8 @@ def _steps(account: str) -> dict[str, float]:
 
 def change(on: stage.Stage, account: str, turn: int) -> int:
     """Another version of the operating system on one device in a hundred; returns how many."""
-    with on.engine.connect() as connection:
-        ids = connection.exec_driver_sql(
+    with on.engine.connect() as db:
+        ids = db.exec_driver_sql(
             "select intune_device_id from device_outcomes o join connections c on c.id = o.connection_id "
             "join accounts a on a.id = c.account_id where a.slug = %s and outcome = 'synced' order by 1",
             (account,),

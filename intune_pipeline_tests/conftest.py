@@ -59,29 +59,29 @@ def maintenance(postgres: EmbeddedPostgres) -> Iterator[sa.Engine]:
 @pytest.fixture(scope="session")
 def migrated_template(postgres: EmbeddedPostgres, maintenance: sa.Engine) -> str:
     """Name of a migrated database to copy; the first worker makes it."""
-    with maintenance.connect() as connection:
-        connection.execute(sa.text("select pg_advisory_lock(1)"))
-        found = connection.execute(sa.text("select 1 from pg_database where datname = :name"), {"name": TEMPLATE})
+    with maintenance.connect() as db:
+        db.execute(sa.text("select pg_advisory_lock(1)"))
+        found = db.execute(sa.text("select 1 from pg_database where datname = :name"), {"name": TEMPLATE})
         if found.first() is None:
             engine = databases.create_engine(databases.create_if_missing(postgres.url("postgres"), f"{TEMPLATE}_new"))
             databases.upgrade(engine)
             engine.dispose()
-            connection.execute(sa.text(f"alter database {TEMPLATE}_new rename to {TEMPLATE}"))
-        connection.execute(sa.text("select pg_advisory_unlock(1)"))
+            db.execute(sa.text(f"alter database {TEMPLATE}_new rename to {TEMPLATE}"))
+        db.execute(sa.text("select pg_advisory_unlock(1)"))
     return TEMPLATE
 
 
 def _create(maintenance: sa.Engine, template: str) -> str:
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with maintenance.connect() as connection:
-        connection.execute(sa.text(f"create database {name} template {template} strategy file_copy"))
+    with maintenance.connect() as db:
+        db.execute(sa.text(f"create database {name} template {template} strategy file_copy"))
     return name
 
 
 def _drop(maintenance: sa.Engine, names: Iterable[str]) -> None:
-    with maintenance.connect() as connection:
+    with maintenance.connect() as db:
         for name in names:
-            connection.execute(sa.text(f"drop database if exists {name} with (force)"))
+            db.execute(sa.text(f"drop database if exists {name} with (force)"))
 
 
 @pytest.fixture
@@ -122,8 +122,8 @@ def _emptied(url: str) -> bool:
     """Whether everything but the note of the migrations could be deleted, and ids begin at 1 again."""
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     try:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(EMPTY)
+        with engine.begin() as db:
+            db.exec_driver_sql(EMPTY)
     except sa.exc.DBAPIError:
         return False
     return True
@@ -176,11 +176,11 @@ def connect_account(engine: sa.Engine) -> Callable[..., ConnectedAccount]:
 
     def connect(slug: str = "acme", tenant_id: str | None = None, **columns: object) -> ConnectedAccount:
         tenant_id = tenant_id or str(uuid.uuid4())
-        with engine.begin() as connection:
-            account_id = connection.execute(
+        with engine.begin() as db:
+            account_id = db.execute(
                 sa.insert(schema.accounts).values(slug=slug, name=slug.title()).returning(schema.accounts.c.id)
             ).scalar_one()
-            connection_id = connection.execute(
+            connection_id = db.execute(
                 sa.insert(schema.connections)
                 .values(
                     **{"status": "connected", "connected_at": sa.func.now(), **columns},

@@ -113,12 +113,12 @@ class Tenant:
     @classmethod
     def connected(cls, engine: sa.Engine, slug: str, **settings: object) -> "Tenant":
         """A new account with a connected tenant."""
-        with engine.begin() as connection:
-            account_id = connection.execute(
+        with engine.begin() as db:
+            account_id = db.execute(
                 sa.insert(schema.accounts).values(slug=slug).returning(schema.accounts.c.id)
             ).scalar_one()
             values = {"account_id": account_id, "tenant_id": str(uuid.uuid4()), "status": "connected", **settings}
-            connection_id = connection.execute(
+            connection_id = db.execute(
                 sa.insert(schema.connections).values(**values).returning(schema.connections.c.id)
             ).scalar_one()
         return cls(engine, connection_id, account_id)
@@ -129,20 +129,20 @@ class Tenant:
 
     def policy(self) -> Policy:
         columns = [schema.connections.c[name] for name in Policy.__slots__]
-        with self.engine.connect() as connection:
-            row = connection.execute(sa.select(*columns).where(schema.connections.c.id == self.connection_id)).one()
+        with self.engine.connect() as db:
+            row = db.execute(sa.select(*columns).where(schema.connections.c.id == self.connection_id)).one()
         return Policy(*row)
 
     def set(self, **settings: object) -> None:
         """Change settings of the connection."""
         table = schema.connections
-        with self.engine.begin() as connection:
-            connection.execute(sa.update(table).where(table.c.id == self.connection_id).values(**settings))
+        with self.engine.begin() as db:
+            db.execute(sa.update(table).where(table.c.id == self.connection_id).values(**settings))
 
     def plan(self, devices: Iterable[ManagedDevice], *, complete: bool = True) -> Plan:
         made_for = judged(devices, self.now)
-        with self.engine.connect() as connection:
-            state = load_state(connection, self.connection_id)
+        with self.engine.connect() as db:
+            state = load_state(db, self.connection_id)
         listing = Listing(self.now, complete)
         policy = self.policy()
         needed = needed_evidence(made_for, state, policy, listing)
@@ -150,8 +150,8 @@ class Tenant:
         return plan(made_for, state, policy, listing, evidence)
 
     def open_run(self) -> int:
-        with self.engine.begin() as connection:
-            return sync_runs.open_run(connection, self.connection_id, "manual", None)
+        with self.engine.begin() as db:
+            return sync_runs.open_run(db, self.connection_id, "manual", None)
 
     def sync(
         self,
@@ -167,24 +167,22 @@ class Tenant:
         if before_apply:
             before_apply(made)
 
-        def finish(connection: sa.Connection, counts: Counts) -> None:
-            sync_runs.succeed(connection, run, run_columns(counts))
+        def finish(db: sa.Connection, counts: Counts) -> None:
+            sync_runs.succeed(db, run, run_columns(counts))
 
         return apply(self.engine, made, run, before_batch=before_batch, finish=finish)
 
     def rows(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
-        with self.engine.connect() as connection:
-            found = connection.execute(
+        with self.engine.connect() as db:
+            found = db.execute(
                 sa.text(sql), {"account": self.account_id, "connection": self.connection_id, **parameters}
             )
             return [dict(row) for row in found.mappings()]
 
     def run(self, sql: str, **parameters: object) -> None:
         """What a person or an import does with plain SQL."""
-        with self.engine.begin() as connection:
-            connection.execute(
-                sa.text(sql), {"account": self.account_id, "connection": self.connection_id, **parameters}
-            )
+        with self.engine.begin() as db:
+            db.execute(sa.text(sql), {"account": self.account_id, "connection": self.connection_id, **parameters})
 
     def assets(self) -> dict[str, dict[str, Any]]:
         """The account's assets by serial."""
@@ -194,21 +192,21 @@ class Tenant:
         return self.assets()[serial]
 
     def add_asset(self, serial: str, **columns: object) -> int:
-        with self.engine.begin() as connection:
-            return connection.execute(
+        with self.engine.begin() as db:
+            return db.execute(
                 sa.insert(schema.assets)
                 .values(account_id=self.account_id, serial_number=serial, **columns)
                 .returning(schema.assets.c.id)
             ).scalar_one()
 
     def add_employee(self, first_name: str, last_name: str, email: str, kind: str = "work") -> int:
-        with self.engine.begin() as connection:
-            employee_id = connection.execute(
+        with self.engine.begin() as db:
+            employee_id = db.execute(
                 sa.insert(schema.employees)
                 .values(account_id=self.account_id, first_name=first_name, last_name=last_name)
                 .returning(schema.employees.c.id)
             ).scalar_one()
-            connection.execute(
+            db.execute(
                 sa.insert(schema.employee_emails).values(
                     employee_id=employee_id, account_id=self.account_id, email=email, kind=kind
                 )
@@ -232,15 +230,15 @@ class Tenant:
 def migrated_engine(postgres: EmbeddedPostgres, maintenance: sa.Engine, template: str) -> Iterator[sa.Engine]:
     """The product's engine on a fresh database, for fixtures that live longer than a test."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with maintenance.connect() as connection:
-        connection.execute(sa.text(f"create database {name} template {template} strategy file_copy"))
+    with maintenance.connect() as db:
+        db.execute(sa.text(f"create database {name} template {template} strategy file_copy"))
     engine = databases.create_engine(postgres.url(name))
     try:
         yield engine
     finally:
         engine.dispose()
-        with maintenance.connect() as connection:
-            connection.execute(sa.text(f"drop database {name} with (force)"))
+        with maintenance.connect() as db:
+            db.execute(sa.text(f"drop database {name} with (force)"))
 
 
 def counted(counts: Counts) -> Mapping[str, Any]:

@@ -40,8 +40,8 @@ def project(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def reachable(url: str) -> str:
     engine = sa.create_engine(url)
-    with engine.connect() as connection:
-        name = connection.execute(sa.text("select current_database()")).scalar_one()
+    with engine.connect() as db:
+        name = db.execute(sa.text("select current_database()")).scalar_one()
     engine.dispose()
     return str(name)
 
@@ -68,22 +68,22 @@ def test_dagsters_database_is_created_beside_a_given_one(
     urls = database_urls(Settings.load())
     assert urls.allwhere == url
     assert reachable(urls.dagster) == "dagster"
-    with maintenance.connect() as connection:
-        connection.execute(sa.text("drop database dagster with (force)"))
+    with maintenance.connect() as db:
+        db.execute(sa.text("drop database dagster with (force)"))
 
 
 def test_who_may_not_create_dagsters_database_is_told(
     monkeypatch: pytest.MonkeyPatch, new_database: Callable[..., str], maintenance: sa.Engine
 ) -> None:
-    with maintenance.connect() as connection:
-        connection.execute(sa.text("create role tenant login"))
+    with maintenance.connect() as db:
+        db.execute(sa.text("create role tenant login"))
     monkeypatch.setenv("ALLWHERE_DATABASE_URL", new_database().replace("postgres@", "tenant@"))
     with pytest.raises(
         SettingsError, match=r"DAGSTER_POSTGRES_URL is not set and .* may not create the database dagster"
     ):
         database_urls(Settings.load())
-    with maintenance.connect() as connection:
-        connection.execute(sa.text("drop role tenant"))
+    with maintenance.connect() as db:
+        db.execute(sa.text("drop role tenant"))
 
 
 def test_given_addresses_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,8 +24,8 @@ def reveal(account: str, serial: str, reason: str) -> None:
     from intune_pipeline.settings import Settings
 
     vault = Vault(Settings.load().bypass_code_keys)
-    with store.opened() as engine, engine.begin() as connection:
-        code = vault.reveal(connection, account, serial, reason=reason, actor=operator())
+    with store.opened() as engine, engine.begin() as db:
+        code = vault.reveal(db, account, serial, reason=reason, actor=operator())
     click.echo(code)
 
 

@@ -25,9 +25,9 @@ def add(account: str, tenant_id: str, name: str | None, *, mdm_assignee_updates:
     from intune_pipeline.cli import store
     from intune_pipeline.inventory import connections
 
-    with store.opened() as engine, engine.begin() as connection:
+    with store.opened() as engine, engine.begin() as db:
         connections.add(
-            connection,
+            db,
             account,
             tenant_id,
             name=name,
@@ -46,8 +46,8 @@ def list_(*, as_json: bool) -> None:
     from intune_pipeline.cli import output, store
     from intune_pipeline.inventory import connections
 
-    with store.opened() as engine, engine.connect() as connection:
-        rows = [asdict(row) for row in connections.every(connection)]
+    with store.opened() as engine, engine.connect() as db:
+        rows = [asdict(row) for row in connections.every(db)]
     if as_json:
         output.print_json(rows)
         return
@@ -82,8 +82,8 @@ def set_(account: str, **values: Any) -> None:
     given = {name: value for name, value in values.items() if value is not None}
     if not given:
         raise click.UsageError("Name at least one setting; see: intune-pipeline connections set --help")
-    with store.opened() as engine, engine.begin() as connection:
-        connections.change_settings(connection, account, given, actor=operator())
+    with store.opened() as engine, engine.begin() as db:
+        connections.change_settings(db, account, given, actor=operator())
     click.echo(f"{account}: " + ", ".join(f"{name.replace('_', ' ')} = {value}" for name, value in given.items()))
 
 
@@ -94,6 +94,6 @@ def remove(account: str) -> None:
     from intune_pipeline.cli import store
     from intune_pipeline.inventory import connections
 
-    with store.opened() as engine, engine.begin() as connection:
-        connections.disconnect(connection, account, actor=operator())
+    with store.opened() as engine, engine.begin() as db:
+        connections.disconnect(db, account, actor=operator())
     click.echo(f"{account} is disconnected; its assets, employees and history stay as they are.")

@@ -89,10 +89,10 @@ def _seed_and_connect(engine: "Engine", tenants: list[dict[str, Any]]) -> None:
     fleets = {tenant.name: tenant for tenant in demonstration.tenants(sum(tenant["devices"] for tenant in tenants))}
     for tenant in tenants:
         account = tenant["name"]
-        with engine.begin() as connection:
-            if accounts.find(connection, account) is None:
-                seed(connection, accounts.create(connection, account, ACCOUNT_NAMES[account]), fleets[account])
-            connections.add(connection, account, tenant["tenant_id"], actor="operator:demo")
+        with engine.begin() as db:
+            if accounts.find(db, account) is None:
+                seed(db, accounts.create(db, account, ACCOUNT_NAMES[account]), fleets[account])
+            connections.add(db, account, tenant["tenant_id"], actor="operator:demo")
 
 
 def _sync_all(engine: "Engine", account_slugs: list[str]) -> bool:

@@ -24,21 +24,21 @@ LOCATIONS = ("Berlin, 3rd floor", "London", "Remote", "New York, reception")
 STATUSES = ("allocated", "in_inventory", "transferred", "processing")
 
 
-def seed(connection: "Connection", account: "Account", tenant: "SandboxTenant") -> None:
+def seed(db: "Connection", account: "Account", tenant: "SandboxTenant") -> None:
     """Insert employees and assets of one new account."""
     records = [record for record in tenant.devices.values() if record["managedDeviceOwnerType"] == "company"]
-    _seed_employees(connection, account, records)
-    _seed_assets(connection, account.id, records)
+    _seed_employees(db, account, records)
+    _seed_assets(db, account.id, records)
 
 
-def _seed_employees(connection: "Connection", account: "Account", records: list[dict[str, Any]]) -> None:
+def _seed_employees(db: "Connection", account: "Account", records: list[dict[str, Any]]) -> None:
     from intune_pipeline.domain.devices import managed_device
     from intune_pipeline.domain.people import people_of
 
     everybody = dict.fromkeys(people_of(map(managed_device, records)).values())
     people = [(*person.name, person) for person in everybody if person.name][::EMPLOYEE_EVERY]
     personal = account.slug == PERSONAL_EMAILS
-    connection.execute(
+    db.execute(
         sa.text("""
             with person as (
                 select * from unnest(cast(:first as text[]), cast(:last as text[]), cast(:email as text[]))
@@ -65,7 +65,7 @@ def _seed_employees(connection: "Connection", account: "Account", records: list[
     )
 
 
-def _seed_assets(connection: "Connection", account_id: int, records: list[dict[str, Any]]) -> None:
+def _seed_assets(db: "Connection", account_id: int, records: list[dict[str, Any]]) -> None:
     from intune_pipeline.domain.devices import serial_key
     from intune_pipeline.domain.eligibility import is_junk_serial
 
@@ -75,7 +75,7 @@ def _seed_assets(connection: "Connection", account_id: int, records: list[dict[s
         if (key := serial_key(record["serialNumber"])) and not is_junk_serial(key)
     }
     chosen = list(serials.values())[::ASSET_EVERY]
-    connection.execute(
+    db.execute(
         sa.text("""
             insert into assets (account_id, serial_number, name, status, condition, location, notes)
             select :account_id, serial_number, 'AW-' || lpad(n::text, 4, '0'),

@@ -85,16 +85,16 @@ def _check_stores(checkup: _Checkup, account: str | None, microsoft: "MicrosoftS
     with store.opened(migrated=False) as engine:
         checkup.step("database", partial(_database, engine), str)
         if checkup.step("migrations", partial(_migrations, engine), str) and account and microsoft:
-            with engine.connect() as connection:
-                tenant_id = connections.syncable(connection, account).tenant_id or ""
+            with engine.connect() as db:
+                tenant_id = connections.syncable(db, account).tenant_id or ""
             for step in check_tenant(microsoft.cloud, microsoft.credential, tenant_id):
                 checkup.say(f"{account} {step.name}", step.sentence, passed=step.passed)
         checkup.step("Dagster's storage", _dagster_storage, str)
 
 
 def _database(engine: "Engine") -> str:
-    with engine.connect() as connection:
-        version = connection.exec_driver_sql("show server_version").scalar_one()
+    with engine.connect() as db:
+        version = db.exec_driver_sql("show server_version").scalar_one()
     return f"PostgreSQL {version}, database {engine.url.database}"
 
 

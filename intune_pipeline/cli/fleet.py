@@ -15,8 +15,8 @@ def command(*, as_json: bool) -> None:
     from intune_pipeline.cli import output, store
     from intune_pipeline.inventory.sync_runs import fleet
 
-    with store.opened() as engine, engine.connect() as connection:
-        tenants = fleet(connection)
+    with store.opened() as engine, engine.connect() as db:
+        tenants = fleet(db)
     if as_json:
         output.print_json([asdict(tenant) for tenant in tenants])
     elif tenants:

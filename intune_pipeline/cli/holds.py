@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from intune_pipeline.cli.bypass_code import operator
+from intune_pipeline.domain.vocabulary import LifecycleDecision
 
 
 @click.group("holds")
@@ -22,9 +23,9 @@ def list_(account: str) -> None:
     from intune_pipeline.cli import output, store
     from intune_pipeline.inventory import holds
 
-    with store.opened() as engine, engine.connect() as connection:
-        employees = holds.employees_waiting(connection, account)
-        lifecycle = holds.lifecycle_waiting(connection, account)
+    with store.opened() as engine, engine.connect() as db:
+        employees = holds.employees_waiting(db, account)
+        lifecycle = holds.lifecycle_waiting(db, account)
     output.print_table(
         ("id", "would be created", "e-mail", "looks like employee", "since"),
         [(h.id, f"{h.first_name} {h.last_name}", h.email, h.lookalike, h.created_at) for h in employees],
@@ -46,8 +47,8 @@ def decide(account: str, decision: Literal["create", "link", "skip"], hold_ids: 
     from intune_pipeline.cli import store
     from intune_pipeline.inventory import holds
 
-    with store.opened() as engine, engine.begin() as connection:
-        decided = holds.decide_employees(connection, account, hold_ids, decision, decided_by=operator())
+    with store.opened() as engine, engine.begin() as db:
+        decided = holds.decide_employees(db, account, hold_ids, decision, decided_by=operator())
     click.echo(f"{decided} held employees decided; the next sync does it.")
 
 
@@ -59,8 +60,10 @@ def release(account: str, *, drop: bool) -> None:
     from intune_pipeline.cli import store
     from intune_pipeline.inventory import holds
 
-    with store.opened() as engine, engine.begin() as connection:
-        holds.decide_lifecycle(connection, account, "dropped" if drop else "released", decided_by=operator())
+    with store.opened() as engine, engine.begin() as db:
+        holds.decide_lifecycle(
+            db, account, LifecycleDecision.DROPPED if drop else LifecycleDecision.RELEASED, decided_by=operator()
+        )
     click.echo(
         f"The hold of {account} is {'dropped' if drop else 'released; the next sync applies what is still gone'}."
     )

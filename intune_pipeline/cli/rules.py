@@ -6,8 +6,9 @@ Belongs here: the commands. Does not belong here: classification (``domain.class
 import click
 
 from intune_pipeline.cli.bypass_code import operator
+from intune_pipeline.domain.vocabulary import DeviceType
 
-TYPES = click.Choice(["laptop", "tablet", "mobile", "desktop", "unknown"])
+TYPES = click.Choice([word.value for word in DeviceType])
 
 
 @click.group("rules")
@@ -22,8 +23,8 @@ def list_(account: str) -> None:
     from intune_pipeline.cli import output, store
     from intune_pipeline.inventory import account_rules
 
-    with store.opened() as engine, engine.connect() as connection:
-        rules = account_rules.every(connection, account)
+    with store.opened() as engine, engine.connect() as db:
+        rules = account_rules.every(db, account)
     output.print_table(
         ("id", "maker pattern", "model pattern", "type", "note", "by", "at"),
         [
@@ -53,12 +54,10 @@ def add(account: str, model_pattern: str, maker_pattern: str, device_type: str, 
     from intune_pipeline.cli import output, store
     from intune_pipeline.inventory import account_rules
 
-    with store.opened() as engine, engine.begin() as connection:
-        changes = account_rules.preview(connection, account, maker_pattern, model_pattern, device_type)
+    with store.opened() as engine, engine.begin() as db:
+        changes = account_rules.preview(db, account, maker_pattern, model_pattern, device_type)
         if not preview:
-            account_rules.add(
-                connection, account, maker_pattern, model_pattern, device_type, note=note, created_by=operator()
-            )
+            account_rules.add(db, account, maker_pattern, model_pattern, device_type, note=note, created_by=operator())
     if changes:
         output.print_table(
             ("manufacturer", "model", "now", "with the rule", "devices"),
@@ -76,6 +75,6 @@ def remove(account: str, rule_id: int) -> None:
     from intune_pipeline.cli import store
     from intune_pipeline.inventory import account_rules
 
-    with store.opened() as engine, engine.begin() as connection:
-        account_rules.remove(connection, account, rule_id, actor=operator())
+    with store.opened() as engine, engine.begin() as db:
+        account_rules.remove(db, account, rule_id, actor=operator())
     click.echo(f"Rule {rule_id} of {account} is removed.")

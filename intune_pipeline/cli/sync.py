@@ -25,8 +25,8 @@ def command(account: str, *, as_json: bool) -> int:
 
     MicrosoftSettings.load()
     with store.opened() as engine:
-        with engine.connect() as connection:
-            connections.syncable(connection, account)
+        with engine.connect() as db:
+            connections.syncable(db, account)
         counts = synced(engine, account, trigger="operator")
     failed = counts["status"] != "succeeded"
     if as_json:
@@ -46,5 +46,5 @@ def synced(engine: "Engine", account: str, *, trigger: str) -> dict[str, Any]:
 
     with progress_of(engine, account):
         run = run_sync(account, trigger=trigger, run_config=QUIET)
-    with engine.connect() as connection:
-        return sync_runs.report(connection, run.run_id)
+    with engine.connect() as db:
+        return sync_runs.report(db, run.run_id)

@@ -44,8 +44,8 @@ def _watch(engine: "Engine", account: str, bar: "Progress", done: threading.Even
 
     task = bar.add_task(f"{account}: starting", total=None)
     while not done.wait(SECONDS_BETWEEN_LOOKS):
-        with engine.connect() as connection:
-            run = running(connection, account)
+        with engine.connect() as db:
+            run = running(db, account)
         if run is None:
             continue
         reading = run.phase in {"starting", "listing"}
@@ -55,6 +55,6 @@ def _watch(engine: "Engine", account: str, bar: "Progress", done: threading.Even
             total=None if reading else run.devices_listed,
             completed=run.devices_read if reading else run.devices_reconciled,
         )
-    with engine.connect() as connection:
-        devices = next((run.devices_listed for run in last(connection, account, 1)), 0)
+    with engine.connect() as db:
+        devices = next((run.devices_listed for run in last(db, account, 1)), 0)
     bar.update(task, description=f"{account}: done", total=devices, completed=devices)

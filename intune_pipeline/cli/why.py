@@ -15,8 +15,8 @@ def command(account: str, serial: str, *, as_json: bool) -> None:
     from intune_pipeline.cli import output, store
     from intune_pipeline.inventory.history import why
 
-    with store.opened() as engine, engine.connect() as connection:
-        story = why(connection, account, serial)
+    with store.opened() as engine, engine.connect() as db:
+        story = why(db, account, serial)
     if as_json:
         output.print_json(story.as_dict())
     else:

@@ -15,15 +15,10 @@ from intune_pipeline.domain.eligibility import SUPERSEDED, JudgedDevice
 from intune_pipeline.domain.lifecycle import DeviceMemory
 from intune_pipeline.domain.people import EmployeeDirectory, Person, people_of, person_of, user_key
 from intune_pipeline.domain.policy import Policy
+from intune_pipeline.domain.vocabulary import AssetStatus, EmployeeDecision
 
-MOVABLE_STATUSES: Final = ("allocated", "transferred")
+MOVABLE_STATUSES: Final = (AssetStatus.ALLOCATED, AssetStatus.TRANSFERRED)
 """Only assets in one of these get another assignee by a sync."""
-
-ALLOCATED: Final = "allocated"
-"""What a new asset is, and what a transferred one becomes when it gets an assignee."""
-
-CREATED: Final = "created"
-WAITING: Final = "waiting"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -189,9 +184,13 @@ class Assignees:
             return Assignment(reason="no employee has the user's e-mail, and Intune shows no first and last name")
         lookalike = self._directory.look_alike(*person.name)
         hold = self._hold_of(person)
-        if hold and hold.decision not in {CREATED, WAITING}:
+        if hold and hold.decision not in {EmployeeDecision.CREATED, EmployeeDecision.WAITING}:
             return Assignment(reason=f"the user's employee was {hold.decision} by a person")
-        is_held = hold.decision == WAITING if hold else self._policy.hold_lookalike_employees and lookalike is not None
+        is_held = (
+            hold.decision == EmployeeDecision.WAITING
+            if hold
+            else self._policy.hold_lookalike_employees and lookalike is not None
+        )
         if is_held:
             lookalike_id = lookalike.id if lookalike else hold.lookalike_id if hold else None
             return Assignment(
@@ -302,7 +301,7 @@ class Assignees:
         if assignment.employee is not None:
             return replace(assignment, reason="the user's employee had to be decided about first", settles=True)
         hold = self._hold_of(person) if person else None
-        return replace(assignment, settles=hold is not None and hold.decision != WAITING)
+        return replace(assignment, settles=hold is not None and hold.decision != EmployeeDecision.WAITING)
 
     def _hold_of(self, person: Person) -> EmployeeHold | None:
         return next((self._holds[key] for key in _keys(person) if key in self._holds), None)

@@ -16,16 +16,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from intune_pipeline.domain.policy import Policy
+from intune_pipeline.domain.vocabulary import AssetStatus, LifecycleDecision
 
-ENDING_STATUS: Final = "allocated"
+ENDING_STATUS: Final = AssetStatus.ALLOCATED
 """Only assets in this status end."""
 
-ENDED_STATUS: Final = "transferred"
+ENDED_STATUS: Final = AssetStatus.TRANSFERRED
 """What they become, without assignee: handed off, no confirmed holder."""
-
-WAITING: Final = "waiting"
-RELEASED: Final = "released"
-DROPPED: Final = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +131,7 @@ def _counted(memory: DeviceMemory, listed_at: datetime, apart: timedelta) -> Abs
 
 def suspects(found: Iterable[Absence], holds: Iterable[LifecycleHold], policy: Policy) -> list[str]:
     """Ids of the devices absent for long enough that Graph is asked whether they are gone; sorted."""
-    dropped = _decided(holds, DROPPED)
+    dropped = _decided(holds, LifecycleDecision.DROPPED)
     return sorted(
         absence.memory.intune_device_id
         for absence in found
@@ -214,14 +211,16 @@ def judge_endings(
         policy: The connection's settings.
     """
     holds = tuple(holds)
-    released = _decided(holds, RELEASED)
+    released = _decided(holds, LifecycleDecision.RELEASED)
     absence_of = {absence.memory.intune_device_id: absence for absence in found}
     free: list[GoneDevice] = []
     counted: list[GoneDevice] = []
     for device in gone:
         is_released = all(_covers(released, absence_of[one]) for one in device.intune_device_ids)
         (free if is_released or not changes_asset[device.serial_key] else counted).append(device)
-    reason = _why_held(len(counted), synced_devices, any(hold.decision == WAITING for hold in holds), policy)
+    reason = _why_held(
+        len(counted), synced_devices, any(hold.decision == LifecycleDecision.WAITING for hold in holds), policy
+    )
     if reason:
         return Verdict(tuple(free), tuple(counted), reason)
     return Verdict(tuple(sorted((*free, *counted), key=lambda device: device.serial_key)), (), None)
@@ -235,7 +234,9 @@ def moot_holds(holds: Iterable[LifecycleHold], found: Iterable[Absence]) -> tupl
         found: Every absence from a complete list.
     """
     absent = {absence.memory.intune_device_id for absence in found if absence.lists}
-    return tuple(hold.id for hold in holds if hold.decision == WAITING and not hold.intune_device_ids & absent)
+    return tuple(
+        hold.id for hold in holds if hold.decision == LifecycleDecision.WAITING and not hold.intune_device_ids & absent
+    )
 
 
 def _why_held(count: int, synced_devices: int, is_waiting: bool, policy: Policy) -> str | None:  # noqa: FBT001

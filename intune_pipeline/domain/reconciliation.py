@@ -13,15 +13,14 @@ The order of devices, assets and employees never matters.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
 from intune_pipeline.domain import lifecycle
 from intune_pipeline.domain.assignees import (
-    ALLOCATED,
     Assignees,
     Candidate,
     EmployeeHold,
@@ -29,6 +28,7 @@ from intune_pipeline.domain.assignees import (
     HeldEmployee,
     PrimaryUser,
 )
+from intune_pipeline.domain.counts import RunCounts
 from intune_pipeline.domain.eligibility import PERSONAL, JudgedDevice
 from intune_pipeline.domain.fields import (
     FILLED_FIELDS,
@@ -38,9 +38,11 @@ from intune_pipeline.domain.fields import (
     Value,
     intune_values,
 )
+from intune_pipeline.domain.kept import WHOLE_ASSET, KeptFields, KeptValue, keeping, outdated
 from intune_pipeline.domain.lifecycle import Absence, DeviceMemory, GoneDevice, LifecycleHold
 from intune_pipeline.domain.people import Employee, EmployeeDirectory, Person
 from intune_pipeline.domain.policy import Policy
+from intune_pipeline.domain.vocabulary import AssetAction, AssetStatus, Outcome, PersonAction, SkipReason
 
 __all__ = [
     "Asset", "Change", "Counts", "DeviceDetails", "DeviceMemory", "DeviceStep", "EmployeeHold", "Ending", "Evidence",
@@ -48,16 +50,8 @@ __all__ = [
     "needed_evidence", "plan",
 ]  # fmt: skip
 
-CREATE: Final = "create"
-UPDATE: Final = "update"
-UNCHANGED: Final = "unchanged"
-HELD: Final = "held"
-
-SYNCED: Final = "synced"
-SKIPPED: Final = "skipped"
-FAILED: Final = "failed"
-
 _NO_DETAILS: Final = DeviceDetails()
+_NOTHING_KEPT: Final[KeptFields] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +89,7 @@ class State:
         employee_holds: The duplicate shield's holds by compared e-mail.
         pending_assets: Ids of assets whose assignee waits for the decision of such a hold.
         lifecycle_holds: Endings held back, waiting or decided.
+        kept: Values a sync leaves as they are, by compared serial and field.
     """
 
     connection_id: int
@@ -106,6 +101,7 @@ class State:
     employee_holds: Mapping[str, EmployeeHold] = field(default_factory=dict)
     pending_assets: frozenset[int] = frozenset()
     lifecycle_holds: tuple[LifecycleHold, ...] = ()
+    kept: Mapping[str, KeptFields] = field(default_factory=dict)
 
     def with_details(self, fetched: Mapping[str, DeviceDetails]) -> "State":
         """The same state with newer details, which need not be stored; what they leave empty stays known."""
@@ -168,6 +164,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptChange:
+    """A change that is not made, and what keeps the value as it is."""
+
+    change: Change
+    by: KeptValue
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceStep:
     """What happens with one listed device.
 
@@ -182,6 +186,8 @@ class DeviceStep:
         held: The employee held back, who would be the assignee.
         candidate: The user remembered as a possible assignee until the next sync.
         settles: Whether an assignment that waited for a decision is done with.
+        kept: Changes that are not made, because the value is locked or undone.
+        released: Ids of kept values that Intune's word of now has ended.
     """
 
     judged: JudgedDevice
@@ -194,11 +200,13 @@ class DeviceStep:
     held: HeldEmployee | None = None
     candidate: Candidate | None = None
     settles: bool = False
+    kept: tuple[KeptChange, ...] = ()
+    released: tuple[int, ...] = ()
 
     @property
     def is_change(self) -> bool:
         """Whether anything but the device's outcome is written."""
-        return bool(self.changes or self.held or self.settles)
+        return bool(self.changes or self.held or self.settles or self.released)
 
     @property
     def new_employee(self) -> Person | None:
@@ -245,35 +253,31 @@ class PersonStep:
         return (self.employee.first_name, self.employee.last_name) if self.employee else self.person.name
 
 
-@dataclass(slots=True)
-class Counts:
-    """What a plan foresees, or a sync did; a plan's counts equal those of the sync that applies it."""
+@dataclass(slots=True, kw_only=True)
+class Counts(RunCounts):
+    """What a plan foresees, or a sync did; a plan's counts equal those of the sync that applies it.
 
-    devices_listed: int = 0
-    devices_synced: int = 0
+    Attributes:
+        devices_skipped: Devices left out, by reason.
+    """
+
     devices_skipped: Counter[str] = field(default_factory=Counter)
-    devices_failed: int = 0
-    assets_created: int = 0
-    assets_updated: int = 0
-    assets_unchanged: int = 0
-    employees_created: int = 0
-    assignees_changed: int = 0
-    lifecycle_transitions: int = 0
-    lifecycle_held: int = 0
-    lookalikes_held: int = 0
 
     def add(self, step: DeviceStep) -> None:
         """Count one device; employees and what is held are counted per person, not here."""
-        if step.outcome == SKIPPED:
+        self.values_kept += len(step.kept)
+        if step.outcome == Outcome.SKIPPED:
             self.devices_skipped[step.reason or ""] += 1
-        elif step.outcome == FAILED:
+        elif step.outcome == Outcome.FAILED:
             self.devices_failed += 1
         else:
             self.devices_synced += 1
-            self.assets_created += step.action == CREATE
-            self.assets_updated += step.action == UPDATE
-            self.assets_unchanged += step.action == UNCHANGED
-            self.assignees_changed += step.action == UPDATE and any(c.field == "assignee_id" for c in step.changes)
+            self.assets_created += step.action == AssetAction.CREATE
+            self.assets_updated += step.action == AssetAction.UPDATE
+            self.assets_unchanged += step.action == AssetAction.UNCHANGED
+            self.assignees_changed += step.action == AssetAction.UPDATE and any(
+                c.field == "assignee_id" for c in step.changes
+            )
 
     def add_ending(self, ending: Ending) -> None:
         """Count one device that is gone."""
@@ -285,7 +289,7 @@ class Counts:
         return {name: dict(value) if isinstance(value := getattr(self, name), Counter) else value for name in _COUNTS}
 
 
-_COUNTS: Final = tuple(Counts.__slots__)
+_COUNTS: Final = tuple(count.name for count in fields(Counts))
 
 
 @dataclass(frozen=True)
@@ -337,7 +341,7 @@ class Plan:
                 yield _change(step.asset, step.judged.device.serial_number, str(step.action), step.changes)
         for ending in self.endings:
             if ending.changes:
-                yield _change(ending.asset, ending.device.serial_key, UPDATE, ending.changes)
+                yield _change(ending.asset, ending.device.serial_key, AssetAction.UPDATE, ending.changes)
 
     @cached_property
     def people(self) -> tuple[PersonStep, ...]:
@@ -347,15 +351,19 @@ class Plan:
     def _people(self) -> Iterator[PersonStep]:
         assignees = self.decider.assignees
         users = [
-            user for step in self.steps if step.outcome == SYNCED and (user := assignees.user_of(step.judged.device))
+            user
+            for step in self.steps
+            if step.outcome == Outcome.SYNCED and (user := assignees.user_of(step.judged.device))
         ]
         devices = Counter(user.email_key for user in users)
         created = {step.new_employee.email_key for step in self.steps if step.new_employee}
         held = {step.held.person.email_key for step in self.steps if step.held}
         for key, person in sorted({user.email_key: user for user in users}.items()):
             employee = self.decider.directory.match(person)
-            action = "matched" if employee else "create" if key in created else "held" if key in held else "none"
-            lookalike_id = assignees.lookalike_of(person) if action in {"create", "held"} else None
+            action = _person_action(key, employee, created, held)
+            lookalike_id = (
+                assignees.lookalike_of(person) if action in {PersonAction.CREATE, PersonAction.HELD} else None
+            )
             yield PersonStep(person, devices[key], employee, action, lookalike_id)
 
     @property
@@ -364,12 +372,23 @@ class Plan:
         return tuple(step for step in self.people if step.lookalike_id is not None)
 
 
+def _person_action(
+    key: str, employee: Employee | None, created: Collection[str], held: Collection[str]
+) -> PersonAction:
+    if employee:
+        return PersonAction.MATCHED
+    if key in created:
+        return PersonAction.CREATE
+    return PersonAction.HELD if key in held else PersonAction.NONE
+
+
 class Decider:
     """Decides about one device or ending at a time; the same for a plan and for the sync that applies it."""
 
     def __init__(self, judged: Sequence[JudgedDevice], state: State, policy: Policy, evidence: Evidence) -> None:
         self._details = state.details
         self._memory = state.memory
+        self._kept = state.kept
         self.directory = state.directory
         self.assignees = Assignees(
             judged, state.directory, state.employee_holds, state.pending_assets, policy, evidence
@@ -383,25 +402,32 @@ class Decider:
             asset: The asset with its serial; ignored for skipped devices.
         """
         if judged.skip_reason is not None:
-            return DeviceStep(judged, SKIPPED, judged.skip_reason)
+            return DeviceStep(judged, Outcome.SKIPPED, judged.skip_reason)
         values = intune_values(judged, self._details.get(judged.device.intune_device_id, _NO_DETAILS))
-        return self._creation(judged, values) if asset is None else self._update(judged, values, asset)
+        kept = self._kept.get(judged.device.serial_key or "", _NOTHING_KEPT)
+        if asset is not None:
+            return self._update(judged, values, asset, kept)
+        if keeping(kept, WHOLE_ASSET, (judged.device.intune_device_id,)):
+            return DeviceStep(judged, Outcome.SKIPPED, SkipReason.UNDONE)
+        step = self._creation(judged, values)
+        released = outdated(kept, WHOLE_ASSET, (judged.device.intune_device_id,)) if kept else ()
+        return replace(step, released=tuple(released)) if released else step
 
     def _creation(self, judged: JudgedDevice, values: Mapping[str, Value]) -> DeviceStep:
         assignment = self.assignees.for_new_asset(judged.device)
         fields: dict[str, Value | Person] = {
             "serial_number": judged.device.serial_number,
-            "status": ALLOCATED,
+            "status": AssetStatus.ALLOCATED,
             **values,
         }
         if assignment.employee is not None:
             fields["assignee_id"] = assignment.employee
         changes = tuple(Change(name, None, value) for name, value in fields.items())
         return DeviceStep(
-            judged, SYNCED, None, CREATE, None, changes, note=assignment.reason, held=assignment.held
+            judged, Outcome.SYNCED, None, AssetAction.CREATE, None, changes, note=assignment.reason, held=assignment.held
         )  # fmt: skip
 
-    def _update(self, judged: JudgedDevice, values: Mapping[str, Value], asset: Asset) -> DeviceStep:
+    def _update(self, judged: JudgedDevice, values: Mapping[str, Value], asset: Asset, kept: KeptFields) -> DeviceStep:
         changes = [
             Change(name, asset.values[name], values[name])
             for name in INTUNE_FIELDS
@@ -416,20 +442,48 @@ class Decider:
         )  # fmt: skip
         if assignment.employee is not None:
             changes.append(Change("assignee_id", asset.assignee_id, assignment.employee, assignment.reason))
-            if asset.status != ALLOCATED:
-                changes.append(Change("status", asset.status, ALLOCATED, "a transferred asset got an assignee"))
+            if asset.status != AssetStatus.ALLOCATED:
+                changes.append(
+                    Change("status", asset.status, AssetStatus.ALLOCATED, "a transferred asset got an assignee")
+                )
+        not_made = self._kept_changes(changes, kept) if kept else []
+        if not_made:
+            changes = _without(changes, not_made)
         return DeviceStep(
             judged,
-            SYNCED,
+            Outcome.SYNCED,
             None,
-            UPDATE if changes else UNCHANGED,
+            AssetAction.UPDATE if changes else AssetAction.UNCHANGED,
             asset,
             tuple(changes),
             note=assignment.reason,
             held=assignment.held,
             candidate=assignment.candidate,
             settles=assignment.settles,
+            kept=tuple(not_made),
+            released=self._released(judged, values, kept) if kept else (),
         )
+
+    def _kept_changes(self, changes: Iterable[Change], kept: KeptFields) -> list[KeptChange]:
+        return [
+            KeptChange(change, by)
+            for change in changes
+            if (by := keeping(kept, change.field, self._said(change.field, change.new)))
+        ]
+
+    def _released(self, judged: JudgedDevice, values: Mapping[str, Value], kept: KeptFields) -> tuple[int, ...]:
+        user = self.assignees.user_of(judged.device)
+        said = {name: self._said(name, value) for name, value in values.items() if value is not None}
+        said["assignee_id"] = self._said("assignee_id", user)
+        return tuple(one for name in kept for one in outdated(kept, name, said.get(name, ())))
+
+    def _said(self, name: str, value: Value | Person) -> Collection[str]:
+        """What Intune says, in every form in which it can be evidence of something undone."""
+        if isinstance(value, Person):
+            return (value.email_key, *value.other_keys)
+        if name == "assignee_id" and isinstance(value, int):
+            return self.directory.emails_of(value)
+        return () if value is None or isinstance(value, Sealed) else (str(value),)
 
     def end(self, device: GoneDevice, asset: Asset | None) -> Ending:
         """What becomes of the asset of a device that is gone."""
@@ -439,7 +493,18 @@ class Decider:
         changes = [Change("status", asset.status, lifecycle.ENDED_STATUS, reason)]
         if asset.assignee_id is not None:
             changes.append(Change("assignee_id", asset.assignee_id, None, reason))
+        kept = self._kept.get(device.serial_key, _NOTHING_KEPT)
+        if any(keeping(kept, change.field, ()) for change in changes):
+            return Ending(device, asset, ())
         return Ending(device, asset, tuple(changes))
+
+
+def _without(changes: Sequence[Change], not_made: Sequence[KeptChange]) -> list[Change]:
+    """The changes that are made; an assignee and the status that goes with them change together or not at all."""
+    left_out = {one.change.field for one in not_made}
+    if left_out & {"assignee_id", "status"}:
+        left_out |= {"assignee_id", "status"}
+    return [change for change in changes if change.field not in left_out]
 
 
 def needed_evidence(judged: Sequence[JudgedDevice], state: State, policy: Policy, listing: Listing) -> NeededEvidence:
@@ -508,7 +573,7 @@ def plan(
         tuple(one for one in found if (one.lists, one.since) != (one.memory.absent_lists, one.memory.absent_since)),
         lifecycle.moot_holds(state.lifecycle_holds, found) if listing.complete else (),
         state.memory,
-        _count(listing, len(judged) - len(kept), steps, endings, held),
+        _count(listing, len(judged) - len(kept), steps, endings, held, gone=_gone(judged, state, listing)),
         decider,
     )
 
@@ -523,7 +588,9 @@ def _safely(decider: Decider, judged: JudgedDevice, asset: Asset | None) -> Devi
     try:
         return decider.decide(judged, asset)
     except Exception as error:  # noqa: BLE001 - one device's failure, of whatever kind, never fails the run
-        return DeviceStep(judged, FAILED, f"The device could not be read ({type(error).__name__}); please report this.")
+        return DeviceStep(
+            judged, Outcome.FAILED, f"The device could not be read ({type(error).__name__}); please report this."
+        )
 
 
 def _by_serial(judged: JudgedDevice) -> tuple[str, str]:
@@ -563,10 +630,25 @@ def _judge_endings(
     )
 
 
+def _gone(judged: Sequence[JudgedDevice], state: State, listing: Listing) -> int:
+    """Devices that earlier syncs listed and this complete list does not hold."""
+    if not listing.complete:
+        return 0
+    return len(state.memory.keys() - {one.device.intune_device_id for one in judged})
+
+
 def _count(
-    listing: Listing, personal: int, steps: Sequence[DeviceStep], endings: Sequence[Ending], held: Sequence[Ending]
+    listing: Listing,
+    personal: int,
+    steps: Sequence[DeviceStep],
+    endings: Sequence[Ending],
+    held: Sequence[Ending],
+    *,
+    gone: int,
 ) -> Counts:
-    counts = Counts(devices_listed=len(steps) + personal + listing.personal, lifecycle_held=len(held))
+    counts = Counts(
+        devices_listed=len(steps) + personal + listing.personal, lifecycle_held=len(held), devices_gone=gone
+    )
     if personal + listing.personal:
         counts.devices_skipped[PERSONAL] = personal + listing.personal
     for step in steps:

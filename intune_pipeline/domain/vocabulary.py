@@ -37,6 +37,7 @@ class SkipReason(StrEnum):
     UNKNOWN_TYPE = "unknown_type"
     SUPERSEDED = "superseded"
     SERIAL_COLLISION = "serial_collision"
+    UNDONE = "undone"
 
 
 class FailureReason(StrEnum):
@@ -107,6 +108,20 @@ class AssetStatus(StrEnum):
     RETIRED = "retired"
     DISPOSED = "disposed"
     LOST = "lost"
+
+
+class KeptKind(StrEnum):
+    """Why a sync leaves a value as it is."""
+
+    LOCKED = "locked"
+    UNDONE = "undone"
+
+
+class UndoneKind(StrEnum):
+    """What an undo removes."""
+
+    ASSET = "asset"
+    EMPLOYEE = "employee"
 
 
 class EmailKind(StrEnum):

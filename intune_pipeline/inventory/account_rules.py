@@ -55,22 +55,22 @@ class Change:
     devices: int
 
 
-def every(connection: Connection, account: str) -> list[Rule]:
+def every(db: Connection, account: str) -> list[Rule]:
     """An account's rules in the order they are tried.
 
     Raises:
         UnknownAccountError: there is no such account.
     """
-    owner = accounts.get(connection, account)
+    owner = accounts.get(db, account)
     query = (
         sa.select(*(account_rules.c[name] for name in Rule.__slots__))
         .where(account_rules.c.account_id == owner.id)
         .order_by(account_rules.c.position)
     )
-    return [Rule(**row) for row in connection.execute(query).mappings()]
+    return [Rule(**row) for row in db.execute(query).mappings()]
 
 
-def for_classifier(connection: Connection, account: str) -> list[AccountRule]:
+def for_classifier(db: Connection, account: str) -> list[AccountRule]:
     """The same as the domain's rules.
 
     Raises:
@@ -78,13 +78,11 @@ def for_classifier(connection: Connection, account: str) -> list[AccountRule]:
     """
     return [
         AccountRule(str(rule.id), rule.maker_pattern, rule.model_pattern, rule.device_type, rule.note)
-        for rule in every(connection, account)
+        for rule in every(db, account)
     ]
 
 
-def preview(
-    connection: Connection, account: str, maker_pattern: str, model_pattern: str, device_type: str
-) -> list[Change]:
+def preview(db: Connection, account: str, maker_pattern: str, model_pattern: str, device_type: str) -> list[Change]:
     """What a new rule, tried after the account's others, would make of the devices known now; most devices first.
 
     Raises:
@@ -93,11 +91,11 @@ def preview(
         PatternError: a pattern cannot be used.
     """
     _check(maker_pattern, model_pattern, device_type)
-    rules = for_classifier(connection, account)
+    rules = for_classifier(db, account)
     before = Classifier(rules)
     after = Classifier([*rules, AccountRule("new", maker_pattern, model_pattern, device_type, "")])
     changes: Counter[tuple[str, str, str, str]] = Counter()
-    for operating_system, manufacturer, model, devices in connection.execute(_KNOWN, {"account": account}):
+    for operating_system, manufacturer, model, devices in db.execute(_KNOWN, {"account": account}):
         old = before.classify(operating_system, manufacturer, model).device_type
         new = after.classify(operating_system, manufacturer, model).device_type
         if old != new:
@@ -106,7 +104,7 @@ def preview(
 
 
 def add(
-    connection: Connection,
+    db: Connection,
     account: str,
     maker_pattern: str,
     model_pattern: str,
@@ -118,7 +116,7 @@ def add(
     """Add a rule behind the account's others; it takes effect at the next sync. Returns its id.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         account: the account's slug.
         maker_pattern: RE2, case ignored; empty matches every maker.
         model_pattern: RE2, case ignored.
@@ -132,11 +130,11 @@ def add(
         PatternError: a pattern cannot be used.
     """
     _check(maker_pattern, model_pattern, device_type)
-    owner = _locked(connection, account)
+    owner = _locked(db, account)
     highest = sa.select(sa.func.coalesce(sa.func.max(account_rules.c.position), 0) + 1).where(
         account_rules.c.account_id == owner.id
     )
-    rule_id = connection.execute(
+    rule_id = db.execute(
         sa.insert(account_rules)
         .values(
             account_id=owner.id,
@@ -151,48 +149,48 @@ def add(
     ).scalar_one()
     described = {"maker_pattern": maker_pattern, "model_pattern": model_pattern, "device_type": device_type}
     audit.record(
-        connection, owner.id, actor=created_by, action="rule", subject=f"rule {rule_id} added", reason=note, **described
+        db, owner.id, actor=created_by, action="rule", subject=f"rule {rule_id} added", reason=note, **described
     )
     return int(rule_id)
 
 
-def remove(connection: Connection, account: str, rule_id: int, *, actor: str) -> None:
+def remove(db: Connection, account: str, rule_id: int, *, actor: str) -> None:
     """Remove a rule; it takes effect at the next sync.
 
     Raises:
         UnknownAccountError: there is no such account.
         RuleError: the account has no such rule.
     """
-    owner = _locked(connection, account)
-    gone = connection.execute(
+    owner = _locked(db, account)
+    gone = db.execute(
         sa.delete(account_rules)
         .where(account_rules.c.account_id == owner.id, account_rules.c.id == rule_id)
         .returning(account_rules.c.maker_pattern, account_rules.c.model_pattern, account_rules.c.device_type)
     ).mappings().one_or_none()  # fmt: skip
     if gone is None:
         raise RuleError(f"{account} has no rule {rule_id}; see: intune-pipeline rules list {account}")
-    audit.record(connection, owner.id, actor=actor, action="rule", subject=f"rule {rule_id} removed", **gone)
+    audit.record(db, owner.id, actor=actor, action="rule", subject=f"rule {rule_id} removed", **gone)
 
 
-def reorder(connection: Connection, account: str, rule_ids: Sequence[int], *, actor: str) -> None:
+def reorder(db: Connection, account: str, rule_ids: Sequence[int], *, actor: str) -> None:
     """Try an account's rules in this order from the next sync on.
 
     Raises:
         UnknownAccountError: there is no such account.
         RuleError: these are not exactly the account's rules.
     """
-    owner = _locked(connection, account)
-    before = [rule.id for rule in every(connection, account)]
+    owner = _locked(db, account)
+    before = [rule.id for rule in every(db, account)]
     if sorted(before) != sorted(rule_ids):
         raise RuleError(f"Name each rule of {account} once: {', '.join(map(str, before)) or 'it has none'}.")
-    connection.execute(
+    db.execute(
         sa.text("""
             update account_rules r set position = ordered.position
             from unnest(cast(:ids as bigint[])) with ordinality as ordered (id, position) where r.id = ordered.id
         """),
         {"ids": list(rule_ids)},
     )
-    audit.record(connection, owner.id, actor=actor, action="rule", subject="order", before=before, after=list(rule_ids))
+    audit.record(db, owner.id, actor=actor, action="rule", subject="order", before=before, after=list(rule_ids))
 
 
 def _check(maker_pattern: str, model_pattern: str, device_type: str) -> None:
@@ -204,10 +202,10 @@ def _check(maker_pattern: str, model_pattern: str, device_type: str) -> None:
     check_pattern(model_pattern)
 
 
-def _locked(connection: Connection, account: str) -> accounts.Account:
+def _locked(db: Connection, account: str) -> accounts.Account:
     """The account, its rules left alone by others until the transaction ends."""
-    owner = accounts.get(connection, account)
-    connection.execute(sa.text("select from accounts where id = :id for no key update"), {"id": owner.id})
+    owner = accounts.get(db, account)
+    db.execute(sa.text("select from accounts where id = :id for no key update"), {"id": owner.id})
     return owner
 
 

@@ -45,11 +45,11 @@ class EmployeeFigures:
     without_work_email: int
 
 
-def create(connection: Connection, slug: str, name: str | None = None) -> Account:
+def create(db: Connection, slug: str, name: str | None = None) -> Account:
     """Return the account of this slug, created when it is new.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         slug: 1 to 63 of ``a-z0-9-``, no hyphen at either end.
         name: for people; None leaves the name of an existing account and is the slug for a new one.
 
@@ -63,7 +63,7 @@ def create(connection: Connection, slug: str, name: str | None = None) -> Accoun
     new = insert(accounts).values(slug=slug, name=name or slug)
     kept = accounts.c.name if name is None else new.excluded.name
     return Account(
-        *connection.execute(
+        *db.execute(
             new.on_conflict_do_update(index_elements=["slug"], set_={"name": kept}).returning(
                 accounts.c.id, accounts.c.slug, accounts.c.name
             )
@@ -71,21 +71,21 @@ def create(connection: Connection, slug: str, name: str | None = None) -> Accoun
     )
 
 
-def find(connection: Connection, slug: str) -> Account | None:
+def find(db: Connection, slug: str) -> Account | None:
     """The account of this slug, None when there is none."""
-    row = connection.execute(sa.select(accounts).where(accounts.c.slug == slug)).one_or_none()
+    row = db.execute(sa.select(accounts).where(accounts.c.slug == slug)).one_or_none()
     return None if row is None else Account(row.id, row.slug, row.name)
 
 
-def get(connection: Connection, slug: str) -> Account:
+def get(db: Connection, slug: str) -> Account:
     """The account of this slug.
 
     Raises:
         UnknownAccountError: there is none; the sentence names the accounts there are.
     """
-    account = find(connection, slug)
+    account = find(db, slug)
     if account is None:
-        known = list(connection.scalars(sa.select(accounts.c.slug).order_by(accounts.c.slug)))
+        known = list(db.scalars(sa.select(accounts.c.slug).order_by(accounts.c.slug)))
         raise UnknownAccountError(f"There is no account {slug!r}; {_hint(slug, known)}.")
     return account
 
@@ -100,9 +100,9 @@ def _hint(slug: str, known: list[str]) -> str:
     return f"known accounts: {shown}" + (f" and {len(known) - 5} more" if len(known) > 5 else "")
 
 
-def employee_figures(connection: Connection, slug: str) -> EmployeeFigures:
+def employee_figures(db: Connection, slug: str) -> EmployeeFigures:
     """How many employees an account has, and how many of them without a work e-mail."""
-    row = connection.execute(
+    row = db.execute(
         sa.text("""
             select count(*) as employees,
                    count(*) filter (where not exists (

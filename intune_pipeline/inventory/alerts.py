@@ -21,13 +21,13 @@ _TROUBLES = sa.text(
     with last_run as (
         select distinct on (connection_id) connection_id, status, cause, error
         from sync_runs
-        where status <> 'running'
+        where status <> 'running' and trigger <> 'undo'
         order by connection_id, started_at desc, id desc
     ),
     last_success as (
         select connection_id, max(finished_at) as finished_at
         from sync_runs
-        where status = 'succeeded'
+        where status = 'succeeded' and trigger <> 'undo'
         group by connection_id
     ),
     held_employees as (
@@ -125,16 +125,16 @@ class Alert:
     message: str
 
 
-def troubles(connection: Connection, *, late_after: timedelta) -> list[Trouble]:
+def troubles(db: Connection, *, late_after: timedelta) -> list[Trouble]:
     """Everything that is wrong now, one trouble per cause and tenant; our own credential's failure once for all.
 
     Args:
-        connection: allwhere's database.
+        db: allwhere's database.
         late_after: how old the last good sync of a connected tenant may be.
     """
     found = [
         Trouble(row.cause, row.connection_id, row.account, f"{row.account}: {row.message}")
-        for row in connection.execute(_TROUBLES, {"late_after": late_after})
+        for row in db.execute(_TROUBLES, {"late_after": late_after})
     ]
     ours = [trouble for trouble in found if trouble.cause == OF_EVERY_TENANT]
     others = [trouble for trouble in found if trouble.cause != OF_EVERY_TENANT]
@@ -145,7 +145,7 @@ def _without_account(trouble: Trouble) -> str:
     return trouble.message.removeprefix(f"{trouble.account}: ")
 
 
-def record(connection: Connection, found: Iterable[Trouble]) -> None:
+def record(db: Connection, found: Iterable[Trouble]) -> None:
     """Store the troubles that are new, and mark those cleared that are over."""
     listed = list(found)
     values = {
@@ -154,15 +154,15 @@ def record(connection: Connection, found: Iterable[Trouble]) -> None:
         "messages": [trouble.message for trouble in listed],
     }
     if listed:
-        connection.execute(_RAISE, values)
-    connection.execute(_CLEAR, {name: values[name] for name in ("causes", "connections")})
+        db.execute(_RAISE, values)
+    db.execute(_CLEAR, {name: values[name] for name in ("causes", "connections")})
 
 
-def untold(connection: Connection, *, limit: int) -> Sequence[Alert]:
+def untold(db: Connection, *, limit: int) -> Sequence[Alert]:
     """The oldest open alerts nobody was told of, locked until the transaction ends."""
-    return [Alert(row.id, row.cause, row.message) for row in connection.execute(_UNTOLD, {"limit": limit})]
+    return [Alert(row.id, row.cause, row.message) for row in db.execute(_UNTOLD, {"limit": limit})]
 
 
-def told(connection: Connection, alert_ids: Iterable[int]) -> None:
+def told(db: Connection, alert_ids: Iterable[int]) -> None:
     """People were told of these alerts."""
-    connection.execute(sa.text("update alerts set told_at = now() where id = any(:ids)"), {"ids": list(alert_ids)})
+    db.execute(sa.text("update alerts set told_at = now() where id = any(:ids)"), {"ids": list(alert_ids)})

@@ -28,7 +28,7 @@ class Entry:
 
 
 def record(
-    connection: Connection,
+    db: Connection,
     account_id: int,
     *,
     actor: str,
@@ -40,7 +40,7 @@ def record(
     """Write an entry in the caller's transaction, so that there is none without the deed and no deed without one.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         account_id: whose log.
         actor: a portal user, or ``operator:NAME``.
         action: ``connect``, ``disconnect``, ``settings``, ``release``, ``reveal``, ``rule`` …
@@ -48,18 +48,18 @@ def record(
         reason: in the actor's own words.
         details: whatever else tells what changed.
     """
-    connection.execute(
+    db.execute(
         sa.insert(audit_log).values(
             account_id=account_id, actor=actor, action=action, subject=subject, reason=reason, details=details
         )
     )
 
 
-def entries(connection: Connection, account: str, *, limit: int = 50, before: int | None = None) -> list[Entry]:
+def entries(db: Connection, account: str, *, limit: int = 50, before: int | None = None) -> list[Entry]:
     """An account's entries, newest first.
 
     Args:
-        connection: any connection.
+        db: any connection.
         account: the account's slug.
         limit: how many at most.
         before: only entries older than the one with this id, for the next page.
@@ -73,4 +73,4 @@ def entries(connection: Connection, account: str, *, limit: int = 50, before: in
     )
     if before is not None:
         query = query.where(audit_log.c.id < before)
-    return [Entry(**row) for row in connection.execute(query).mappings()]
+    return [Entry(**row) for row in db.execute(query).mappings()]

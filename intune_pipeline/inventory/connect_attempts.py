@@ -64,7 +64,7 @@ def new_state() -> str:
 
 
 def begin(
-    database: Connection,
+    db: Connection,
     state: str,
     *,
     account_id: int,
@@ -78,7 +78,7 @@ def begin(
     """Put an attempt aside for 15 minutes, and forget those that ended a day ago.
 
     Args:
-        database: a connection in a transaction.
+        db: a connection in a transaction.
         state: from `new_state`; only its hash is stored.
         account_id: the account that connects.
         session_id: the browser session that must come back; only its hash is stored.
@@ -88,8 +88,8 @@ def begin(
         tenant_id: the tenant claimed so far.
         sealed: secrets of the sign-in, encrypted.
     """
-    database.execute(delete(connect_attempts).where(connect_attempts.c.expires_at < func.now() - timedelta(days=1)))
-    database.execute(
+    db.execute(delete(connect_attempts).where(connect_attempts.c.expires_at < func.now() - timedelta(days=1)))
+    db.execute(
         insert(connect_attempts).values(
             state_hash=_hash(state),
             account_id=account_id,
@@ -104,7 +104,7 @@ def begin(
     )
 
 
-def take(database: Connection, state: str, *, account_id: int, session_id: str, step: Step) -> Attempt:
+def take(db: Connection, state: str, *, account_id: int, session_id: str, step: Step) -> Attempt:
     """Use an attempt up; of two that come at once, one gets it.
 
     Raises:
@@ -117,7 +117,7 @@ def take(database: Connection, state: str, *, account_id: int, session_id: str, 
         table.c.session_hash == _hash(session_id),
         table.c.step == step,
     )
-    row = database.execute(
+    row = db.execute(
         update(table)
         .where(*ours, table.c.used_at.is_(None), table.c.expires_at > func.now())
         .values(used_at=func.now())
@@ -125,7 +125,7 @@ def take(database: Connection, state: str, *, account_id: int, session_id: str, 
     ).one_or_none()
     if row is not None:
         return Attempt(row.requested_by, row.tenant_id, row.choices, row.secrets)
-    used_at = database.execute(select(table.c.used_at).where(*ours)).one_or_none()
+    used_at = db.execute(select(table.c.used_at).where(*ours)).one_or_none()
     if used_at is None:
         raise AttemptError(AttemptProblem.UNKNOWN)
     raise AttemptError(AttemptProblem.EXPIRED if used_at[0] is None else AttemptProblem.USED)

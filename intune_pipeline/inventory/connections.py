@@ -80,33 +80,33 @@ _RECORDS = sa.select(
 ).join(accounts_table, accounts_table.c.id == connections.c.account_id)
 
 
-def every(connection: Connection) -> list[Record]:
+def every(db: Connection) -> list[Record]:
     """All connections, by account."""
-    return [Record(**row) for row in connection.execute(_RECORDS.order_by(accounts_table.c.slug)).mappings()]
+    return [Record(**row) for row in db.execute(_RECORDS.order_by(accounts_table.c.slug)).mappings()]
 
 
-def with_status(connection: Connection, status: str) -> list[Record]:
+def with_status(db: Connection, status: str) -> list[Record]:
     """The connections in one status, by account."""
     query = _RECORDS.where(connections.c.status == status).order_by(accounts_table.c.slug)
-    return [Record(**row) for row in connection.execute(query).mappings()]
+    return [Record(**row) for row in db.execute(query).mappings()]
 
 
-def of_account(connection: Connection, account: str) -> Record | None:
+def of_account(db: Connection, account: str) -> Record | None:
     """The connection of an account, None when it never had one."""
-    row = connection.execute(_RECORDS.where(accounts_table.c.slug == account)).mappings().one_or_none()
+    row = db.execute(_RECORDS.where(accounts_table.c.slug == account)).mappings().one_or_none()
     return None if row is None else Record(**row)
 
 
-def get(connection: Connection, account: str) -> Record:
+def get(db: Connection, account: str) -> Record:
     """The connection of an account, whatever its status.
 
     Raises:
         UnknownAccountError: there is no such account.
         NotConnectedError: the account never had a connection.
     """
-    record = of_account(connection, account)
+    record = of_account(db, account)
     if record is None:
-        accounts.get(connection, account)
+        accounts.get(db, account)
         raise NotConnectedError(
             f"{account} is not connected to Microsoft Intune; connect it with: "
             f"intune-pipeline connections add {account} --tenant-id GUID"
@@ -114,14 +114,14 @@ def get(connection: Connection, account: str) -> Record:
     return record
 
 
-def syncable(connection: Connection, account: str) -> Record:
+def syncable(db: Connection, account: str) -> Record:
     """The connection of an account when a sync may be tried: whatever its state, unless there is no tenant any more.
 
     Raises:
         UnknownAccountError: there is no such account.
         NotConnectedError: the account has no connection, it was disconnected, or its tenant is not proven yet.
     """
-    record = get(connection, account)
+    record = get(db, account)
     if record.status == "disconnected":
         raise NotConnectedError(
             f"{account} was disconnected from Microsoft Intune on {record.disconnected_at:%Y-%m-%d}; connect it again to sync it."
@@ -131,15 +131,15 @@ def syncable(connection: Connection, account: str) -> Record:
     return record
 
 
-def tenants_of(connection: Connection) -> list[Tenant]:
+def tenants_of(db: Connection) -> list[Tenant]:
     """Every connection with its status, by account: for the nightly tick, which names those it leaves out."""
     columns = (connections.c.id, accounts_table.c.slug, connections.c.tenant_id, connections.c.status)
     query = sa.select(*columns).join_from(accounts_table, connections).order_by(accounts_table.c.slug)
-    return [Tenant(*row) for row in connection.execute(query)]
+    return [Tenant(*row) for row in db.execute(query)]
 
 
 def add(
-    connection: Connection,
+    db: Connection,
     account: str,
     tenant_id: str,
     *,
@@ -154,14 +154,14 @@ def add(
         TenantLinkedElsewhereError: another account is connected to this tenant.
         TenantMismatchError: the account is connected to another tenant.
     """
-    accounts.create(connection, account, name)
-    bound = bind(connection, account, tenant_id, actor=actor, mdm_assignee_updates=mdm_assignee_updates)
-    set_status(connection, bound.id, "connected")
-    return get(connection, account)
+    accounts.create(db, account, name)
+    bound = bind(db, account, tenant_id, actor=actor, mdm_assignee_updates=mdm_assignee_updates)
+    set_status(db, bound.id, "connected")
+    return get(db, account)
 
 
 def bind(
-    connection: Connection,
+    db: Connection,
     account: str,
     tenant_id: str,
     *,
@@ -175,7 +175,7 @@ def bind(
     again, with its other settings.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         account: the account's slug.
         tenant_id: a GUID, in any case.
         actor: who connects, for the audit log.
@@ -191,10 +191,10 @@ def bind(
     tenant_id = tenant_id.strip().lower()
     if not TENANT_ID.fullmatch(tenant_id):
         raise WrongUseError(f"{tenant_id!r} is no tenant id; it looks like 0f2c1e5a-1234-5678-9abc-def012345678.")
-    owner = accounts.get(connection, account)
+    owner = accounts.get(db, account)
     try:
-        with connection.begin_nested():
-            bound = connection.execute(
+        with db.begin_nested():
+            bound = db.execute(
                 _BIND,
                 {
                     "account_id": owner.id,
@@ -213,7 +213,7 @@ def bind(
             f"{account} is connected to another Microsoft tenant; disconnect it before you connect {tenant_id}."
         )
     audit.record(
-        connection,
+        db,
         owner.id,
         actor=actor,
         action="connect",
@@ -221,7 +221,7 @@ def bind(
         mdm_assignee_updates=mdm_assignee_updates,
         hold_lookalike_employees=hold_lookalike_employees,
     )
-    return get(connection, account)
+    return get(db, account)
 
 
 _BIND = sa.text("""
@@ -238,12 +238,12 @@ _BIND = sa.text("""
 
 
 def set_status(
-    connection: Connection, connection_id: int, status: str, cause: str | None = None, message: str | None = None
+    db: Connection, connection_id: int, status: str, cause: str | None = None, message: str | None = None
 ) -> bool:
     """Say how a connection is doing; a disconnected one stays disconnected.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         connection_id: whose status.
         status: one of ``schema.CONNECTION_STATUSES`` but ``disconnected``, for which there is :func:`disconnect`.
         cause: the stored name of a cause of ``microsoft.causes``, None when all is well.
@@ -252,7 +252,7 @@ def set_status(
     Returns:
         Whether anything changed.
     """
-    changed = connection.execute(
+    changed = db.execute(
         sa.text("""
             update connections
             set status = :status, status_cause = :cause, status_message = :message,
@@ -265,7 +265,7 @@ def set_status(
     return changed.rowcount == 1
 
 
-def change_settings(connection: Connection, account: str, values: Mapping[str, Any], *, actor: str) -> Record:
+def change_settings(db: Connection, account: str, values: Mapping[str, Any], *, actor: str) -> Record:
     """Change settings of :class:`Policy`; they take effect at the next sync.
 
     Raises:
@@ -276,41 +276,41 @@ def change_settings(connection: Connection, account: str, values: Mapping[str, A
     unknown = sorted(set(values) - set(SETTINGS))
     if unknown:
         raise WrongUseError(f"{unknown[0]!r} is no setting of a connection; there are {', '.join(SETTINGS)}.")
-    before = get(connection, account)
+    before = get(db, account)
     changed = {name: [getattr(before, name), value] for name, value in values.items() if getattr(before, name) != value}
     if not changed:
         return before
     try:
-        with connection.begin_nested():
-            connection.execute(sa.update(connections).where(connections.c.id == before.id).values(**values))
+        with db.begin_nested():
+            db.execute(sa.update(connections).where(connections.c.id == before.id).values(**values))
     except sa.exc.IntegrityError:
         raise WrongUseError(
             f"The settings of {account} are out of range: numbers are at least 1 (absent_hours and lifecycle_max_devices "
             "at least 0) and lifecycle_max_share is between 0 and 1."
         ) from None
-    audit.record(connection, before.account_id, actor=actor, action="settings", subject=account, changed=changed)
-    return get(connection, account)
+    audit.record(db, before.account_id, actor=actor, action="settings", subject=account, changed=changed)
+    return get(db, account)
 
 
-def disconnect(connection: Connection, account: str, *, actor: str) -> Record:
+def disconnect(db: Connection, account: str, *, actor: str) -> Record:
     """End a connection: no new syncs. Assets, employees and history stay; the tenant can be linked again, here or elsewhere.
 
     Raises:
         UnknownAccountError: there is no such account.
         NotConnectedError: the account has no connection, or it is disconnected already.
     """
-    before = get(connection, account)
-    ended = connection.execute(
+    before = get(db, account)
+    ended = db.execute(
         sa.update(connections)
         .where(connections.c.id == before.id, connections.c.status != "disconnected")
         .values(status="disconnected", status_cause=None, status_message=None, disconnected_at=sa.func.now())
     )
     if ended.rowcount == 0:
         raise NotConnectedError(f"{account} is disconnected already.")
-    connection.execute(
+    db.execute(
         sa.update(sync_requests)
         .where(sync_requests.c.connection_id == before.id, sync_requests.c.status == "pending")
         .values(status="failed", finished_at=sa.func.now(), error="The account was disconnected before the sync began.")
     )
-    audit.record(connection, before.account_id, actor=actor, action="disconnect", subject=before.tenant_id or "")
-    return get(connection, account)
+    audit.record(db, before.account_id, actor=actor, action="disconnect", subject=before.tenant_id or "")
+    return get(db, account)

@@ -106,19 +106,19 @@ def create_if_missing(url: str, name: str) -> str:
     """
     engine = create_engine(url)
     try:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            found = connection.execute(sa.text("select 1 from pg_database where datname = :name"), {"name": name})
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+            found = db.execute(sa.text("select 1 from pg_database where datname = :name"), {"name": name})
             if found.first() is None:
-                _create(connection, name)
+                _create(db, name)
     finally:
         engine.dispose()
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
-def _create(connection: Connection, name: str) -> None:
-    quoted = connection.dialect.identifier_preparer.quote(name)
+def _create(db: Connection, name: str) -> None:
+    quoted = db.dialect.identifier_preparer.quote(name)
     try:
-        connection.execute(sa.text(f"create database {quoted} encoding 'UTF8' template template0"))
+        db.execute(sa.text(f"create database {quoted} encoding 'UTF8' template template0"))
     except sa.exc.DBAPIError as error:
         if isinstance(error.orig, pg.InsufficientPrivilege):
             raise NotPermittedError(f"The database user may not create the database {name}.") from None
@@ -136,13 +136,13 @@ def upgrade(engine: Engine) -> None:
     """
     from alembic import command
 
-    with engine.begin() as connection:
-        connection.execute(sa.text("set local lock_timeout = 0"))
-        connection.execute(sa.text("set local statement_timeout = 0"))
-        connection.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        _pending(connection)
+    with engine.begin() as db:
+        db.execute(sa.text("set local lock_timeout = 0"))
+        db.execute(sa.text("set local statement_timeout = 0"))
+        db.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        _pending(db)
         config = _config()
-        config.attributes["connection"] = connection
+        config.attributes["connection"] = db
         command.upgrade(config, "head")
 
 
@@ -153,8 +153,8 @@ def pending(engine: Engine) -> list[str]:
         DatabaseTooNewError: the database was migrated by a newer version.
         DatabaseUnreachableError: the server cannot be reached.
     """
-    with engine.connect() as connection:
-        return [] if _is_at(connection, newest_migration()) else _pending(connection)
+    with engine.connect() as db:
+        return [] if _is_at(db, newest_migration()) else _pending(db)
 
 
 def newest_migration() -> str:
@@ -162,18 +162,18 @@ def newest_migration() -> str:
     return max(path.stem for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
 
 
-def _is_at(connection: Connection, migration: str) -> bool:
+def _is_at(db: Connection, migration: str) -> bool:
     """Whether the tables are at a migration. Every command asks, and alembic takes a tenth of a second to say."""
-    is_migrated = connection.scalar(sa.select(sa.func.to_regclass(VERSION_TABLE).is_not(None)))
-    return bool(is_migrated) and connection.scalar(_VERSION) == migration
+    is_migrated = db.scalar(sa.select(sa.func.to_regclass(VERSION_TABLE).is_not(None)))
+    return bool(is_migrated) and db.scalar(_VERSION) == migration
 
 
-def _pending(connection: Connection) -> list[str]:
+def _pending(db: Connection) -> list[str]:
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
     script = ScriptDirectory.from_config(_config())
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    context = MigrationContext.configure(db, opts={"version_table": VERSION_TABLE})
     ordered = [revision.revision for revision in reversed(list(script.walk_revisions()))]
     current = context.get_current_revision()
     if current is not None and current not in ordered:

@@ -35,13 +35,11 @@ class Answer:
     failure: str | None = None
 
 
-def due(
-    connection: Connection, connection_id: int, device_ids: Sequence[str], *, refresh_after: timedelta
-) -> list[str]:
+def due(db: Connection, connection_id: int, device_ids: Sequence[str], *, refresh_after: timedelta) -> list[str]:
     """Those of the devices to ask about, in the given order: new ones, stale ones, and those that failed last time.
 
     Args:
-        connection: any connection.
+        db: any connection.
         connection_id: whose devices.
         device_ids: Intune's ids of the eligible devices.
         refresh_after: age from which an answer is stale; Intune takes stock weekly.
@@ -53,26 +51,24 @@ def due(
         order by device.position
     """)
     given = {"ids": list(device_ids), "connection_id": connection_id, "refresh_after": refresh_after}
-    return list(connection.scalars(query, given))
+    return list(db.scalars(query, given))
 
 
-def kept(connection: Connection, connection_id: int) -> dict[str, DeviceDetails]:
+def kept(db: Connection, connection_id: int) -> dict[str, DeviceDetails]:
     """What is known of a connection's devices, by Intune's id."""
     query = sa.text("select intune_device_id, memory_gb, bypass_code from device_details where connection_id = :id")
     return {
         device_id: DeviceDetails(memory_gb, Sealed(code) if code else None)
-        for device_id, memory_gb, code in connection.execute(query, {"id": connection_id})
+        for device_id, memory_gb, code in db.execute(query, {"id": connection_id})
     }
 
 
-def sealed(
-    connection: Connection, connection_id: int, answers: Collection[Answer], vault: Vault
-) -> dict[str, DeviceDetails]:
+def sealed(db: Connection, connection_id: int, answers: Collection[Answer], vault: Vault) -> dict[str, DeviceDetails]:
     """Answers with their codes sealed, by Intune's id, without storing them: for ``plan``. Failures are left out.
 
     A code that did not change keeps its ciphertext; with a closed vault there is none.
     """
-    known = _known(connection, connection_id, [answer.intune_device_id for answer in answers if answer.bypass_code])
+    known = _known(db, connection_id, [answer.intune_device_id for answer in answers if answer.bypass_code])
     return {
         answer.intune_device_id: DeviceDetails(
             answer.memory_gb,
@@ -85,16 +81,16 @@ def sealed(
     }
 
 
-def store(connection: Connection, connection_id: int, answers: Collection[Answer], vault: Vault) -> None:
+def store(db: Connection, connection_id: int, answers: Collection[Answer], vault: Vault) -> None:
     """Keep answers, many in one statement; empty values and failures overwrite nothing that was known.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         connection_id: whose devices.
         answers: at most one per device.
         vault: a closed one lets the codes go by.
     """
-    details = sealed(connection, connection_id, answers, vault)
+    details = sealed(db, connection_id, answers, vault)
     rows: list[dict[str, Any]] = [
         {
             "connection_id": connection_id,
@@ -111,12 +107,10 @@ def store(connection: Connection, connection_id: int, answers: Collection[Answer
         columns = {
             name: [row[name] for row in batch] for name in ("intune_device_id", "memory_gb", "bypass_code", "failure")
         }
-        connection.execute(_STORE, {**columns, "connection_id": connection_id})
+        db.execute(_STORE, {**columns, "connection_id": connection_id})
 
 
-def _known(
-    connection: Connection, connection_id: int, device_ids: list[str]
-) -> dict[str, tuple[str | None, str | None]]:
+def _known(db: Connection, connection_id: int, device_ids: list[str]) -> dict[str, tuple[str | None, str | None]]:
     """The ciphertexts a device has already: its asset's first, which then stays as it is."""
     query = sa.text("""
         select device.id, a.activation_lock_bypass_code, d.bypass_code
@@ -125,7 +119,7 @@ def _known(
         left join assets a on a.id = o.asset_id
         left join device_details d on d.connection_id = :connection_id and d.intune_device_id = device.id
     """)
-    rows = connection.execute(query, {"ids": device_ids, "connection_id": connection_id})
+    rows = db.execute(query, {"ids": device_ids, "connection_id": connection_id})
     return {device_id: (of_asset, of_device) for device_id, of_asset, of_device in rows}
 
 

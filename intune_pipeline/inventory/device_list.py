@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Select
 
 from intune_pipeline.domain.devices import serial_key
+from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory.schema import accounts, connections, device_outcomes
 
 SortColumn = Literal[
@@ -92,34 +93,34 @@ class Count:
 _COLUMNS = [device_outcomes.c[name] for name in Device.__slots__]
 
 
-def page(connection: Connection, account: str, query: Query) -> Page:
+def page(db: Connection, account: str, query: Query) -> Page:
     """One page of an account's devices.
 
     Args:
-        connection: any connection.
+        db: any connection.
         account: the account's slug; nothing of another account is ever found.
         query: what is looked for.
     """
     found = _found(account, query)
-    total = connection.scalar(sa.select(sa.func.count()).select_from(found.subquery()))
+    total = db.scalar(sa.select(sa.func.count()).select_from(found.subquery()))
     wanted = _sorted(found, query).limit(query.page_size).offset((query.page - 1) * query.page_size)
-    return Page(int(total or 0), [Device(**row) for row in connection.execute(wanted).mappings()])
+    return Page(int(total or 0), [Device(**row) for row in db.execute(wanted).mappings()])
 
 
-def csv_lines(connection: Connection, account: str, query: Query) -> Iterator[str]:
+def csv_lines(db: Connection, account: str, query: Query) -> Iterator[str]:
     """All that is found as lines of CSV, the names of the columns first; only a part is in memory at any time.
 
     What a spreadsheet would take for a formula begins with an apostrophe.
     """
     yield _csv_line(Device.__slots__)
     found = _sorted(_found(account, query), query).execution_options(yield_per=_CSV_ROWS_AT_ONCE)
-    for row in connection.execute(found):
+    for row in db.execute(found):
         yield _csv_line([_cell(value) for value in row])
 
 
-def counts(connection: Connection, account: str) -> list[Count]:
+def counts(db: Connection, account: str) -> list[Count]:
     """How many of an account's devices are in Intune with which outcome and reason, most devices first."""
-    reason = sa.case((device_outcomes.c.outcome == "skipped", device_outcomes.c.reason)).label("reason")
+    reason = sa.case((device_outcomes.c.outcome == Outcome.SKIPPED, device_outcomes.c.reason)).label("reason")
     devices = sa.func.count().label("devices")
     query = (
         sa.select(device_outcomes.c.outcome, reason, devices)
@@ -127,7 +128,7 @@ def counts(connection: Connection, account: str) -> list[Count]:
         .group_by(device_outcomes.c.outcome, reason)
         .order_by(devices.desc(), device_outcomes.c.outcome, reason)
     )
-    return [Count(*row) for row in connection.execute(query)]
+    return [Count(*row) for row in db.execute(query)]
 
 
 def _of_account(account: str) -> ColumnElement[bool]:

@@ -105,13 +105,13 @@ def typed(asset: str, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({column.name: _typed(asset, column, frame[column.name]) for column in columns})
 
 
-def write(connection: Connection, asset: str, snapshot: Snapshot) -> None:
+def write(db: Connection, asset: str, snapshot: Snapshot) -> None:
     """Replace a tenant's rows of one asset, and what they stem from, in the caller's transaction.
 
     Two that write the same tenant's frame at once wait for each other; the last one's rows stay.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         asset: a key of ``schema.FRAMES``.
         snapshot: the frame with its listing.
 
@@ -123,7 +123,7 @@ def write(connection: Connection, asset: str, snapshot: Snapshot) -> None:
     key = snapshot.listing.partition_key
     values = dict(zip((field.name for field in fields(Listing)), astuple(snapshot.listing), strict=True))
     stored = insert(snapshots).values(asset=asset, rows=len(frame), **values)
-    connection.execute(
+    db.execute(
         stored.on_conflict_do_update(
             index_elements=["asset", "partition_key"],
             set_={
@@ -132,11 +132,11 @@ def write(connection: Connection, asset: str, snapshot: Snapshot) -> None:
             },
         )
     )
-    connection.execute(sa.delete(table).where(table.c.partition_key == key))
-    _copy(connection, table, frame, key)
+    db.execute(sa.delete(table).where(table.c.partition_key == key))
+    _copy(db, table, frame, key)
 
 
-def read(connection: Connection, asset: str, partition_key: str) -> Snapshot:
+def read(db: Connection, asset: str, partition_key: str) -> Snapshot:
     """A tenant's frame of one asset, typed as :func:`typed` says; the rows come in no particular order.
 
     Raises:
@@ -145,7 +145,7 @@ def read(connection: Connection, asset: str, partition_key: str) -> Snapshot:
     table = FRAMES[asset]
     names = ["rows", *(field.name for field in fields(Listing))]
     stored = (
-        connection.execute(
+        db.execute(
             sa.select(*(snapshots.c[name] for name in names)).where(
                 snapshots.c.asset == asset, snapshots.c.partition_key == partition_key
             )
@@ -156,7 +156,7 @@ def read(connection: Connection, asset: str, partition_key: str) -> Snapshot:
     if stored is None:
         raise FrameMissingError(f"There is no {asset} of {partition_key} yet; materialize {asset} for it first.")
     columns = _columns(asset)
-    rows = connection.execute(sa.select(*columns).where(table.c.partition_key == partition_key)).all()
+    rows = db.execute(sa.select(*columns).where(table.c.partition_key == partition_key)).all()
     if len(rows) != stored["rows"]:
         raise FrameMissingError(
             f"The stored {asset} of {partition_key} has {len(rows)} rows instead of {stored['rows']}; materialize it again."
@@ -171,22 +171,22 @@ def read(connection: Connection, asset: str, partition_key: str) -> Snapshot:
     return Snapshot(Listing(**{name: stored[name] for name in names[1:]}), frame)
 
 
-def listing_of(connection: Connection, asset: str, partition_key: str) -> Listing | None:
+def listing_of(db: Connection, asset: str, partition_key: str) -> Listing | None:
     """What a stored frame stems from, without its rows; None when there is none."""
     columns = (snapshots.c[field.name] for field in fields(Listing))
     query = sa.select(*columns).where(snapshots.c.asset == asset, snapshots.c.partition_key == partition_key)
-    row = connection.execute(query).mappings().one_or_none()
+    row = db.execute(query).mappings().one_or_none()
     return None if row is None else Listing(**row)
 
 
-def delete_of_disconnected(connection: Connection) -> int:
+def delete_of_disconnected(db: Connection) -> int:
     """Delete the frames of accounts without a connection that lives; returns how many frames went."""
     gone = """partition_key not in (
         select a.slug from accounts a join connections c on c.account_id = a.id where c.status <> 'disconnected'
     )"""
     for table in FRAMES.values():
-        connection.execute(sa.delete(table).where(sa.text(gone)))
-    return connection.execute(sa.delete(snapshots).where(sa.text(gone))).rowcount
+        db.execute(sa.delete(table).where(sa.text(gone)))
+    return db.execute(sa.delete(snapshots).where(sa.text(gone))).rowcount
 
 
 def _columns(asset: str) -> list[sa.Column[Any]]:
@@ -215,13 +215,13 @@ def _misfit(asset: str, column: sa.Column[Any]) -> FrameRefusedError:
     return FrameRefusedError(f"The column {column.name} of the frame of {asset} holds something else than {kind}.")
 
 
-def _copy(connection: Connection, table: Table, frame: pd.DataFrame, partition_key: str) -> None:
+def _copy(db: Connection, table: Table, frame: pd.DataFrame, partition_key: str) -> None:
     """COPY the rows in PostgreSQL's text format, built column by column."""
     columns = [_copied(frame[name]) for name in frame.columns]
     head = [_escaped(partition_key)] * len(frame)
     lines = map("\t".join, zip(head, *columns, strict=True))
     names = ", ".join(["partition_key", *frame.columns])
-    cursor = connection.connection.cursor()
+    cursor = db.connection.cursor()
     try:
         cursor.copy_expert(
             f"copy {table.fullname} ({names}) from stdin", io.StringIO("".join(f"{line}\n" for line in lines))

@@ -7,18 +7,21 @@ doing what was decided, which the next sync does like everything else it writes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from intune_pipeline.domain.vocabulary import EmployeeDecision, LifecycleDecision
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.schema import connections, lifecycle_holds
 
-LifecycleDecision = Literal["released", "dropped"]
-
-_DECIDED: Final = {"create": "created", "link": "linked", "skip": "skipped"}
+_DECIDED: Final = {
+    "create": EmployeeDecision.CREATED,
+    "link": EmployeeDecision.LINKED,
+    "skip": EmployeeDecision.SKIPPED,
+}
 
 
 class NothingWaitsError(WrongUseError):
@@ -63,32 +66,30 @@ class WaitingEnds:
     created_at: datetime
 
 
-def employees_waiting(connection: Connection, account: str) -> list[WaitingEmployee]:
+def employees_waiting(db: Connection, account: str) -> list[WaitingEmployee]:
     """The held employees of an account that wait for a decision, by name."""
-    return [WaitingEmployee(*row) for row in connection.execute(_EMPLOYEES, {"account": account})]
+    return [WaitingEmployee(*row) for row in db.execute(_EMPLOYEES, {"account": account})]
 
 
-def lifecycle_waiting(connection: Connection, account: str) -> list[WaitingEnds]:
+def lifecycle_waiting(db: Connection, account: str) -> list[WaitingEnds]:
     """The held lifecycle ends of an account that wait for a decision: one hold, or none."""
-    account_id = accounts.get(connection, account).id
+    account_id = accounts.get(db, account).id
     columns = (lifecycle_holds.c[name] for name in WaitingEnds.__slots__)
     waiting = (
         sa.select(*columns)
         .join(connections, connections.c.id == lifecycle_holds.c.connection_id)
-        .where(connections.c.account_id == account_id, lifecycle_holds.c.decision == "waiting")
+        .where(connections.c.account_id == account_id, lifecycle_holds.c.decision == LifecycleDecision.WAITING)
     )
-    return [WaitingEnds(*row) for row in connection.execute(waiting)]
+    return [WaitingEnds(*row) for row in db.execute(waiting)]
 
 
-def decide_employees(
-    connection: Connection, account: str, hold_ids: Sequence[int], decision: str, *, decided_by: str
-) -> int:
+def decide_employees(db: Connection, account: str, hold_ids: Sequence[int], decision: str, *, decided_by: str) -> int:
     """Decide about held employees, all of them or none; the next sync creates and assigns.
 
     Linking writes the person's address down as a work e-mail of the look-alike, by which every sync then finds him.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         account: the account's slug.
         hold_ids: ids of waiting holds.
         decision: ``create`` a new employee, ``link`` to the look-alike, or ``skip``: no employee and no assignee.
@@ -101,10 +102,10 @@ def decide_employees(
         UnknownAccountError: there is no such account.
         NothingWaitsError: one of them does not wait, or is to be linked to an employee who was removed meanwhile.
     """
-    account_id = accounts.get(connection, account).id
+    account_id = accounts.get(db, account).id
     ids = sorted(set(hold_ids))
     given = {"account": account, "account_id": account_id, "ids": ids}
-    waiting = {row.id: row for row in connection.execute(_LOCKED_EMPLOYEES, given)}
+    waiting = {row.id: row for row in db.execute(_LOCKED_EMPLOYEES, given)}
     if unknown := [str(one) for one in ids if one not in waiting]:
         raise NothingWaitsError(f"In {account} no held employee {', '.join(unknown)} waits for a decision.")
     if decision == "link":
@@ -112,22 +113,20 @@ def decide_employees(
             raise NothingWaitsError(
                 f"The employee that {', '.join(alone)} looks like was removed meanwhile; create or skip instead."
             )
-        connection.execute(_LINKED, given)
-    connection.execute(_DECIDE, {**given, "decision": _DECIDED[decision], "decided_by": decided_by})
+        db.execute(_LINKED, given)
+    db.execute(_DECIDE, {**given, "decision": _DECIDED[decision], "decided_by": decided_by})
     for row in waiting.values():
-        audit.record(
-            connection, account_id, actor=decided_by, action="release", subject=row.email, decision=_DECIDED[decision]
-        )
+        audit.record(db, account_id, actor=decided_by, action="release", subject=row.email, decision=_DECIDED[decision])
     return len(ids)
 
 
-def decide_lifecycle(connection: Connection, account: str, decision: LifecycleDecision, *, decided_by: str) -> int:
+def decide_lifecycle(db: Connection, account: str, decision: LifecycleDecision, *, decided_by: str) -> int:
     """Release or drop the lifecycle ends that wait; the next sync ends those that are released and still gone.
 
     Dropped ones stay as they are for as long as the device is away.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         account: the account's slug.
         decision: ``released`` or ``dropped``.
         decided_by: a portal user, or ``operator:NAME``.
@@ -139,19 +138,17 @@ def decide_lifecycle(connection: Connection, account: str, decision: LifecycleDe
         UnknownAccountError: there is no such account.
         NothingWaitsError: none waits.
     """
-    account_id = accounts.get(connection, account).id
+    account_id = accounts.get(db, account).id
     of_account = sa.select(connections.c.id).where(connections.c.account_id == account_id)
-    decided = connection.execute(
+    decided = db.execute(
         sa.update(lifecycle_holds)
-        .where(lifecycle_holds.c.connection_id.in_(of_account), lifecycle_holds.c.decision == "waiting")
+        .where(lifecycle_holds.c.connection_id.in_(of_account), lifecycle_holds.c.decision == LifecycleDecision.WAITING)
         .values(decision=decision, decided_by=decided_by, decided_at=sa.func.now())
         .returning(lifecycle_holds.c.intune_device_ids)
     ).scalar_one_or_none()
     if decided is None:
         raise NothingWaitsError(f"In {account} no lifecycle ends wait for a decision.")
-    audit.record(
-        connection, account_id, actor=decided_by, action="release", decision=decision, intune_device_ids=decided
-    )
+    audit.record(db, account_id, actor=decided_by, action="release", decision=decision, intune_device_ids=decided)
     return len(decided)
 
 

@@ -10,10 +10,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.inventory.schema import sync_requests
+from intune_pipeline.domain.vocabulary import RequestStatus
+from intune_pipeline.inventory.schema import OPEN_REQUESTS, sync_requests
 from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD
 
-_IS_OPEN = sync_requests.c.status.in_(["pending", "started"])
+_IS_OPEN = sync_requests.c.status.in_(OPEN_REQUESTS)
 
 _LOCKED = sa.text(
     f"select a.slug from connections c join accounts a on a.id = c.account_id where {LOCK_IS_HELD}"  # noqa: S608
@@ -57,41 +58,41 @@ class Unserved:
     error: str | None
 
 
-def locked_accounts(connection: Connection) -> set[str]:
+def locked_accounts(db: Connection) -> set[str]:
     """Slugs of the accounts whose sync lock somebody holds, which proves that somebody's process lives."""
-    return set(connection.scalars(_LOCKED))
+    return set(db.scalars(_LOCKED))
 
 
-def join_running(connection: Connection) -> int:
+def join_running(db: Connection) -> int:
     """Let pending requests of tenants that are syncing wait for that sync; returns how many do now."""
-    return connection.execute(_JOIN).rowcount
+    return db.execute(_JOIN).rowcount
 
 
-def unserved(connection: Connection) -> list[Unserved]:
+def unserved(db: Connection) -> list[Unserved]:
     """Requests that were started and whose sync is over, or never began."""
-    return [Unserved(*row) for row in connection.execute(_UNSERVED)]
+    return [Unserved(*row) for row in db.execute(_UNSERVED)]
 
 
-def take_over(connection: Connection, connection_id: int) -> None:
+def take_over(db: Connection, connection_id: int) -> None:
     """Free a connection's open requests from whatever sync they wait for; only the holder of its lock may do so."""
-    connection.execute(
+    db.execute(
         sa.update(sync_requests)
         .where(sync_requests.c.connection_id == connection_id, _IS_OPEN)
         .values(sync_run_id=None)
     )
 
 
-def release(connection: Connection, sync_run_id: int) -> None:
+def release(db: Connection, sync_run_id: int) -> None:
     """Free the open requests that wait for a sync which is about to be closed and may be started over."""
-    connection.execute(
+    db.execute(
         sa.update(sync_requests).where(sync_requests.c.sync_run_id == sync_run_id, _IS_OPEN).values(sync_run_id=None)
     )
 
 
-def serve(connection: Connection, connection_id: int, sync_run_id: int) -> None:
+def serve(db: Connection, connection_id: int, sync_run_id: int) -> None:
     """Let every open request of a connection wait for this sync, which has just begun."""
-    connection.execute(
+    db.execute(
         sa.update(sync_requests)
         .where(sync_requests.c.connection_id == connection_id, _IS_OPEN)
-        .values(status="started", sync_run_id=sync_run_id)
+        .values(status=RequestStatus.STARTED, sync_run_id=sync_run_id)
     )

@@ -25,9 +25,6 @@ from intune_pipeline.domain.eligibility import PERSONAL
 from intune_pipeline.domain.fields import SEALED_FIELD, Value
 from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.reconciliation import (
-    CREATE,
-    FAILED,
-    SYNCED,
     Asset,
     Change,
     Counts,
@@ -37,6 +34,7 @@ from intune_pipeline.domain.reconciliation import (
     Plan,
     Sealed,
 )
+from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import reconciliation_statements as statements
 from intune_pipeline.inventory import schema
@@ -144,6 +142,7 @@ class _Totals:
             devices_listed=plan.counts.devices_listed,
             devices_skipped=Counter(personal),
             lifecycle_held=plan.counts.lifecycle_held,
+            devices_gone=plan.counts.devices_gone,
         )
         return cls(counts, {}, frozenset())
 
@@ -158,7 +157,7 @@ class _Totals:
                 if step.held:
                     held.add(step.held.person.email_key)
                 device_id = step.judged.device.intune_device_id
-                if step.outcome != FAILED and step.candidate != candidate_of(memory.get(device_id)):
+                if step.outcome != Outcome.FAILED and step.candidate != candidate_of(memory.get(device_id)):
                     candidates[device_id] = step.candidate
             for ending in written.endings:
                 counts.add_ending(ending)
@@ -184,14 +183,14 @@ class _Run:
         one_by_one = False
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with self._engine.begin() as connection:
+                with self._engine.begin() as db:
                     if not is_last:
-                        connection.execute(WITHOUT_WAITING)
-                    written = self._each(connection, batch) if one_by_one else [self._write(connection, batch)]
+                        db.execute(WITHOUT_WAITING)
+                    written = self._each(db, batch) if one_by_one else [self._write(db, batch)]
                     totals = self.totals.including(written, self._plan.memory)
-                    self._note_progress(connection, totals.counts)
+                    self._note_progress(db, totals.counts)
                     if is_last:
-                        self._conclude(connection, totals)
+                        self._conclude(db, totals)
             except _ChangedMeanwhileError:
                 if attempt == _ATTEMPTS:
                     raise
@@ -203,14 +202,14 @@ class _Run:
                 self.totals = totals
                 return
 
-    def _each(self, connection: Connection, batch: Iterable[DeviceStep | Ending]) -> list[_Written]:
+    def _each(self, db: Connection, batch: Iterable[DeviceStep | Ending]) -> list[_Written]:
         """Write devices one by one, each in its savepoint, so that only the failing ones fail."""
-        return [self._alone(connection, item) for item in batch]
+        return [self._alone(db, item) for item in batch]
 
-    def _alone(self, connection: Connection, item: DeviceStep | Ending) -> _Written:
+    def _alone(self, db: Connection, item: DeviceStep | Ending) -> _Written:
         try:
-            with connection.begin_nested():
-                return self._write(connection, [item])
+            with db.begin_nested():
+                return self._write(db, [item])
         except (sa.exc.SQLAlchemyError, *_UNWRITABLE) as error:
             if _is_passing(error):
                 raise
@@ -220,38 +219,39 @@ class _Run:
                 return _Written()
             failed = _failure(item, error)
         try:
-            with connection.begin_nested():
-                return self._write(connection, [failed])
+            with db.begin_nested():
+                return self._write(db, [failed])
         except (sa.exc.SQLAlchemyError, *_UNWRITABLE):
             # Not even its outcome can be stored: the device is counted, and logged.
             return _Written([failed])
 
-    def _write(self, connection: Connection, batch: Sequence[DeviceStep | Ending]) -> _Written:
-        current = self._locked(connection, batch)
+    def _write(self, db: Connection, batch: Sequence[DeviceStep | Ending]) -> _Written:
+        current = self._locked(db, batch)
         steps = [self._now(item, current) for item in batch if isinstance(item, DeviceStep)]
         endings = [self._ending_now(item, current) for item in batch if isinstance(item, Ending)]
         drafts = {person.email_key: person for step in steps if (person := step.new_employee)}
-        employees, created = self._employ(connection, drafts)
+        employees, created = self._employ(db, drafts)
         asset_ids = {key: asset.id for key, asset in current.items()}
-        asset_ids |= self._create(connection, [step for step in steps if step.action == CREATE], employees)
-        self._update(connection, [*steps, *endings], employees)
-        self._hold(connection, [step for step in steps if step.held], asset_ids)
-        self._settle(connection, [step.asset.id for step in steps if step.settles and step.asset])
-        self._note_outcomes(connection, steps, asset_ids)
-        self._note_endings(connection, endings)
+        asset_ids |= self._create(db, [step for step in steps if step.action == AssetAction.CREATE], employees)
+        self._update(db, [*steps, *endings], employees)
+        self._hold(db, [step for step in steps if step.held], asset_ids)
+        self._settle(db, [step.asset.id for step in steps if step.settles and step.asset])
+        self._note_outcomes(db, steps, asset_ids)
+        self._note_kept(db, steps)
+        self._note_endings(db, endings)
         return _Written(steps, endings, created)
 
-    def _locked(self, connection: Connection, batch: Iterable[DeviceStep | Ending]) -> dict[str, Asset]:
+    def _locked(self, db: Connection, batch: Iterable[DeviceStep | Ending]) -> dict[str, Asset]:
         """The batch's assets as they are now, locked until the transaction ends."""
         keys = [key for item in batch if (key := _serial_key(item))]
         if not keys:
             return {}
-        rows = connection.execute(statements.LOCKED_ASSETS, {**self._known, "keys": keys}).mappings()
+        rows = db.execute(statements.LOCKED_ASSETS, {**self._known, "keys": keys}).mappings()
         return {asset.serial_key: asset for asset in map(asset_of, rows)}
 
     def _now(self, step: DeviceStep, current: Mapping[str, Asset]) -> DeviceStep:
         """The step, decided again where its asset is not what it was when the plan was made."""
-        if step.outcome != SYNCED:
+        if step.outcome != Outcome.SYNCED:
             return step
         asset = current.get(_serial_key(step))
         return step if asset == step.asset else self._plan.decider.decide(step.judged, asset)
@@ -260,7 +260,7 @@ class _Run:
         asset = current.get(_serial_key(ending))
         return ending if asset == ending.asset else self._plan.decider.end(ending.device, asset)
 
-    def _employ(self, connection: Connection, drafts: Mapping[str, Person]) -> tuple[dict[str, int], int]:
+    def _employ(self, db: Connection, drafts: Mapping[str, Person]) -> tuple[dict[str, int], int]:
         """Ids of the employees these people are, by compared e-mail, and how many were created for it.
 
         The e-mail is written first: of several syncs and people who write the same one, one wins, and the others find it.
@@ -268,31 +268,27 @@ class _Run:
         if not drafts:
             return {}, 0
         people = [{"email_key": key, **_employee(person)} for key, person in drafts.items()]
-        rows = connection.execute(statements.NEW_EMPLOYEES, {**self._known, "rows": _json(people)}).all()
+        rows = db.execute(statements.NEW_EMPLOYEES, {**self._known, "rows": _json(people)}).all()
         employees: dict[str, int] = {row.email_key: row.employee_id for row in rows}
         created = len(employees)
         if missing := drafts.keys() - employees.keys():
-            found = connection.execute(statements.EMPLOYEES_BY_EMAIL, {**self._known, "keys": list(missing)})
+            found = db.execute(statements.EMPLOYEES_BY_EMAIL, {**self._known, "keys": list(missing)})
             employees |= {row.email_key: row.employee_id for row in found}
         if drafts.keys() - employees.keys():
             raise _ChangedMeanwhileError
         return employees, created
 
-    def _create(
-        self, connection: Connection, steps: Sequence[DeviceStep], employees: Mapping[str, int]
-    ) -> dict[str, int]:
+    def _create(self, db: Connection, steps: Sequence[DeviceStep], employees: Mapping[str, int]) -> dict[str, int]:
         """Write new assets; returns their ids by compared serial."""
         if not steps:
             return {}
         rows = [{change.field: _stored(change.new, employees) for change in step.changes} for step in steps]
-        created = connection.execute(statements.NEW_ASSETS, {**self._known, "rows": _json(rows)}).all()
+        created = db.execute(statements.NEW_ASSETS, {**self._known, "rows": _json(rows)}).all()
         if len(created) < len(steps):
             raise _ChangedMeanwhileError
         return {row.serial_key: row.id for row in created}
 
-    def _update(
-        self, connection: Connection, items: Iterable[DeviceStep | Ending], employees: Mapping[str, int]
-    ) -> None:
+    def _update(self, db: Connection, items: Iterable[DeviceStep | Ending], employees: Mapping[str, int]) -> None:
         """Write what changes in existing assets, and its history."""
         rows, history = [], []
         for item in items:
@@ -309,10 +305,10 @@ class _Run:
                 history.append(_history(item.asset.id, change, employees))
             rows.append(row)
         if rows:
-            connection.execute(statements.CHANGED_ASSETS, {"rows": _json(rows)})
-            connection.execute(statements.HISTORY, {**self._known, "rows": _json(history)})
+            db.execute(statements.CHANGED_ASSETS, {"rows": _json(rows)})
+            db.execute(statements.HISTORY, {**self._known, "rows": _json(history)})
 
-    def _hold(self, connection: Connection, steps: Sequence[DeviceStep], asset_ids: Mapping[str, int]) -> None:
+    def _hold(self, db: Connection, steps: Sequence[DeviceStep], asset_ids: Mapping[str, int]) -> None:
         """Write down held employees, and the new assets that wait for them."""
         holds = {step.held.person.email_key: step.held for step in steps if step.held}
         if not holds:
@@ -321,53 +317,71 @@ class _Run:
         waiting = [
             {"email": step.held.person.email, "asset_id": asset_ids[_serial_key(step)]}
             for step in steps
-            if step.held and step.action == CREATE
+            if step.held and step.action == AssetAction.CREATE
         ]
-        connection.execute(statements.NEW_HOLDS, {**self._known, "rows": _json(people)})
+        db.execute(statements.NEW_HOLDS, {**self._known, "rows": _json(people)})
         if waiting:
-            connection.execute(statements.HELD_ASSIGNMENTS, {**self._known, "rows": _json(waiting)})
+            db.execute(statements.HELD_ASSIGNMENTS, {**self._known, "rows": _json(waiting)})
 
-    def _settle(self, connection: Connection, asset_ids: Sequence[int]) -> None:
+    def _settle(self, db: Connection, asset_ids: Sequence[int]) -> None:
         if asset_ids:
-            connection.execute(statements.SETTLED, {**self._known, "asset_ids": list(asset_ids)})
+            db.execute(statements.SETTLED, {**self._known, "asset_ids": list(asset_ids)})
 
-    def _note_outcomes(self, connection: Connection, steps: Sequence[DeviceStep], asset_ids: Mapping[str, int]) -> None:
+    def _note_outcomes(self, db: Connection, steps: Sequence[DeviceStep], asset_ids: Mapping[str, int]) -> None:
         if not steps:
             return
-        rows = [_outcome(step, asset_ids.get(_serial_key(step)) if step.outcome == SYNCED else None) for step in steps]
+        rows = [
+            _outcome(step, asset_ids.get(_serial_key(step)) if step.outcome == Outcome.SYNCED else None)
+            for step in steps
+        ]
+        failed = [row for row in rows if row["outcome"] == Outcome.FAILED]
+        if failed:
+            db.execute(statements.FAILED_DEVICES, {**self._known, "rows": _json(failed)})
         listed_at = self._plan.listing.listed_at
-        connection.execute(statements.OUTCOMES, {**self._known, "listed_at": listed_at, "rows": _json(rows)})
+        db.execute(statements.OUTCOMES, {**self._known, "listed_at": listed_at, "rows": _json(rows)})
 
-    def _note_endings(self, connection: Connection, endings: Sequence[Ending]) -> None:
+    def _note_kept(self, db: Connection, steps: Iterable[DeviceStep]) -> None:
+        """What Intune says beside the values that are kept, where that is news, and which are not kept any more."""
+        seen = [
+            {"id": kept.by.id, "intune_value": shown}
+            for step in steps
+            for kept in step.kept
+            if (shown := _shown(kept.change)) != kept.by.intune_value
+        ]
+        if seen:
+            db.execute(statements.KEPT_VALUES, {**self._known, "rows": _json(seen)})
+        released = [one for step in steps for one in step.released]
+        if released:
+            db.execute(statements.RELEASED_VALUES, {**self._known, "ids": released})
+
+    def _note_endings(self, db: Connection, endings: Sequence[Ending]) -> None:
         if endings:
             ids = [device_id for ending in endings for device_id in ending.device.intune_device_ids]
-            connection.execute(statements.ENDED, {**self._known, "ids": ids})
+            db.execute(statements.ENDED, {**self._known, "ids": ids})
 
-    def _note_progress(self, connection: Connection, counts: Counts) -> None:
+    def _note_progress(self, db: Connection, counts: Counts) -> None:
         columns = run_columns(counts)
         reconciled = counts.devices_synced + counts.devices_failed + columns["devices_skipped"]
-        noted = connection.execute(
-            _PROGRESS, {**columns, "sync_run_id": self._sync_run_id, "devices_reconciled": reconciled}
-        )
+        noted = db.execute(_PROGRESS, {**columns, "sync_run_id": self._sync_run_id, "devices_reconciled": reconciled})
         if noted.rowcount == 0:
             raise RunClosedError(
                 f"Sync run {self._sync_run_id} was closed while it still wrote; it stops here, and the next sync goes on."
             )
 
-    def _conclude(self, connection: Connection, totals: _Totals) -> None:
+    def _conclude(self, db: Connection, totals: _Totals) -> None:
         """Write what later syncs count on, and let the caller close the run, in the last batch's transaction."""
-        self._note_candidates(connection, totals.candidates)
+        self._note_candidates(db, totals.candidates)
         absences = [
             {"intune_device_id": one.memory.intune_device_id, "absent_lists": one.lists, "absent_since": one.since}
             for one in self._plan.absences
         ]
         if absences:
-            connection.execute(statements.ABSENCES, {**self._known, "rows": _json(absences)})
-        self._note_lifecycle_hold(connection)
+            db.execute(statements.ABSENCES, {**self._known, "rows": _json(absences)})
+        self._note_lifecycle_hold(db)
         if self._finish:
-            self._finish(connection, totals.counts)
+            self._finish(db, totals.counts)
 
-    def _note_candidates(self, connection: Connection, candidates: Mapping[str, Candidate | None]) -> None:
+    def _note_candidates(self, db: Connection, candidates: Mapping[str, Candidate | None]) -> None:
         rows = [
             {
                 "intune_device_id": device_id,
@@ -377,17 +391,17 @@ class _Run:
             for device_id, one in {**self._plan.forgotten_candidates(), **candidates}.items()
         ]
         if rows:
-            connection.execute(statements.CANDIDATES, {**self._known, "rows": _json(rows)})
+            db.execute(statements.CANDIDATES, {**self._known, "rows": _json(rows)})
 
-    def _note_lifecycle_hold(self, connection: Connection) -> None:
+    def _note_lifecycle_hold(self, db: Connection) -> None:
         held = [device_id for ending in self._plan.held_endings for device_id in ending.device.intune_device_ids]
         if held:
             reason = self._plan.hold_reason
-            connection.execute(statements.LIFECYCLE_HOLD, {**self._known, "ids": _json(sorted(held)), "reason": reason})
+            db.execute(statements.LIFECYCLE_HOLD, {**self._known, "ids": _json(sorted(held)), "reason": reason})
         elif self._plan.moot_holds:
             holds = schema.lifecycle_holds
-            is_moot = holds.c.id.in_(self._plan.moot_holds) & (holds.c.decision == "waiting")
-            connection.execute(sa.delete(holds).where(is_moot))
+            is_moot = holds.c.id.in_(self._plan.moot_holds) & (holds.c.decision == LifecycleDecision.WAITING)
+            db.execute(sa.delete(holds).where(is_moot))
 
 
 def _is_passing(error: Exception) -> bool:
@@ -402,7 +416,7 @@ def _failure(step: DeviceStep, error: Exception) -> DeviceStep:
         reason = "Somebody else kept the asset locked for too long; the next sync tries again."
     else:
         reason = f"The database refused the device's values ({type(cause).__name__}); the next sync tries again."
-    return DeviceStep(step.judged, FAILED, reason)
+    return DeviceStep(step.judged, Outcome.FAILED, reason)
 
 
 def _serial_key(item: DeviceStep | Ending) -> str:
@@ -426,6 +440,12 @@ def _history(asset_id: int, change: Change, employees: Mapping[str, int]) -> dic
         "new_value": None if new is None else str(new),
         "reason": change.reason,
     }
+
+
+def _shown(change: Change) -> str | None:
+    """What Intune says, for people: an address for a person, nothing for a secret."""
+    value = change.shown()[1]
+    return None if value is None or change.field == SEALED_FIELD else str(value)
 
 
 def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
@@ -459,7 +479,7 @@ def _json(rows: object) -> str:
 
 _PROGRESS: Final = (
     sa.update(schema.sync_runs)
-    .where(schema.sync_runs.c.id == sa.bindparam("sync_run_id"), schema.sync_runs.c.status == "running")
+    .where(schema.sync_runs.c.id == sa.bindparam("sync_run_id"), schema.sync_runs.c.status == RunStatus.RUNNING)
     .values(
         {name: sa.bindparam(name) for name in (*run_columns(Counts()), "devices_reconciled")}
         | {"phase": "reconciling", "progress_at": sa.func.clock_timestamp()}

@@ -70,7 +70,10 @@ NEW_ASSETS = sa.text(f"""
     on conflict (account_id, serial_key) do nothing
     returning id, serial_key
 """)
+#: The sync writes the history itself, with its reasons; the trigger of ``assets`` leaves it to those who say so.
+RECORDS_CHANGES: Final = "set local intune_pipeline.records_changes = 'on'"
 CHANGED_ASSETS = sa.text(f"""
+    {RECORDS_CHANGES};
     update assets a set updated_at = now(), {", ".join(f"{name} = r.{name}" for name in _WRITTEN_FIELDS)}
     from {_recordset(schema.assets, ("id", *_WRITTEN_FIELDS), "r")}
     where a.id = r.id
@@ -97,6 +100,20 @@ SETTLED = sa.text("""
     delete from held_assignments a using employee_holds h
     where h.id = a.employee_hold_id and h.connection_id = :connection_id
       and a.asset_id = any(cast(:asset_ids as bigint[]))
+""")
+FAILED_DEVICES = sa.text("""
+    insert into failed_devices (sync_run_id, intune_device_id, serial_number, reason)
+    select :sync_run_id, r.* from json_to_recordset(cast(:rows as json)) as r
+        (intune_device_id text, serial_number text, reason text)
+    on conflict do nothing
+""")
+KEPT_VALUES = sa.text("""
+    update kept_values k set intune_value = r.intune_value
+    from json_to_recordset(cast(:rows as json)) as r (id bigint, intune_value text)
+    where k.id = r.id and k.account_id = :account_id
+""")
+RELEASED_VALUES = sa.text("""
+    delete from kept_values where account_id = :account_id and id = any(cast(:ids as bigint[]))
 """)
 _UPSERTED_FIELDS: Final = tuple(name for name in _OUTCOME_FIELDS if name not in {"intune_device_id", "asset_id"})
 OUTCOMES = sa.text(f"""

@@ -24,15 +24,15 @@ _EXPOSED = sa.text(
 )
 
 
-def outcomes_of(connection: Connection, connection_id: int, sync_run_id: int) -> Sequence[tuple[object, ...]]:
+def outcomes_of(db: Connection, connection_id: int, sync_run_id: int) -> Sequence[tuple[object, ...]]:
     """Id, serial number, asset, outcome and reason of every device of one run."""
     columns = ("intune_device_id", "serial_number", "asset_id", "outcome", "reason")
     query = sa.select(*(device_outcomes.c[name] for name in columns)).where(
         device_outcomes.c.connection_id == connection_id, device_outcomes.c.sync_run_id == sync_run_id
     )
-    return [tuple(row) for row in connection.execute(query)]
+    return [tuple(row) for row in db.execute(query)]
 
 
-def exposed_codes(connection: Connection, account_id: int) -> int:
+def exposed_codes(db: Connection, account_id: int) -> int:
     """How many bypass codes of an account lie somewhere without encryption; anything but 0 is an incident."""
-    return int(connection.scalar(_EXPOSED, {"account_id": account_id}) or 0)
+    return int(db.scalar(_EXPOSED, {"account_id": account_id}) or 0)

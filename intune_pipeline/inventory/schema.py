@@ -5,6 +5,7 @@ Operators import accounts, employees and assets with plain SQL: ids are generate
 a default, and compared forms are generated columns.
 """
 
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -30,7 +31,24 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.devices import SERIAL_SPACES
+from intune_pipeline.domain.vocabulary import (
+    AssetStatus,
+    ConnectionStatus,
+    ConnectStep,
+    DeviceType,
+    EmailKind,
+    EmployeeDecision,
+    KeptKind,
+    LifecycleDecision,
+    Outcome,
+    RequestStatus,
+    RunPhase,
+    RunStatus,
+    Trigger,
+    UndoneKind,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -42,27 +60,16 @@ metadata = MetaData(
     }
 )
 
-CONNECTION_STATUSES = ("pending", "verifying", "connected", "needs_consent", "error", "disconnected")
-ASSET_STATUSES = (
-    "allocated",
-    "transferred",
-    "in_inventory",
-    "pending_allocation",
-    "processing",
-    "locked",
-    "retired",
-    "disposed",
-    "lost",
-)
-TRIGGERS = ("initial", "schedule", "manual", "operator")
+OPEN_REQUESTS = (RequestStatus.PENDING, RequestStatus.STARTED)
+"""Statuses of a request that waits for a sync or for its end."""
 
 _SPACE_ESCAPES = "".join(f"\\u{ord(c):04x}" if c != "-" else "-" for c in SERIAL_SPACES)
 #: SQL of a serial's compared form; the same law as ``domain.devices.serial_key``.
 SERIAL_KEY_SQL = f"""nullif(upper(regexp_replace({{0}}, '[{_SPACE_ESCAPES}]+', '', 'g') collate "C"), '')"""
 
 
-def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
-    return CheckConstraint(f"{column} in ({', '.join(repr(value) for value in values)})", name=name)
+def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+    return CheckConstraint(f"{column} in ({', '.join(repr(word.value) for word in words)})", name=column)
 
 
 def _now(name: str, comment: str) -> Column[Any]:
@@ -89,7 +96,7 @@ connections = Table(
         "status",
         Text,
         nullable=False,
-        server_default="pending",
+        server_default=ConnectionStatus.PENDING,
         comment="how the link is doing; status_cause and status_message say why",
     ),
     Column("status_cause", Text, comment="cause of microsoft.causes that set the status, null when all is well"),
@@ -147,7 +154,7 @@ connections = Table(
     Column("connected_at", DateTime(timezone=True), comment="when the link first worked"),
     Column("disconnected_at", DateTime(timezone=True), comment="when it was ended, null while it lives"),
     _now("created_at", "when the row came"),
-    _one_of("status", CONNECTION_STATUSES, "status"),
+    _one_of("status", ConnectionStatus),
     CheckConstraint("tenant_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'", name="tenant_id"),
     CheckConstraint("status not in ('connected', 'needs_consent') or tenant_id is not null", name="connected_tenant"),
     CheckConstraint(
@@ -161,7 +168,7 @@ Index(
     "connections_tenant_id_key",
     connections.c.tenant_id,
     unique=True,
-    postgresql_where=connections.c.status != "disconnected",
+    postgresql_where=connections.c.status != ConnectionStatus.DISCONNECTED,
 )
 
 employees = Table(
@@ -184,7 +191,7 @@ employee_emails = Table(
     Column("employee_id", BigInteger, nullable=False, comment="the employee's row"),
     Column("account_id", BigInteger, primary_key=True, comment="the account's row"),
     Column("email", Text, nullable=False, comment="as entered"),
-    Column("kind", Text, nullable=False, server_default="work", comment="work or personal; both match"),
+    Column("kind", Text, nullable=False, server_default=EmailKind.WORK, comment="work or personal; both match"),
     Column(
         "email_key",
         Text,
@@ -193,7 +200,7 @@ employee_emails = Table(
         comment="compared form: trimmed, lower case",
     ),
     ForeignKeyConstraint(["employee_id", "account_id"], ["employees.id", "employees.account_id"], ondelete="CASCADE"),
-    _one_of("kind", ("work", "personal"), "kind"),
+    _one_of("kind", EmailKind),
     Index(None, "employee_id"),
     comment="e-mail addresses of employees; each once per account, compared without case",
 )
@@ -204,8 +211,10 @@ sync_runs = Table(
     Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
     Column("connection_id", ForeignKey("connections.id"), nullable=False, comment="the connection's row"),
     Column("trigger", Text, nullable=False, comment="what started it: initial, schedule, manual, operator"),
-    Column("status", Text, nullable=False, server_default="running", comment="running, succeeded, failed"),
-    Column("phase", Text, nullable=False, server_default="starting", comment="listing, details, reconciling, done"),
+    Column("status", Text, nullable=False, server_default=RunStatus.RUNNING, comment="running, succeeded, failed"),
+    Column(
+        "phase", Text, nullable=False, server_default=RunPhase.STARTING, comment="listing, details, reconciling, done"
+    ),
     _now("started_at", "when the run began"),
     _now("progress_at", "when the row last changed"),
     Column("finished_at", DateTime(timezone=True), comment="when it ended, null while it runs"),
@@ -217,27 +226,13 @@ sync_runs = Table(
         server_default=text("false"),
         comment="a capped or failed list proves no absence",
     ),
-    Column(
-        "devices_listed",
-        Integer,
-        nullable=False,
-        server_default="0",
-        comment="devices in the list, personal ones included",
-    ),
-    Column("devices_synced", Integer, nullable=False, server_default="0", comment="devices that have an asset now"),
+    *(Column(name, Integer, nullable=False, server_default="0", comment=means) for name, means in MEANINGS.items()),
     Column(
         "devices_skipped",
         Integer,
         nullable=False,
         server_default="0",
         comment="devices left out, personal ones included",
-    ),
-    Column(
-        "devices_failed",
-        Integer,
-        nullable=False,
-        server_default="0",
-        comment="devices whose batch was refused; the next sync tries again",
     ),
     Column(
         "skipped_by_reason",
@@ -249,32 +244,14 @@ sync_runs = Table(
     Column("devices_read", Integer, nullable=False, server_default="0", comment="progress: read from Graph so far"),
     Column("devices_classified", Integer, nullable=False, server_default="0", comment="progress"),
     Column("devices_reconciled", Integer, nullable=False, server_default="0", comment="progress"),
-    Column("assets_created", Integer, nullable=False, server_default="0", comment="new assets"),
-    Column("assets_updated", Integer, nullable=False, server_default="0", comment="assets of which a field changed"),
-    Column("assets_unchanged", Integer, nullable=False, server_default="0", comment="assets of which nothing changed"),
-    Column("employees_created", Integer, nullable=False, server_default="0", comment="new employees"),
-    Column(
-        "assignees_changed", Integer, nullable=False, server_default="0", comment="existing assets with a new assignee"
-    ),
-    Column(
-        "lifecycle_transitions",
-        Integer,
-        nullable=False,
-        server_default="0",
-        comment="assets whose device is gone and that became transferred",
-    ),
-    Column(
-        "lifecycle_held", Integer, nullable=False, server_default="0", comment="devices whose end waits for a decision"
-    ),
-    Column(
-        "lookalikes_held", Integer, nullable=False, server_default="0", comment="employees that wait for a decision"
-    ),
     Column("requests", Integer, nullable=False, server_default="0", comment="requests to Graph, batch items included"),
     Column("throttled", Integer, nullable=False, server_default="0", comment="of these answered 429"),
+    Column("undoes_run_id", ForeignKey("sync_runs.id"), comment="the run whose writes this one puts back"),
+    Column("started_by", Text, comment="who started it, where a person did"),
     Column("cause", Text, comment="cause of microsoft.causes when the run failed"),
     Column("error", Text, comment="one sentence for people when the run failed"),
-    _one_of("trigger", TRIGGERS, "trigger"),
-    _one_of("status", ("running", "succeeded", "failed"), "status"),
+    _one_of("trigger", Trigger),
+    _one_of("status", RunStatus),
     CheckConstraint("(status = 'running') = (finished_at is null)", name="finished_at"),
     CheckConstraint(
         "status <> 'succeeded' or devices_listed = devices_synced + devices_skipped + devices_failed", name="counts"
@@ -286,9 +263,10 @@ Index(
     "sync_runs_last_good_idx",
     sync_runs.c.connection_id,
     sync_runs.c.finished_at,
-    postgresql_where=sync_runs.c.status == "succeeded",
+    postgresql_where=sync_runs.c.status == RunStatus.SUCCEEDED,
 )
-Index("sync_runs_running_idx", sync_runs.c.connection_id, postgresql_where=sync_runs.c.status == "running")
+Index(None, sync_runs.c.undoes_run_id, postgresql_where=sync_runs.c.undoes_run_id.is_not(None))
+Index("sync_runs_running_idx", sync_runs.c.connection_id, postgresql_where=sync_runs.c.status == RunStatus.RUNNING)
 
 assets = Table(
     "assets",
@@ -309,7 +287,7 @@ assets = Table(
         "status",
         Text,
         nullable=False,
-        server_default="in_inventory",
+        server_default=AssetStatus.IN_INVENTORY,
         comment="what the customer does with it; a sync changes it only where the connection allows",
     ),
     Column("condition", Text, comment="a person's, never touched by a sync"),
@@ -335,7 +313,7 @@ assets = Table(
     _now("updated_at", "when a field last changed; a sync that changes nothing leaves it"),
     ForeignKeyConstraint(["assignee_id", "account_id"], ["employees.id", "employees.account_id"]),
     UniqueConstraint("account_id", "serial_key"),
-    _one_of("status", ASSET_STATUSES, "status"),
+    _one_of("status", AssetStatus),
     CheckConstraint("activation_lock_bypass_code like 'gAAAA%'", name="bypass_code_ciphertext"),
     Index(None, "assignee_id"),
     comment="what a customer owns, one row per serial number",
@@ -351,10 +329,54 @@ asset_changes = Table(
     Column("old_value", Text, comment="always null for the bypass code"),
     Column("new_value", Text, comment="always null for the bypass code"),
     Column("reason", Text, comment="a sentence where the change needs one: assignee changes, lifecycle ends"),
+    Column("actor", Text, comment="who changed it in allwhere, when allwhere tells by its setting allwhere.actor"),
     _now("changed_at", "when"),
     Index(None, "asset_id", "changed_at"),
     Index(None, "sync_run_id"),
-    comment="every field of an existing asset that a sync changed",
+    comment="every field of an existing asset that changed: by a sync, or in allwhere, which a trigger records",
+)
+
+kept_values = Table(
+    "kept_values",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("serial_key", Text, nullable=False, comment="the asset's serial number in compared form"),
+    Column(
+        "field", Text, nullable=False, comment="column of assets, or asset: that there is none of this serial number"
+    ),
+    Column("kind", Text, nullable=False, comment="locked: until it is unlocked; undone: while Intune says the same"),
+    Column("evidence", Text, comment="what Intune said when it was undone; null for locks"),
+    Column("intune_value", Text, comment="what Intune says now and the sync does not write"),
+    Column("set_by", Text, nullable=False, comment="who locked it, or undid the run"),
+    Column("sync_run_id", ForeignKey("sync_runs.id"), comment="the undo that keeps it; null for locks"),
+    _now("set_at", "when"),
+    UniqueConstraint("account_id", "serial_key", "field", "kind"),
+    _one_of("kind", KeptKind),
+    comment="values of assets that a sync leaves as they are",
+)
+
+undone_rows = Table(
+    "undone_rows",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("sync_run_id", ForeignKey("sync_runs.id"), nullable=False, comment="the undo that removed the row"),
+    Column("kind", Text, nullable=False, comment="asset or employee"),
+    Column("content", JSONB, nullable=False, comment="the row as it was; undoing the undo brings it back"),
+    Index(None, "sync_run_id"),
+    _one_of("kind", UndoneKind),
+    comment="assets and employees that an undo removed",
+)
+
+failed_devices = Table(
+    "failed_devices",
+    metadata,
+    Column("sync_run_id", ForeignKey("sync_runs.id", ondelete="CASCADE"), primary_key=True, comment="the sync"),
+    Column("intune_device_id", Text, primary_key=True, comment="Intune's id of the device record"),
+    Column("serial_number", Text, comment="as Intune shows it"),
+    Column("reason", Text, nullable=False, comment="one sentence: why it could not be written"),
+    comment="the devices of each sync that could not be written",
 )
 
 device_outcomes = Table(
@@ -394,7 +416,7 @@ device_outcomes = Table(
     Column("candidate_user", Text, comment="user seen instead of the assignee, waiting for confirmation"),
     Column("candidate_syncs", Integer, nullable=False, server_default="0", comment="consecutive syncs that showed it"),
     Column("ended_at", DateTime(timezone=True), comment="when the device was found gone from Intune"),
-    _one_of("outcome", ("synced", "skipped", "failed"), "outcome"),
+    _one_of("outcome", Outcome),
     Index(None, "connection_id", "serial_key"),
     Index(None, "asset_id"),
     comment="every device ever seen and what became of it; personal devices have no row",
@@ -422,7 +444,7 @@ sync_requests = Table(
         "trigger",
         Text,
         nullable=False,
-        server_default="manual",
+        server_default=Trigger.MANUAL,
         comment="initial for the first sync after connecting, else manual",
     ),
     Column("requested_by", Text, nullable=False, server_default="", comment="who asked"),
@@ -431,14 +453,14 @@ sync_requests = Table(
         "status",
         Text,
         nullable=False,
-        server_default="pending",
+        server_default=RequestStatus.PENDING,
         comment="pending, started (a run was asked for), succeeded, failed",
     ),
     Column("sync_run_id", ForeignKey("sync_runs.id"), comment="the run that serves it, its own or one it joined"),
     Column("finished_at", DateTime(timezone=True), comment="when the sync that serves it ended"),
     Column("error", Text, comment="one sentence when it failed"),
-    _one_of("trigger", TRIGGERS, "trigger"),
-    _one_of("status", ("pending", "started", "succeeded", "failed"), "status"),
+    _one_of("trigger", Trigger),
+    _one_of("status", RequestStatus),
     Index(None, "connection_id", "requested_at"),
     comment="asks for a sync: Sync Now, the first sync after connecting, operators",
 )
@@ -446,7 +468,7 @@ Index(
     "sync_requests_open_key",
     sync_requests.c.connection_id,
     unique=True,
-    postgresql_where=sync_requests.c.status.in_(["pending", "started"]),
+    postgresql_where=sync_requests.c.status.in_(OPEN_REQUESTS),
 )
 
 employee_holds = Table(
@@ -461,12 +483,19 @@ employee_holds = Table(
     Column("first_name", Text, nullable=False, comment="as it would be stored"),
     Column("last_name", Text, nullable=False, comment="as it would be stored"),
     Column("lookalike_id", ForeignKey("employees.id", ondelete="SET NULL"), comment="the employee of the same name"),
-    Column("decision", Text, nullable=False, server_default="waiting", comment="waiting, created, linked, skipped"),
+    Column(
+        "decision",
+        Text,
+        nullable=False,
+        server_default=EmployeeDecision.WAITING,
+        comment="waiting, created, linked, skipped",
+    ),
     Column("decided_by", Text, comment="who decided, null while waiting"),
     Column("decided_at", DateTime(timezone=True), comment="when, null while waiting"),
     _now("created_at", "when the sync held the employee back"),
     UniqueConstraint("connection_id", "email_key"),
-    _one_of("decision", ("waiting", "created", "linked", "skipped"), "decision"),
+    Index(None, "lookalike_id"),
+    _one_of("decision", EmployeeDecision),
     comment="employees a sync would create beside one of the same name without a work e-mail, waiting for a decision",
 )
 
@@ -485,6 +514,7 @@ held_assignments = Table(
         primary_key=True,
         comment="the asset that waits for them",
     ),
+    Index(None, "asset_id"),
     comment="assets that get the held employee as assignee once decided, unless a person assigned someone meanwhile",
 )
 
@@ -496,18 +526,20 @@ lifecycle_holds = Table(
     Column("sync_run_id", ForeignKey("sync_runs.id"), comment="the sync that held them"),
     Column("intune_device_ids", JSONB, nullable=False, comment="the devices that would have ended"),
     Column("reason", Text, nullable=False, comment="one sentence: what was exceeded"),
-    Column("decision", Text, nullable=False, server_default="waiting", comment="waiting, released, dropped"),
+    Column(
+        "decision", Text, nullable=False, server_default=LifecycleDecision.WAITING, comment="waiting, released, dropped"
+    ),
     Column("decided_by", Text, comment="who decided, null while waiting"),
     Column("decided_at", DateTime(timezone=True), comment="when, null while waiting"),
     _now("created_at", "when the run held them"),
-    _one_of("decision", ("waiting", "released", "dropped"), "decision"),
+    _one_of("decision", LifecycleDecision),
     comment="lifecycle ends held back because there were too many at once",
 )
 Index(
     "lifecycle_holds_waiting_key",
     lifecycle_holds.c.connection_id,
     unique=True,
-    postgresql_where=lifecycle_holds.c.decision == "waiting",
+    postgresql_where=lifecycle_holds.c.decision == LifecycleDecision.WAITING,
 )
 
 account_rules = Table(
@@ -529,7 +561,7 @@ account_rules = Table(
     Column("created_by", Text, nullable=False, server_default="", comment="who added it"),
     _now("created_at", "when"),
     UniqueConstraint("account_id", "position", deferrable=True, initially="DEFERRED"),
-    _one_of("device_type", ("laptop", "tablet", "mobile", "desktop", "unknown"), "device_type"),
+    _one_of("device_type", DeviceType),
     comment="an account's own classification rules, tried before the catalogue",
 )
 
@@ -593,7 +625,7 @@ connect_attempts = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False, comment="15 minutes after it began"),
     Column("used_at", DateTime(timezone=True), comment="when the state came back; it works once"),
     _now("created_at", "when"),
-    _one_of("step", ("consent", "sign_in"), "step"),
+    _one_of("step", ConnectStep),
     comment="consents under way; each state works once, for 15 minutes",
 )
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, RowMapping
 
 from intune_pipeline.domain.fields import FILLED_FIELDS, INTUNE_FIELDS, SEALED_FIELD, Value
+from intune_pipeline.domain.kept import KeptValue
 from intune_pipeline.domain.people import Employee, EmployeeDirectory
 from intune_pipeline.domain.reconciliation import (
     Asset,
@@ -22,6 +23,7 @@ from intune_pipeline.domain.reconciliation import (
     Sealed,
     State,
 )
+from intune_pipeline.domain.vocabulary import KeptKind
 from intune_pipeline.inventory import schema
 from intune_pipeline.inventory.details import kept
 
@@ -32,40 +34,41 @@ ASSET_COLUMNS: Final = ("id", "serial_number", "serial_key", "status", "assignee
 """Columns that `asset_of` reads."""
 
 
-def load_state(connection: Connection, connection_id: int) -> State:
+def load_state(db: Connection, connection_id: int) -> State:
     """Everything a plan needs from allwhere's database.
 
     Raises:
         LookupError: There is no such connection.
     """
     connections = schema.connections
-    account_id = connection.scalar(sa.select(connections.c.account_id).where(connections.c.id == connection_id))
+    account_id = db.scalar(sa.select(connections.c.account_id).where(connections.c.id == connection_id))
     if account_id is None:
         raise LookupError(f"There is no connection {connection_id}.")
     owned = sa.select(*(schema.assets.c[name] for name in ASSET_COLUMNS)).where(
         schema.assets.c.account_id == account_id
     )
-    assets = (asset_of(row) for row in connection.execute(owned).mappings())
+    assets = (asset_of(row) for row in db.execute(owned).mappings())
     return State(
         connection_id=connection_id,
         account_id=account_id,
         assets={asset.serial_key: asset for asset in assets},
-        directory=EmployeeDirectory(_employees(connection, account_id)),
-        memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(connection, _MEMORY, connection_id)},
-        details=kept(connection, connection_id),
+        directory=EmployeeDirectory(_employees(db, account_id)),
+        memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(db, _MEMORY, connection_id)},
+        details=kept(db, connection_id),
         employee_holds={
             row.email_key: EmployeeHold(row.id, row.decision, row.lookalike_id)
-            for row in _rows(connection, _EMPLOYEE_HOLDS, connection_id)
+            for row in _rows(db, _EMPLOYEE_HOLDS, connection_id)
         },
-        pending_assets=frozenset(row.asset_id for row in _rows(connection, _PENDING, connection_id)),
+        pending_assets=frozenset(row.asset_id for row in _rows(db, _PENDING, connection_id)),
         lifecycle_holds=tuple(
             LifecycleHold(row.id, frozenset(row.intune_device_ids), row.decision, row.decided_at)
-            for row in _rows(connection, _LIFECYCLE_HOLDS, connection_id)
+            for row in _rows(db, _LIFECYCLE_HOLDS, connection_id)
         ),
+        kept=_kept_values(db, account_id),
     )
 
 
-def forget_devices(connection: Connection, connection_id: int, intune_device_ids: Iterable[str]) -> int:
+def forget_devices(db: Connection, connection_id: int, intune_device_ids: Iterable[str]) -> int:
     """Forget devices that have become personal: outcomes and details are deleted, their assets stay as they are.
 
     Call it before `load_state`, so that a device listed as personal is not taken for one that is gone.
@@ -77,7 +80,7 @@ def forget_devices(connection: Connection, connection_id: int, intune_device_ids
     forgotten = 0
     for table in (schema.device_details, schema.device_outcomes):
         known = (table.c.connection_id == connection_id) & (table.c.intune_device_id == sa.func.any(ids))
-        forgotten = connection.execute(sa.delete(table).where(known)).rowcount
+        forgotten = db.execute(sa.delete(table).where(known)).rowcount
     return forgotten
 
 
@@ -89,15 +92,23 @@ def asset_of(row: RowMapping) -> Asset:
     return Asset(row["id"], row["serial_number"], row["serial_key"], row["status"], row["assignee_id"], values)
 
 
-def _employees(connection: Connection, account_id: int) -> Iterator[Employee]:
-    rows = connection.execute(_EMPLOYEES, {"account_id": account_id})
+def _employees(db: Connection, account_id: int) -> Iterator[Employee]:
+    rows = db.execute(_EMPLOYEES, {"account_id": account_id})
     for (employee_id, first_name, last_name), group in itertools.groupby(rows, key=lambda row: row[:3]):
         emails = tuple((row.email_key, row.kind) for row in group if row.email_key is not None)
         yield Employee(employee_id, first_name, last_name, emails)
 
 
-def _rows(connection: Connection, query: sa.TextClause, connection_id: int) -> Iterable[sa.Row[Any]]:
-    return connection.execute(query, {"connection_id": connection_id})
+def _kept_values(db: Connection, account_id: int) -> dict[str, dict[str, list[KeptValue]]]:
+    kept: dict[str, dict[str, list[KeptValue]]] = {}
+    for row in db.execute(_KEPT, {"account_id": account_id}):
+        value = KeptValue(row.id, KeptKind(row.kind), row.evidence, row.intune_value)
+        kept.setdefault(row.serial_key, {}).setdefault(row.field, []).append(value)
+    return kept
+
+
+def _rows(db: Connection, query: sa.TextClause, connection_id: int) -> Iterable[sa.Row[Any]]:
+    return db.execute(query, {"connection_id": connection_id})
 
 
 _EMPLOYEES = sa.text("""
@@ -117,6 +128,9 @@ _EMPLOYEE_HOLDS = sa.text("""
 _PENDING = sa.text("""
     select a.asset_id from held_assignments a join employee_holds h on h.id = a.employee_hold_id
     where h.connection_id = :connection_id
+""")
+_KEPT = sa.text("""
+    select id, serial_key, field, kind, evidence, intune_value from kept_values where account_id = :account_id order by id
 """)
 _LIFECYCLE_HOLDS = sa.text("""
     select id, intune_device_ids, decision, decided_at from lifecycle_holds where connection_id = :connection_id

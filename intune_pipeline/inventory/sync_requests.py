@@ -13,8 +13,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from intune_pipeline.domain.vocabulary import RequestStatus, Trigger
 from intune_pipeline.inventory.connections import NotConnectedError
-from intune_pipeline.inventory.schema import sync_requests
+from intune_pipeline.inventory.schema import OPEN_REQUESTS, sync_requests
 from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD
 
 _TRIES = 3
@@ -84,12 +85,12 @@ _LAST = sa.text("""
 
 
 def request(
-    connection: Connection,
+    db: Connection,
     connection_id: int,
     *,
     requested_by: str,
     debounce: timedelta,
-    trigger: Literal["manual", "initial"] = "manual",
+    trigger: Trigger = Trigger.MANUAL,
 ) -> Answer:
     """Ask for a sync, unless one is asked for, running, or was asked for within the debounce.
 
@@ -97,7 +98,7 @@ def request(
     caller commits soon: others that ask at the same moment wait for it.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         connection_id: whose sync.
         requested_by: who asks, for people.
         debounce: how long after a request the next one is too early.
@@ -113,21 +114,21 @@ def request(
         "debounce": debounce,
     }
     for _ in range(_TRIES):
-        written = connection.execute(_ASK, asked).one_or_none()
+        written = db.execute(_ASK, asked).one_or_none()
         if written is not None:
             return Answer("joined" if written.sync_run_id else "accepted", written.id, written.sync_run_id)
-        last = connection.execute(_LAST, asked).one_or_none()
+        last = db.execute(_LAST, asked).one_or_none()
         if last is None:
             continue
-        if last.status in {"pending", "started"}:
+        if last.status in OPEN_REQUESTS:
             return Answer("joined", last.id, last.sync_run_id)
         return Answer("too_early", possible_at=last.requested_at + debounce)
     raise NotConnectedError("This account is not connected to Microsoft Intune any more; connect it again to sync it.")
 
 
-def possible_at(connection: Connection, connection_id: int, debounce: timedelta) -> datetime | None:
+def possible_at(db: Connection, connection_id: int, debounce: timedelta) -> datetime | None:
     """When Sync Now is possible again; None when it is possible now, or would join what is under way."""
-    return connection.execute(
+    return db.execute(
         sa.text("""
             select requested_at + :debounce from sync_requests
             where connection_id = :connection_id and status = 'succeeded'
@@ -142,12 +143,12 @@ def possible_at(connection: Connection, connection_id: int, debounce: timedelta)
     ).scalar_one_or_none()
 
 
-def is_open(connection: Connection, connection_id: int) -> bool:
+def is_open(db: Connection, connection_id: int) -> bool:
     """Whether a sync was asked for that has not ended, begun or not."""
     asked = sa.select(sync_requests.c.id).where(
-        sync_requests.c.connection_id == connection_id, sync_requests.c.status.in_(["pending", "started"])
+        sync_requests.c.connection_id == connection_id, sync_requests.c.status.in_(OPEN_REQUESTS)
     )
-    return connection.execute(asked).first() is not None
+    return db.execute(asked).first() is not None
 
 
 _SELECT = """
@@ -157,49 +158,51 @@ _SELECT = """
 """
 
 
-def pending(connection: Connection, limit: int) -> list[SyncRequest]:
+def pending(db: Connection, limit: int) -> list[SyncRequest]:
     """Requests no run was started for yet, oldest first."""
     query = sa.text(f"{_SELECT} where s.status = 'pending' order by s.requested_at, s.id limit :limit")
-    return [SyncRequest(**row) for row in connection.execute(query, {"limit": limit}).mappings()]
+    return [SyncRequest(**row) for row in db.execute(query, {"limit": limit}).mappings()]
 
 
-def get(connection: Connection, request_id: UUID) -> SyncRequest | None:
+def get(db: Connection, request_id: UUID) -> SyncRequest | None:
     """One request, None when there is none of this id."""
     query = sa.text(f"{_SELECT} where s.id = :id")
-    row = connection.execute(query, {"id": request_id}).mappings().one_or_none()
+    row = db.execute(query, {"id": request_id}).mappings().one_or_none()
     return None if row is None else SyncRequest(**row)
 
 
-def mark_started(connection: Connection, request_ids: Collection[UUID], sync_run_id: int | None = None) -> int:
+def mark_started(db: Connection, request_ids: Collection[UUID], sync_run_id: int | None = None) -> int:
     """Note that runs exist for these requests; returns how many were pending.
 
     To be called once the runs are there, not when they are asked for: what is pending is asked for again, and a run key
     starts nothing twice.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         request_ids: the requests.
         sync_run_id: the sync that serves them, as soon as it has begun.
     """
-    started = connection.execute(
+    started = db.execute(
         sa.update(sync_requests)
-        .where(sync_requests.c.id.in_(request_ids), sync_requests.c.status.in_(["pending", "started"]))
-        .values(status="started", sync_run_id=sa.func.coalesce(sync_run_id, sync_requests.c.sync_run_id))
+        .where(sync_requests.c.id.in_(request_ids), sync_requests.c.status.in_(OPEN_REQUESTS))
+        .values(status=RequestStatus.STARTED, sync_run_id=sa.func.coalesce(sync_run_id, sync_requests.c.sync_run_id))
     )
     return started.rowcount
 
 
-def mark_finished(connection: Connection, request_id: UUID, error: str | None = None) -> bool:
+def mark_finished(db: Connection, request_id: UUID, error: str | None = None) -> bool:
     """Close one request whose run ended without a sync of its own to close it; False when it was closed already.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         request_id: the request.
         error: one sentence why it failed; None when it succeeded.
     """
-    closed = connection.execute(
+    closed = db.execute(
         sa.update(sync_requests)
-        .where(sync_requests.c.id == request_id, sync_requests.c.status.in_(["pending", "started"]))
-        .values(status="failed" if error else "succeeded", finished_at=sa.func.now(), error=error)
+        .where(sync_requests.c.id == request_id, sync_requests.c.status.in_(OPEN_REQUESTS))
+        .values(
+            status=RequestStatus.FAILED if error else RequestStatus.SUCCEEDED, finished_at=sa.func.now(), error=error
+        )
     )
     return closed.rowcount == 1

@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.postgresql import insert
 
-from intune_pipeline.errors import PipelineError
-from intune_pipeline.inventory.schema import accounts, connections, sync_requests, sync_runs
+from intune_pipeline.domain.counts import MEANINGS, RunCounts
+from intune_pipeline.domain.vocabulary import RequestStatus, RunPhase, RunStatus, Trigger
+from intune_pipeline.errors import PipelineError, WrongUseError
+from intune_pipeline.inventory.schema import OPEN_REQUESTS, accounts, connections, sync_requests, sync_runs
 
 #: High half of the advisory locks' key; the connection's id is the low half.
 LOCK_SPACE = 0x53594E43
@@ -46,8 +48,8 @@ class SyncLockLostError(PipelineError):
     """The database dropped the connection that held the lock; nothing more may be written."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyncRun:
+@dataclass(slots=True, kw_only=True)
+class SyncRun(RunCounts):
     """One sync; the attributes are the columns of ``sync_runs``."""
 
     id: int
@@ -60,24 +62,15 @@ class SyncRun:
     finished_at: datetime | None
     dagster_run_id: str | None
     list_complete: bool
-    devices_listed: int
-    devices_synced: int
     devices_skipped: int
-    devices_failed: int
     skipped_by_reason: dict[str, int]
     devices_read: int
     devices_classified: int
     devices_reconciled: int
-    assets_created: int
-    assets_updated: int
-    assets_unchanged: int
-    employees_created: int
-    assignees_changed: int
-    lifecycle_transitions: int
-    lifecycle_held: int
-    lookalikes_held: int
     requests: int
     throttled: int
+    undoes_run_id: int | None
+    started_by: str | None
     cause: str | None
     error: str | None
 
@@ -113,11 +106,27 @@ class FleetLine:
     trouble: str | None
 
 
+class UnknownRunError(WrongUseError):
+    """There is no such run."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOfAccount:
+    """A run and whose it is."""
+
+    id: int
+    connection_id: int
+    account_id: int
+    account: str
+    trigger: str
+    status: str
+
+
 class SyncLock:
     """The right to sync one connection; see :func:`locked`."""
 
-    def __init__(self, connection: Connection, connection_id: int) -> None:
-        self._connection = connection
+    def __init__(self, db: Connection, connection_id: int) -> None:
+        self._connection = db
         self.connection_id = connection_id
 
     def ensure_held(self) -> None:
@@ -150,25 +159,27 @@ def locked(engine: Engine, connection_id: int) -> Iterator[SyncLock]:
     Raises:
         SyncLockedError: another sync holds it; the sentence says which, and since when.
     """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         # Closed for good at the end, not returned to the pool: that lets go of the lock even when nothing else does.
-        connection.detach()
+        db.detach()
         key = {"key": LOCK_SPACE << 32 | connection_id}
-        if not connection.scalar(sa.text("select pg_try_advisory_lock(:key)"), key):
-            raise _locked_by(connection, connection_id)
+        if not db.scalar(sa.text("select pg_try_advisory_lock(:key)"), key):
+            raise _locked_by(db, connection_id)
         try:
-            yield SyncLock(connection, connection_id)
+            yield SyncLock(db, connection_id)
         finally:
             # Closing lets go a moment later, when the server notices.
             with contextlib.suppress(sa.exc.SQLAlchemyError, PipelineError):
-                connection.scalar(sa.text("select pg_advisory_unlock(:key)"), key)
+                db.scalar(sa.text("select pg_advisory_unlock(:key)"), key)
 
 
-def _locked_by(connection: Connection, connection_id: int) -> SyncLockedError:
-    row = connection.execute(
+def _locked_by(db: Connection, connection_id: int) -> SyncLockedError:
+    row = db.execute(
         sa.select(sync_runs.c.id, sync_runs.c.trigger, sync_runs.c.started_at, accounts.c.slug)
         .join_from(connections, accounts)
-        .outerjoin(sync_runs, sa.and_(sync_runs.c.connection_id == connections.c.id, sync_runs.c.status == "running"))
+        .outerjoin(
+            sync_runs, sa.and_(sync_runs.c.connection_id == connections.c.id, sync_runs.c.status == RunStatus.RUNNING)
+        )
         .where(connections.c.id == connection_id)
         .order_by(sync_runs.c.id.desc())
         .limit(1)
@@ -182,63 +193,55 @@ def _locked_by(connection: Connection, connection_id: int) -> SyncLockedError:
     )
 
 
-def open_run(connection: Connection, connection_id: int, trigger: str, dagster_run_id: str | None) -> int:
+def open_run(db: Connection, connection_id: int, trigger: str, dagster_run_id: str | None) -> int:
     """Write down that a sync begins; returns its id.
 
     Only the holder of the connection's lock may call this: whatever else is ``running`` is then known to be dead, and is
     closed with its requests.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         connection_id: whose sync.
         trigger: one of ``schema.TRIGGERS``.
         dagster_run_id: a run that Dagster resumes keeps its row, and counts from zero.
     """
-    dead = connection.scalars(
-        sa.select(sync_runs.c.id).where(
-            sync_runs.c.connection_id == connection_id,
-            sync_runs.c.status == "running",
-            sync_runs.c.dagster_run_id.is_distinct_from(dagster_run_id),
-        )
-    )
-    for sync_run_id in dead.all():
-        fail(connection, sync_run_id, DIED, _DIED_SENTENCE)
+    _close_dead(db, connection_id, dagster_run_id)
     new = insert(sync_runs).values(connection_id=connection_id, trigger=trigger, dagster_run_id=dagster_run_id)
     kept = {"connection_id", "trigger", "dagster_run_id", "id", "started_at"}
     fresh = {column.name: sa.text("default") for column in sync_runs.columns if column.name not in kept}
     return int(
-        connection.execute(
+        db.execute(
             new.on_conflict_do_update(index_elements=["dagster_run_id"], set_=fresh).returning(sync_runs.c.id)
         ).scalar_one()
     )
 
 
-def progress(connection: Connection, sync_run_id: int, *, phase: Phase | None = None, **counts: int | bool) -> None:
+def progress(db: Connection, sync_run_id: int, *, phase: Phase | None = None, **counts: int | bool) -> None:
     """Note how far a running sync is: one row, by its key. The counts are columns of ``sync_runs``."""
     values = {**counts, **({"phase": phase} if phase else {})}
-    connection.execute(
+    db.execute(
         sa.update(sync_runs)
-        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(progress_at=sa.func.clock_timestamp(), **values)
     )
 
 
-def succeed(connection: Connection, sync_run_id: int, counts: Mapping[str, Any]) -> None:
+def succeed(db: Connection, sync_run_id: int, counts: Mapping[str, Any]) -> None:
     """Close a sync as succeeded in the transaction that wrote its last batch; its connection is ``connected`` then.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         sync_run_id: the sync.
         counts: columns of ``sync_runs``; devices listed must be those synced, skipped and failed.
 
     Raises:
         SyncLockLostError: the sync was closed by somebody else meanwhile, so the transaction must not be committed.
     """
-    closed = connection.execute(
+    closed = db.execute(
         sa.update(sync_runs)
-        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(
-            status="succeeded",
+            status=RunStatus.SUCCEEDED,
             phase="done",
             finished_at=sa.func.clock_timestamp(),
             progress_at=sa.func.clock_timestamp(),
@@ -250,7 +253,7 @@ def succeed(connection: Connection, sync_run_id: int, counts: Mapping[str, Any])
         raise SyncLockLostError(
             f"Sync {sync_run_id} was closed while it still worked, so its end is not written; the next sync goes on."
         )
-    connection.execute(
+    db.execute(
         sa.text("""
             update connections
             set status = 'connected', status_cause = null, status_message = null, connected_at = coalesce(connected_at, now())
@@ -258,23 +261,23 @@ def succeed(connection: Connection, sync_run_id: int, counts: Mapping[str, Any])
         """),
         {"id": closed},
     )
-    _close_requests(connection, sync_run_id, error=None)
+    _close_requests(db, sync_run_id, error=None)
 
 
-def fail(connection: Connection, sync_run_id: int, cause: str, sentence: str) -> bool:
+def fail(db: Connection, sync_run_id: int, cause: str, sentence: str) -> bool:
     """Close a running sync as failed, with the requests it served; False when it was closed already.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         sync_run_id: the sync.
         cause: stored name of a cause of ``microsoft.causes``, or of our own: ``died``, ``canceled`` …
         sentence: what happened and what to do.
     """
-    closed = connection.execute(
+    closed = db.execute(
         sa.update(sync_runs)
-        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == "running")
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(
-            status="failed",
+            status=RunStatus.FAILED,
             finished_at=sa.func.clock_timestamp(),
             progress_at=sa.func.clock_timestamp(),
             cause=cause,
@@ -282,15 +285,77 @@ def fail(connection: Connection, sync_run_id: int, cause: str, sentence: str) ->
         )
     )
     if closed.rowcount:
-        _close_requests(connection, sync_run_id, error=sentence)
+        _close_requests(db, sync_run_id, error=sentence)
     return closed.rowcount == 1
 
 
-def _close_requests(connection: Connection, sync_run_id: int, error: str | None) -> None:
-    connection.execute(
+def of_account(db: Connection, run_id: int) -> RunOfAccount:
+    """A run and whose it is.
+
+    Raises:
+        UnknownRunError: there is no such run.
+    """
+    query = (
+        sa.select(
+            sync_runs.c.id,
+            sync_runs.c.connection_id,
+            connections.c.account_id,
+            accounts.c.slug.label("account"),
+            sync_runs.c.trigger,
+            sync_runs.c.status,
+        )
+        .join_from(sync_runs, connections)
+        .join(accounts)
+        .where(sync_runs.c.id == run_id)
+    )
+    row = db.execute(query).mappings().one_or_none()
+    if row is None:
+        raise UnknownRunError(f"There is no run {run_id}; intune-pipeline runs ACCOUNT lists an account's runs.")
+    return RunOfAccount(**row)
+
+
+def open_undo(db: Connection, run: RunOfAccount, *, started_by: str) -> int:
+    """Write down that a run begins to be undone; returns the undo's id. Only the holder of the lock may call this."""
+    _close_dead(db, run.connection_id, dagster_run_id=None)
+    undo = sa.insert(sync_runs).values(
+        connection_id=run.connection_id, trigger=Trigger.UNDO, undoes_run_id=run.id, started_by=started_by
+    )
+    return int(db.execute(undo.returning(sync_runs.c.id)).scalar_one())
+
+
+def close_undo(db: Connection, sync_run_id: int, counts: Mapping[str, int]) -> None:
+    """Close an undo as succeeded."""
+    db.execute(
+        sa.update(sync_runs)
+        .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
+        .values(
+            status=RunStatus.SUCCEEDED,
+            phase=RunPhase.DONE,
+            finished_at=sa.func.clock_timestamp(),
+            progress_at=sa.func.clock_timestamp(),
+            **counts,
+        )
+    )
+
+
+def _close_dead(db: Connection, connection_id: int, dagster_run_id: str | None) -> None:
+    """Close whatever else is ``running``: the holder of the lock knows that it is dead."""
+    dead = sa.select(sync_runs.c.id).where(
+        sync_runs.c.connection_id == connection_id, sync_runs.c.status == RunStatus.RUNNING
+    )
+    if dagster_run_id is not None:
+        dead = dead.where(sync_runs.c.dagster_run_id.is_distinct_from(dagster_run_id))
+    for sync_run_id in db.scalars(dead).all():
+        fail(db, sync_run_id, DIED, _DIED_SENTENCE)
+
+
+def _close_requests(db: Connection, sync_run_id: int, error: str | None) -> None:
+    db.execute(
         sa.update(sync_requests)
-        .where(sync_requests.c.sync_run_id == sync_run_id, sync_requests.c.status.in_(["pending", "started"]))
-        .values(status="failed" if error else "succeeded", finished_at=sa.func.now(), error=error)
+        .where(sync_requests.c.sync_run_id == sync_run_id, sync_requests.c.status.in_(OPEN_REQUESTS))
+        .values(
+            status=RequestStatus.FAILED if error else RequestStatus.SUCCEEDED, finished_at=sa.func.now(), error=error
+        )
     )
 
 
@@ -298,67 +363,73 @@ _RUNS = sa.select(*(sync_runs.c[field.name] for field in fields(SyncRun)))
 _RUNS_OF_ACCOUNT = _RUNS.join_from(sync_runs, connections).join(accounts).order_by(sync_runs.c.id.desc())
 
 
-def _one(connection: Connection, query: sa.Select[Any]) -> SyncRun | None:
-    row = connection.execute(query.limit(1)).mappings().one_or_none()
+def _one(db: Connection, query: sa.Select[Any]) -> SyncRun | None:
+    row = db.execute(query.limit(1)).mappings().one_or_none()
     return None if row is None else SyncRun(**row)
 
 
-def get(connection: Connection, sync_run_id: int) -> SyncRun | None:
+def get(db: Connection, sync_run_id: int) -> SyncRun | None:
     """One sync by its id."""
-    return _one(connection, _RUNS.where(sync_runs.c.id == sync_run_id))
+    return _one(db, _RUNS.where(sync_runs.c.id == sync_run_id))
 
 
-def of_dagster_run(connection: Connection, dagster_run_id: str) -> SyncRun | None:
+def of_dagster_run(db: Connection, dagster_run_id: str) -> SyncRun | None:
     """The sync a Dagster run did; None when it ended before it began."""
-    return _one(connection, _RUNS.where(sync_runs.c.dagster_run_id == dagster_run_id))
+    return _one(db, _RUNS.where(sync_runs.c.dagster_run_id == dagster_run_id))
 
 
-def running(connection: Connection, account: str) -> SyncRun | None:
+def running(db: Connection, account: str) -> SyncRun | None:
     """The sync of an account that runs now."""
-    return _one(connection, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == "running"))
+    return _one(db, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == RunStatus.RUNNING))
 
 
-def last_good(connection: Connection, account: str) -> SyncRun | None:
+def last_good(db: Connection, account: str) -> SyncRun | None:
     """The last sync of an account that succeeded."""
-    return _one(connection, _RUNS_OF_ACCOUNT.where(accounts.c.slug == account, sync_runs.c.status == "succeeded"))
+    return _one(
+        db,
+        _RUNS_OF_ACCOUNT.where(
+            accounts.c.slug == account, sync_runs.c.status == RunStatus.SUCCEEDED, sync_runs.c.trigger != Trigger.UNDO
+        ),
+    )
 
 
-def last(connection: Connection, account: str, limit: int = 30) -> list[SyncRun]:
+def last(db: Connection, account: str, limit: int = 30) -> list[SyncRun]:
     """The last syncs of an account, newest first."""
     query = _RUNS_OF_ACCOUNT.where(accounts.c.slug == account).limit(limit)
-    return [SyncRun(**row) for row in connection.execute(query).mappings()]
+    return [SyncRun(**row) for row in db.execute(query).mappings()]
 
 
-def all_running(connection: Connection) -> list[SyncRun]:
-    """Every sync that is written down as running, of all tenants, whether or not its process lives."""
-    query = _RUNS.where(sync_runs.c.status == "running").order_by(sync_runs.c.id)
-    return [SyncRun(**row) for row in connection.execute(query).mappings()]
+def all_running(db: Connection) -> list[SyncRun]:
+    """Every sync that is written down as running, of all tenants, whether or not its process lives.
+
+    Undos are no runs of Dagster and are left out.
+    """
+    query = _RUNS.where(sync_runs.c.status == RunStatus.RUNNING, sync_runs.c.trigger != Trigger.UNDO).order_by(
+        sync_runs.c.id
+    )
+    return [SyncRun(**row) for row in db.execute(query).mappings()]
 
 
-REPORTED = (
-    "status", "devices_listed", "devices_synced", "devices_skipped", "devices_failed", "assets_created",
-    "assets_updated", "assets_unchanged", "employees_created", "assignees_changed", "lifecycle_transitions",
-    "lifecycle_held",
-)  # fmt: skip
+REPORTED = ("status", "devices_skipped", *MEANINGS)
 
 
-def report(connection: Connection, dagster_run_id: str) -> dict[str, Any]:
+def report(db: Connection, dagster_run_id: str) -> dict[str, Any]:
     """What ``sync --json`` prints of a Dagster run, and ``error`` when it failed.
 
     A run that ended before its sync began is reported as failed, with counts of zero.
     """
-    run = of_dagster_run(connection, dagster_run_id)
+    run = of_dagster_run(db, dagster_run_id)
     if run is None:
         nothing: dict[str, Any] = dict.fromkeys(REPORTED, 0)
         sentence = "The run ended before its sync began; see its log in Dagster."
-        return {**nothing, "status": "failed", "devices_skipped": {}, "error": sentence}
+        return {**nothing, "status": RunStatus.FAILED, "devices_skipped": {}, "error": sentence}
     found = {name: getattr(run, name) for name in REPORTED}
     return {**found, "devices_skipped": run.skipped_by_reason, **({"error": run.error} if run.error else {})}
 
 
-def fleet(connection: Connection) -> list[FleetLine]:
+def fleet(db: Connection) -> list[FleetLine]:
     """Every tenant in one query, by account."""
-    return [FleetLine(**row) for row in connection.execute(_FLEET).mappings()]
+    return [FleetLine(**row) for row in db.execute(_FLEET).mappings()]
 
 
 _FLEET = sa.text("""
@@ -373,11 +444,11 @@ _FLEET = sa.text("""
     from connections c
     join accounts a on a.id = c.account_id
     left join lateral (
-        select * from sync_runs r where r.connection_id = c.id and r.status = 'succeeded'
+        select * from sync_runs r where r.connection_id = c.id and r.status = 'succeeded' and r.trigger <> 'undo'
         order by r.finished_at desc limit 1
     ) good on true
     left join lateral (
-        select r.cause, r.error from sync_runs r where r.connection_id = c.id and r.status <> 'running'
+        select r.cause, r.error from sync_runs r where r.connection_id = c.id and r.status <> 'running' and r.trigger <> 'undo'
         order by r.started_at desc, r.id desc limit 1
     ) newest on true
     left join (

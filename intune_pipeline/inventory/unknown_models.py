@@ -32,22 +32,22 @@ class UnknownModel:
     example_serial_number: str | None
 
 
-def record(connection: Connection, sync_run_id: int, connection_id: int, models: Iterable[UnknownModel]) -> None:
+def record(db: Connection, sync_run_id: int, connection_id: int, models: Iterable[UnknownModel]) -> None:
     """Keep a run's unknown models; those of the connection's earlier runs go.
 
     Args:
-        connection: a connection in a transaction.
+        db: a connection in a transaction.
         sync_run_id: the run that saw them.
         connection_id: the run's connection.
         models: at most one per operating system, manufacturer and model.
     """
-    connection.execute(sa.delete(unknown_models).where(unknown_models.c.connection_id == connection_id))
+    db.execute(sa.delete(unknown_models).where(unknown_models.c.connection_id == connection_id))
     rows = [{**asdict(model), "sync_run_id": sync_run_id, "connection_id": connection_id} for model in models]
     if rows:
-        connection.execute(insert(unknown_models), rows)
+        db.execute(insert(unknown_models), rows)
 
 
-def latest(connection: Connection, account: str) -> list[UnknownModel]:
+def latest(db: Connection, account: str) -> list[UnknownModel]:
     """The unknown models the account's last sync saw, the most frequent first."""
     query = sa.text("""
         select m.operating_system, m.manufacturer, m.model, m.devices, m.example_serial_number
@@ -55,4 +55,4 @@ def latest(connection: Connection, account: str) -> list[UnknownModel]:
         where a.slug = :account
         order by m.devices desc, m.manufacturer, m.model, m.operating_system
     """)
-    return [UnknownModel(**row) for row in connection.execute(query, {"account": account}).mappings()]
+    return [UnknownModel(**row) for row in db.execute(query, {"account": account}).mappings()]

@@ -79,13 +79,13 @@ class Vault:
             )
         return code
 
-    def reveal(self, connection: Connection, account: str, serial_number: str, *, reason: str, actor: str) -> str:
+    def reveal(self, db: Connection, account: str, serial_number: str, *, reason: str, actor: str) -> str:
         """The code of one asset in the clear, with the audit entry in the same transaction.
 
         Show it only after the transaction is committed.
 
         Args:
-            connection: a connection in a transaction.
+            db: a connection in a transaction.
             account: the account's slug.
             serial_number: in any spelling.
             reason: why it is needed, in the actor's words; mandatory.
@@ -100,8 +100,8 @@ class Vault:
         """
         if not reason.strip():
             raise WrongUseError("A bypass code is revealed only with a reason, which is kept in the audit log.")
-        owner = accounts.get(connection, account)
-        ciphertext = connection.execute(_CODE, {"account_id": owner.id, "key": serial_key(serial_number)}).one_or_none()
+        owner = accounts.get(db, account)
+        ciphertext = db.execute(_CODE, {"account_id": owner.id, "key": serial_key(serial_number)}).one_or_none()
         if ciphertext is None:
             raise NoCodeError(f"{account} has no asset with the serial number {serial_number}.")
         if ciphertext[0] is None:
@@ -109,9 +109,7 @@ class Vault:
                 f"No bypass code is stored for {serial_number}: Intune has none for it, or it has not been collected yet."
             )
         code = self.open(ciphertext[0])
-        audit.record(
-            connection, owner.id, actor=actor, action="reveal", subject=serial_number.strip(), reason=reason.strip()
-        )
+        audit.record(db, owner.id, actor=actor, action="reveal", subject=serial_number.strip(), reason=reason.strip())
         return code
 
     def rotate(self, engine: Engine) -> int:
@@ -127,8 +125,8 @@ class Vault:
         fernet = self._fernet()
         last, rotated, lost = "", 0, 0
         while True:
-            with engine.begin() as connection:
-                batch = connection.scalars(_BATCH, {"last": last, "limit": _ROTATED_AT_ONCE}).all()
+            with engine.begin() as db:
+                batch = db.scalars(_BATCH, {"last": last, "limit": _ROTATED_AT_ONCE}).all()
                 if not batch:
                     break
                 last = batch[-1]
@@ -138,7 +136,7 @@ class Vault:
                 rotated += len(readable)
                 pairs = {"old": readable, "new": [fernet.rotate(ciphertext).decode() for ciphertext in readable]}
                 for statement in _REPLACE:
-                    connection.execute(statement, pairs)
+                    db.execute(statement, pairs)
         if lost:
             raise KeyLostError(
                 f"{rotated} bypass codes are encrypted with the first key now, but {lost} were encrypted with a key that is "

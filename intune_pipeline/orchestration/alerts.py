@@ -33,14 +33,14 @@ def watch(engine: Engine, *, late_after: timedelta, tell: Teller | None) -> list
         late_after: how old the last good sync of a tenant may be.
         tell: sends one message; None: nobody is to be told, the alerts are only recorded.
     """
-    with engine.begin() as connection:
-        found = alerts.troubles(connection, late_after=late_after)
-        alerts.record(connection, found)
-    with engine.begin() as connection:
-        for alert in alerts.untold(connection, limit=MESSAGES_PER_TICK) if tell else ():
+    with engine.begin() as db:
+        found = alerts.troubles(db, late_after=late_after)
+        alerts.record(db, found)
+    with engine.begin() as db:
+        for alert in alerts.untold(db, limit=MESSAGES_PER_TICK) if tell else ():
             log.warning("alert", cause=alert.cause)
             if tell and tell(_title(alert.cause), alert.message):
-                alerts.told(connection, [alert.id])
+                alerts.told(db, [alert.id])
     return found
 
 

@@ -99,9 +99,9 @@ def raw_intune_devices(tenant: dg.ResourceParam[TenantRun], config: ListingConfi
     listed = steps.list_devices(
         tenant.client, max_devices=config.max_devices, on_page=lambda read: tenant.progress(devices_read=read)
     )
-    with tenant.engine.begin() as connection:
-        forget_devices(connection, tenant.connection.id, listed.personal_ids)
-        before = sync_runs.last_good(connection, tenant.account)
+    with tenant.engine.begin() as db:
+        forget_devices(db, tenant.connection.id, listed.personal_ids)
+        before = sync_runs.last_good(db, tenant.account)
     snapshot = Snapshot(tenant.new_listing(listed), frame_of_devices(listed.devices))
     return dg.MaterializeResult(
         value=snapshot,
@@ -124,15 +124,15 @@ def raw_intune_devices(tenant: dg.ResourceParam[TenantRun], config: ListingConfi
 def classified_devices(tenant: dg.ResourceParam[TenantRun], raw_intune_devices: Snapshot) -> Materialized:
     """Judge every device."""
     listing = tenant.accept({"raw_intune_devices": raw_intune_devices.listing})
-    with tenant.engine.connect() as connection:
-        classifier = Classifier(account_rules.for_classifier(connection, tenant.account))
+    with tenant.engine.connect() as db:
+        classifier = Classifier(account_rules.for_classifier(db, tenant.account))
     judged = judge(devices_of(raw_intune_devices.frame), classifier, listed_at=listing.listed_at)
     tenant.progress(devices_listed=listing.devices_listed, devices_classified=len(judged))
     skipped = {PERSONAL: listing.personal, **steps.skipped_by_reason(judged)}
     unknown = steps.unknown_models(judged)
     if tenant.sync_run_id is not None:
-        with tenant.engine.begin() as connection:
-            unknown_models.record(connection, tenant.sync_run_id, tenant.connection.id, unknown)
+        with tenant.engine.begin() as db:
+            unknown_models.record(db, tenant.sync_run_id, tenant.connection.id, unknown)
     snapshot = Snapshot(listing, frame_of_judged(judged))
     return dg.MaterializeResult(
         value=snapshot,
@@ -229,9 +229,9 @@ def _reconcile(
     tenant.progress(phase="reconciling", devices_listed=listing.devices_listed)
     made = tenant.plan(classified_devices)
     sync_run_id, counts = tenant.apply(made)
-    with tenant.engine.connect() as connection:
-        outcomes = outcomes_of(connection, tenant.connection.id, sync_run_id)
-        exposed = exposed_codes(connection, tenant.connection.account_id)
+    with tenant.engine.connect() as db:
+        outcomes = outcomes_of(db, tenant.connection.id, sync_run_id)
+        exposed = exposed_codes(db, tenant.connection.account_id)
     snapshot = Snapshot(listing, frame_of_outcomes(outcomes, made))
     return [
         dg.MaterializeResult(
@@ -248,8 +248,8 @@ def _dry_run(
 ) -> list[dg.AssetCheckResult | dg.AssetObservation]:
     tenant.accept({"classified_devices": classified_devices.listing, "employees": employees.listing})
     made = tenant.plan(classified_devices)
-    with tenant.engine.connect() as connection:
-        exposed = exposed_codes(connection, tenant.connection.account_id)
+    with tenant.engine.connect() as db:
+        exposed = exposed_codes(db, tenant.connection.account_id)
     seen = dg.AssetObservation(
         "allwhere_assets",
         partition=tenant.account,

@@ -204,8 +204,8 @@ def every_tenant_synced_lately(database: dg.ResourceParam[Engine]) -> dg.AssetCh
     Dagster's own freshness policies look at an asset as a whole, where one fresh tenant hides all stale ones.
     """
     late_after = timedelta(hours=Settings.load().intune_late_after_hours)
-    with database.connect() as connection:
-        found = alerts.troubles(connection, late_after=late_after)
+    with database.connect() as db:
+        found = alerts.troubles(db, late_after=late_after)
     late = [trouble.account or "" for trouble in found if trouble.cause == alerts.LATE]
     return dg.AssetCheckResult(passed=not late, severity=WARNING, description=_lateness(late, late_after))
 

@@ -23,8 +23,8 @@ class FrameStore(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Snapshot) -> None:
         """Store a tenant's frame in place of the one before, in one transaction."""
         asset, account = _key(context)
-        with failing_in_one_sentence(f"storing {asset}"), self._engine.begin() as connection:
-            frames.write(connection, asset, obj)
+        with failing_in_one_sentence(f"storing {asset}"), self._engine.begin() as db:
+            frames.write(db, asset, obj)
         self._written[asset, account] = obj
 
     def load_input(self, context: dg.InputContext) -> Snapshot:
@@ -32,8 +32,8 @@ class FrameStore(dg.IOManager):
         asset, account = _key(context)
         if written := self._written.get((asset, account)):
             return written
-        with failing_in_one_sentence(f"reading {asset}"), self._engine.connect() as connection:
-            return frames.read(connection, asset, account)
+        with failing_in_one_sentence(f"reading {asset}"), self._engine.connect() as db:
+            return frames.read(db, asset, account)
 
 
 class FrameIOManager(dg.ConfigurableIOManagerFactory[FrameStore]):

@@ -65,8 +65,8 @@ def delete_old_runs(context: dg.OpExecutionContext, config: MaintenanceConfig) -
 @explained
 def delete_stale_frames(context: dg.OpExecutionContext, database: dg.ResourceParam[Engine]) -> None:
     """Delete what disconnected tenants left in schema ``pipeline``."""
-    with database.begin() as connection:
-        context.add_output_metadata({"frames_deleted": frames.delete_of_disconnected(connection)})
+    with database.begin() as db:
+        context.add_output_metadata({"frames_deleted": frames.delete_of_disconnected(db)})
 
 
 @dg.job(executor_def=dg.in_process_executor, description="Deletes old runs and the frames of disconnected tenants.")

@@ -55,15 +55,15 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
 
 def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
     """List, classify, ask for what is due without storing it, and plan."""
-    with engine.connect() as connection:
-        record = connections.syncable(connection, account)
-        classifier = Classifier(account_rules.for_classifier(connection, account))
+    with engine.connect() as db:
+        record = connections.syncable(db, account)
+        classifier = Classifier(account_rules.for_classifier(db, account))
     with open_client(settings, str(record.tenant_id)) as client:
         listed = steps.list_devices(client)
         judged = judge(listed.devices, classifier, listed_at=listed.listed_at)
         fetched = _details(engine, record.id, judged, settings, client)
-        with engine.connect() as connection:
-            known = load_state(connection, record.id)
+        with engine.connect() as db:
+            known = load_state(db, record.id)
         personal = set(listed.personal_ids)
         memory = {device_id: known.memory[device_id] for device_id in known.memory if device_id not in personal}
         listing = Listing(listed.listed_at, listed.complete, len(personal))
@@ -76,9 +76,9 @@ def _details(
 ) -> dict[str, DeviceDetails]:
     vault = Vault(settings.bypass_code_keys)
     fetched: dict[str, DeviceDetails] = {}
-    with engine.connect() as connection:
-        due = steps.details_due(connection, connection_id, judged, settings, vault)
+    with engine.connect() as db:
+        due = steps.details_due(db, connection_id, judged, settings, vault)
     for answers in steps.ask_details(lambda: client, due):
-        with engine.connect() as connection:
-            fetched |= details.sealed(connection, connection_id, answers, vault)
+        with engine.connect() as db:
+            fetched |= details.sealed(db, connection_id, answers, vault)
     return fetched

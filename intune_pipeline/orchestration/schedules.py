@@ -69,8 +69,8 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     def daily_intune_sync(
         context: dg.ScheduleEvaluationContext, database: dg.ResourceParam[Engine]
     ) -> list[dg.RunRequest] | dg.SkipReason:
-        with database.connect() as connection:
-            night = plan_night(tenants_of(connection), context.scheduled_execution_time.date())
+        with database.connect() as db:
+            night = plan_night(tenants_of(db), context.scheduled_execution_time.date())
         add_missing(context.instance, {str(request.partition_key) for request in night.run_requests})
         left_out = ", ".join(f"{account} ({status})" for account, status in sorted(night.skipped.items()))
         message = f"{len(night.run_requests)} tenants to sync; left out: {left_out or 'none'}."

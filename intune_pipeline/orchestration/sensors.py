@@ -77,14 +77,14 @@ def manual_sync_requests(
     A request is marked started only once its run exists, so that a daemon that dies in between starts it after all;
     until then it is asked for at every tick, and its run key keeps Dagster from starting it twice.
     """
-    with database.begin() as connection:
-        joined = open_syncs.join_running(connection)
-        waiting = sync_requests.pending(connection, REQUESTS_PER_TICK)
+    with database.begin() as db:
+        joined = open_syncs.join_running(db)
+        waiting = sync_requests.pending(db, REQUESTS_PER_TICK)
     if not waiting:
         return dg.SkipReason(f"No request waits; {joined} joined a running sync." if joined else "No request waits.")
     known = _known_run_keys(context.instance, waiting)
-    with database.begin() as connection:
-        sync_requests.mark_started(connection, [one.id for one in waiting if run_key(one.id) in known])
+    with database.begin() as db:
+        sync_requests.mark_started(db, [one.id for one in waiting if run_key(one.id) in known])
     add_missing(context.instance, {one.account for one in waiting})
     return dg.SensorResult(run_requests=run_requests(waiting, known))
 
@@ -119,8 +119,8 @@ def ended_runs(
 
 def find_dead(instance: dg.DagsterInstance, engine: Engine, cursor: str | None) -> tuple[list[dg.DagsterRun], str]:
     """Runs that Dagster believes started and nobody works on, and what to remember until the next look."""
-    with engine.connect() as connection:
-        locked = open_syncs.locked_accounts(connection)
+    with engine.connect() as db:
+        locked = open_syncs.locked_accounts(db)
     started = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
     suspects = reaper.lockless(started, locked)
     dead, sightings = reaper.judge(suspects, reaper.sightings_from(cursor), datetime.now(UTC))
@@ -154,24 +154,24 @@ def close_ended(instance: dg.DagsterInstance, engine: Engine) -> int:
 
     A request stays open while its tenant's crashed run waits to be started over.
     """
-    with engine.connect() as connection:
-        running = sync_runs.all_running(connection)
+    with engine.connect() as db:
+        running = sync_runs.all_running(db)
     runs = _runs(instance, [sync.dagster_run_id for sync in running if sync.dagster_run_id])
     closed = 0
     for sync in running:
         run = runs.get(sync.dagster_run_id or "")
         if ended := reaper.ending(run):
-            with engine.begin() as connection:
+            with engine.begin() as db:
                 if run and reaper.is_started_over(run):
-                    open_syncs.release(connection, sync.id)
-                closed += sync_runs.fail(connection, sync.id, *ended)
-    with engine.connect() as connection:
-        unserved = open_syncs.unserved(connection)
+                    open_syncs.release(db, sync.id)
+                closed += sync_runs.fail(db, sync.id, *ended)
+    with engine.connect() as db:
+        unserved = open_syncs.unserved(db)
     under_way = _accounts_under_way(instance, {request.account for request in unserved})
-    with engine.begin() as connection:
+    with engine.begin() as db:
         for request in unserved:
             if request.sync_status is not None or request.account not in under_way:
-                closed += sync_requests.mark_finished(connection, request.id, reaper.request_error(request))
+                closed += sync_requests.mark_finished(db, request.id, reaper.request_error(request))
     return closed
 
 

@@ -113,15 +113,13 @@ class Detailed:
 
 
 def details_due(
-    connection: Connection, connection_id: int, judged: Iterable[JudgedDevice], settings: Settings, vault: Vault
+    db: Connection, connection_id: int, judged: Iterable[JudgedDevice], settings: Settings, vault: Vault
 ) -> list[str]:
     """Ids of the devices to ask about now: eligible, with something to tell, and new, stale or failed the last time."""
     if not settings.details_on:
         return []
     wanted = [one.device.intune_device_id for one in judged if one.skip_reason is None and _has_details(one, vault)]
-    return details.due(
-        connection, connection_id, wanted, refresh_after=timedelta(days=settings.intune_details_refresh_days)
-    )
+    return details.due(db, connection_id, wanted, refresh_after=timedelta(days=settings.intune_details_refresh_days))
 
 
 def ask_details(client: Callable[[], GraphClient], due: Sequence[str]) -> Iterator[list[details.Answer]]:
@@ -148,15 +146,15 @@ def refresh_details(
     A detail that cannot be had is no failure of its device; it is asked for again at the next sync.
     """
     vault = Vault(settings.bypass_code_keys)
-    with engine.connect() as connection:
-        due = details_due(connection, connection_id, judged, settings, vault)
+    with engine.connect() as db:
+        due = details_due(db, connection_id, judged, settings, vault)
     failed: set[str] = set()
     for answers in ask_details(client, due):
-        with engine.begin() as connection:
-            details.store(connection, connection_id, answers, vault)
+        with engine.begin() as db:
+            details.store(db, connection_id, answers, vault)
         failed.update(answer.intune_device_id for answer in answers if answer.failure)
-    with engine.connect() as connection:
-        kept = details.kept(connection, connection_id)
+    with engine.connect() as db:
+        kept = details.kept(db, connection_id)
     fresh = set(due) - failed
 
     def row(device_id: str) -> tuple[str, int | None, bool, str]:

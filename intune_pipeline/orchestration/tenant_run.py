@@ -87,8 +87,8 @@ class TenantRun:
         """
         if not self.account:
             raise WrongUseError("A run is about one tenant; choose a single partition, or a backfill of single runs.")
-        with self.engine.connect() as connection:
-            found = connections.syncable(connection, self.account)
+        with self.engine.connect() as db:
+            found = connections.syncable(db, self.account)
         self.lock = self._held.enter_context(sync_runs.locked(self.engine, found.id))
         return found
 
@@ -110,18 +110,18 @@ class TenantRun:
         """The run's line in the sync log, opened by the first step that asks for it; None when it is no sync."""
         if self._sync_run_id is None and self.is_sync:
             trigger = self.run.tags.get(TRIGGER_TAG, "operator")
-            with self.engine.begin() as connection:
-                open_syncs.take_over(connection, self.connection.id)
-                self._sync_run_id = sync_runs.open_run(connection, self.connection.id, trigger, self.run.run_id)
-                open_syncs.serve(connection, self.connection.id, self._sync_run_id)
+            with self.engine.begin() as db:
+                open_syncs.take_over(db, self.connection.id)
+                self._sync_run_id = sync_runs.open_run(db, self.connection.id, trigger, self.run.run_id)
+                open_syncs.serve(db, self.connection.id, self._sync_run_id)
         return self._sync_run_id
 
     def progress(self, **values: Any) -> None:
         """Show people how far the sync is; see `inventory.sync_runs.progress`."""
         if self.sync_run_id is not None:
-            with self.engine.begin() as connection:
-                connection.execute(WITHOUT_WAITING)
-                sync_runs.progress(connection, self.sync_run_id, **values)
+            with self.engine.begin() as db:
+                db.execute(WITHOUT_WAITING)
+                sync_runs.progress(db, self.sync_run_id, **values)
 
     def new_listing(self, listed: steps.Listed) -> Listing:
         """What every frame of this run stems from, after a fresh list."""
@@ -147,8 +147,8 @@ class TenantRun:
         """What a sync of these devices does; made once per run, with the evidence Graph gives for it."""
         key = classified.listing.listing_id
         if key not in self._plans:
-            with self.engine.connect() as connection:
-                known = load_state(connection, self.connection.id)
+            with self.engine.connect() as db:
+                known = load_state(db, self.connection.id)
             listing = steps.domain_listing(classified.listing)
             self._plans[key] = steps.decide(
                 self.judged(classified), known, self.connection.policy, listing, lambda: self.client
@@ -160,9 +160,9 @@ class TenantRun:
         sync_run_id = self.sync_run_id
         assert sync_run_id is not None  # noqa: S101 - a run that applies plans is a sync
 
-        def succeed(connection: Connection, counts: Counts) -> None:
+        def succeed(db: Connection, counts: Counts) -> None:
             totals = {**run_columns(counts), **self.requests_sent(), "list_complete": plan.listing.complete}
-            sync_runs.succeed(connection, sync_run_id, totals)
+            sync_runs.succeed(db, sync_run_id, totals)
 
         counts = reconciliation.apply(
             self.engine, plan, sync_run_id, before_batch=lambda _: self.lock.ensure_held(), finish=succeed
@@ -210,11 +210,11 @@ class TenantRun:
         """
         with self._held, suppress(StepFailure), failing_in_one_sentence("closing the sync"):
             if self._sync_run_id is not None:
-                with self.engine.begin() as connection:
-                    ended = sync_runs.get(connection, self._sync_run_id)
+                with self.engine.begin() as db:
+                    ended = sync_runs.get(db, self._sync_run_id)
                     if ended and ended.status == "running":
-                        open_syncs.release(connection, self._sync_run_id)
-                        sync_runs.fail(connection, self._sync_run_id, "stopped", _STOPPED)
+                        open_syncs.release(db, self._sync_run_id)
+                        sync_runs.fail(db, self._sync_run_id, "stopped", _STOPPED)
 
     def _record(self, failure: StepFailure) -> None:
         """Write a failure down; that the database is gone too must not hide it."""
@@ -223,16 +223,14 @@ class TenantRun:
             self.instance.add_run_tags(
                 self.run.run_id, {RETRY_ON_FAILURE_TAG: "true" if failure.is_passing else "false"}
             )
-            with self.engine.begin() as connection:
+            with self.engine.begin() as db:
                 if cause and cause.connection_status:
-                    connections.set_status(
-                        connection, self.connection.id, cause.connection_status, cause.value, cause.sentence
-                    )
+                    connections.set_status(db, self.connection.id, cause.connection_status, cause.value, cause.sentence)
                 if self._sync_run_id is not None:
                     if failure.is_passing:
-                        open_syncs.release(connection, self._sync_run_id)
+                        open_syncs.release(db, self._sync_run_id)
                     stored = cause.value if cause else "failed"
-                    sync_runs.fail(connection, self._sync_run_id, stored, failure.sentence)
+                    sync_runs.fail(db, self._sync_run_id, stored, failure.sentence)
 
 
 def refusal(

@@ -10,14 +10,16 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from intune_pipeline.domain.counts import MEANINGS
+from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision, Outcome, RunPhase, RunStatus, Trigger
 from intune_pipeline.inventory import account_rules, audit, connections, device_list, holds, sync_requests, sync_runs
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal.access import Role, TokenAdmin, TokenPrimaryAdmin
 from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
-from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, FilledText, Id, LifecycleDecision, Text
+from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
@@ -139,31 +141,25 @@ class Settings(Input):
     hold_lookalike_employees: bool | None = None
 
 
-class Sync(Output):
-    """One sync."""
+_Counts = create_model(
+    "_Counts", __base__=Output, **{name: (int, Field(description=means)) for name, means in MEANINGS.items()}
+)  # type: ignore[call-overload]
+
+
+class Sync(_Counts):
+    """One sync, with its counts."""
 
     id: int
-    trigger: str
-    status: Literal["running", "succeeded", "failed"]
-    phase: str
+    trigger: Trigger
+    status: RunStatus
+    phase: RunPhase
     started_at: datetime
     finished_at: datetime | None
-    devices_listed: int
-    devices_synced: int
     devices_skipped: int
-    devices_failed: int
     skipped_by_reason: dict[str, int]
     devices_read: int
     devices_classified: int
     devices_reconciled: int
-    assets_created: int
-    assets_updated: int
-    assets_unchanged: int
-    employees_created: int
-    assignees_changed: int
-    lifecycle_transitions: int
-    lifecycle_held: int
-    lookalikes_held: int
     cause: str | None
     error: str | None
 
@@ -184,7 +180,7 @@ class Device(Output):
     model: str | None
     operating_system: str | None
     device_type: str | None
-    outcome: Literal["synced", "skipped", "failed"]
+    outcome: Outcome
     reason: str | None
     first_synced_at: datetime | None
     last_synced_at: datetime | None
@@ -245,13 +241,13 @@ class EmployeeDecided(Input):
     """A decision on held people."""
 
     hold_ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
-    decision: EmployeeDecision
+    decision: EmployeeAnswer
 
 
 class LifecycleDecided(Input):
     """A decision on the held lifecycle ends."""
 
-    decision: LifecycleDecision
+    decision: LifecycleAnswer
 
 
 class UnknownModel(Output):
@@ -324,35 +320,35 @@ def connection(portal: ThePortal, admin: TokenAdmin) -> Connection:
 @router.patch("/connection", responses=_CONFLICT | _NOT_FOUND)
 def change_settings(portal: ThePortal, admin: TokenPrimaryAdmin, settings: Settings) -> Connection:
     """Change settings; they take effect at the next sync. Primary Admins only."""
-    with portal.engine.begin() as database:
-        connected(database, admin.account.slug)
+    with portal.engine.begin() as db:
+        connected(db, admin.account.slug)
         given = settings.model_dump(exclude_none=True)
-        connections.change_settings(database, admin.account.slug, given, actor=admin.label)
+        connections.change_settings(db, admin.account.slug, given, actor=admin.label)
     return _connection(portal, admin.account.slug)
 
 
 @router.delete("/connection", status_code=204, responses=_CONFLICT)
 def disconnect(portal: ThePortal, admin: TokenPrimaryAdmin) -> None:
     """Disconnect; assets, employees and history stay. Primary Admins only."""
-    with portal.engine.begin() as database:
-        connected(database, admin.account.slug)
-        connections.disconnect(database, admin.account.slug, actor=admin.label)
+    with portal.engine.begin() as db:
+        connected(db, admin.account.slug)
+        connections.disconnect(db, admin.account.slug, actor=admin.label)
 
 
 @router.get("/syncs")
 def syncs(portal: ThePortal, admin: TokenAdmin, limit: Annotated[int, Query(ge=1, le=100)] = RUNS_SHOWN) -> list[Sync]:
     """The last syncs, newest first; a running one shows its progress."""
-    with portal.engine.connect() as database:
-        return [Sync.model_validate(run) for run in sync_runs.last(database, admin.account.slug, limit)]
+    with portal.engine.connect() as db:
+        return [Sync.model_validate(run) for run in sync_runs.last(db, admin.account.slug, limit)]
 
 
 @router.post("/syncs", status_code=202, responses=_CONFLICT | _TOO_OFTEN)
 def sync_now(portal: ThePortal, admin: TokenAdmin) -> SyncAsked:
     """Ask for a sync. One that is under way is joined; 30 minutes must lie between two that succeed."""
     portal.sync_limit.spend(admin.account.slug)
-    with portal.engine.begin() as database:
-        record = connected(database, admin.account.slug)
-        asked = sync_requests.request(database, record.id, requested_by=admin.label, debounce=portal.debounce)
+    with portal.engine.begin() as db:
+        record = connected(db, admin.account.slug)
+        asked = sync_requests.request(db, record.id, requested_by=admin.label, debounce=portal.debounce)
     if asked.outcome == "too_early":
         assert asked.possible_at is not None  # noqa: S101
         wait = max(1, round((asked.possible_at - portal.clock()).total_seconds()))
@@ -365,8 +361,8 @@ def sync_now(portal: ThePortal, admin: TokenAdmin) -> SyncAsked:
 @router.get("/devices")
 def devices(portal: ThePortal, admin: TokenAdmin, query: Queried) -> Devices:
     """Devices ever seen, found, filtered and sorted, a page at a time."""
-    with portal.engine.connect() as database:
-        found = device_list.page(database, admin.account.slug, query)
+    with portal.engine.connect() as db:
+        found = device_list.page(db, admin.account.slug, query)
     listed = [Device.model_validate(device) for device in found.devices]
     return Devices(total=found.total, page=query.page, page_size=query.page_size, devices=listed)
 
@@ -393,9 +389,9 @@ def reveal(portal: ThePortal, admin: TokenPrimaryAdmin, asked: RevealRequest) ->
 @router.get("/holds")
 def waiting(portal: ThePortal, admin: TokenAdmin) -> Holds:
     """What waits for a decision."""
-    with portal.engine.connect() as database:
-        employees = holds.employees_waiting(database, admin.account.slug)
-        lifecycle = holds.lifecycle_waiting(database, admin.account.slug)
+    with portal.engine.connect() as db:
+        employees = holds.employees_waiting(db, admin.account.slug)
+        lifecycle = holds.lifecycle_waiting(db, admin.account.slug)
     return Holds(
         employees=[EmployeeHold.model_validate(hold) for hold in employees],
         lifecycle=[
@@ -410,37 +406,37 @@ def waiting(portal: ThePortal, admin: TokenAdmin) -> Holds:
 @router.post("/holds/employees", status_code=204, responses=_CONFLICT)
 def decide_employees(portal: ThePortal, admin: TokenPrimaryAdmin, decided: EmployeeDecided) -> None:
     """Create, link or skip held people; the next sync does it. Primary Admins only."""
-    with portal.engine.begin() as database:
-        holds.decide_employees(database, admin.account.slug, decided.hold_ids, decided.decision, decided_by=admin.label)
+    with portal.engine.begin() as db:
+        holds.decide_employees(db, admin.account.slug, decided.hold_ids, decided.decision, decided_by=admin.label)
 
 
 @router.post("/holds/lifecycle", status_code=204, responses=_CONFLICT)
 def decide_lifecycle(portal: ThePortal, admin: TokenPrimaryAdmin, decided: LifecycleDecided) -> None:
     """Release or drop held lifecycle ends. Primary Admins only."""
-    with portal.engine.begin() as database:
-        holds.decide_lifecycle(database, admin.account.slug, decided.decision, decided_by=admin.label)
+    with portal.engine.begin() as db:
+        holds.decide_lifecycle(db, admin.account.slug, LifecycleDecision(decided.decision), decided_by=admin.label)
 
 
 @router.get("/unknown-models")
 def unknown_models(portal: ThePortal, admin: TokenAdmin) -> list[UnknownModel]:
     """Models the last sync could not tell the type of, most devices first."""
-    with portal.engine.connect() as database:
-        return [UnknownModel.model_validate(m) for m in unknown_models_store.latest(database, admin.account.slug)]
+    with portal.engine.connect() as db:
+        return [UnknownModel.model_validate(m) for m in unknown_models_store.latest(db, admin.account.slug)]
 
 
 @router.get("/rules")
 def rules(portal: ThePortal, admin: TokenAdmin) -> list[Rule]:
     """The account's own rules in the order they are tried."""
-    with portal.engine.connect() as database:
-        return [Rule.model_validate(rule) for rule in account_rules.every(database, admin.account.slug)]
+    with portal.engine.connect() as db:
+        return [Rule.model_validate(rule) for rule in account_rules.every(db, admin.account.slug)]
 
 
 @router.post("/rules/preview", responses=_CONFLICT)
 def preview_rule(portal: ThePortal, admin: TokenAdmin, rule: NewRule) -> list[RuleChange]:
     """Which known devices a rule would change; changes nothing."""
-    with portal.engine.connect() as database:
+    with portal.engine.connect() as db:
         changes = account_rules.preview(
-            database, admin.account.slug, rule.maker_pattern, rule.model_pattern, rule.device_type
+            db, admin.account.slug, rule.maker_pattern, rule.model_pattern, rule.device_type
         )
     return [RuleChange.model_validate(change) for change in changes]
 
@@ -448,9 +444,9 @@ def preview_rule(portal: ThePortal, admin: TokenAdmin, rule: NewRule) -> list[Ru
 @router.post("/rules", status_code=201, responses=_CONFLICT)
 def add_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list[Rule]:
     """Add a rule; it takes effect at the next sync. Answers all rules. Primary Admins only."""
-    with portal.engine.begin() as database:
+    with portal.engine.begin() as db:
         account_rules.add(
-            database,
+            db,
             admin.account.slug,
             rule.maker_pattern,
             rule.model_pattern,
@@ -458,14 +454,14 @@ def add_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list
             note=rule.note,
             created_by=admin.label,
         )
-        return [Rule.model_validate(kept) for kept in account_rules.every(database, admin.account.slug)]
+        return [Rule.model_validate(kept) for kept in account_rules.every(db, admin.account.slug)]
 
 
 @router.delete("/rules/{rule_id}", status_code=204, responses=_NOT_FOUND | _CONFLICT)
 def remove_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule_id: Id) -> None:
     """Remove a rule. Primary Admins only."""
-    with portal.engine.begin() as database:
-        account_rules.remove(database, admin.account.slug, rule_id, actor=admin.label)
+    with portal.engine.begin() as db:
+        account_rules.remove(db, admin.account.slug, rule_id, actor=admin.label)
 
 
 @router.get("/audit")
@@ -476,14 +472,14 @@ def audit_log(
     before: Annotated[Id | None, Query(description="only entries older than this id")] = None,
 ) -> list[AuditEntry]:
     """Connects, changes, decisions and reveals, newest first."""
-    with portal.engine.connect() as database:
-        found = audit.entries(database, admin.account.slug, limit=limit, before=before)
+    with portal.engine.connect() as db:
+        found = audit.entries(db, admin.account.slug, limit=limit, before=before)
     return [AuditEntry.model_validate(entry) for entry in found]
 
 
 def _connection(portal: Portal, account: str) -> Connection:
-    with portal.engine.connect() as database:
-        status = status_of(database, portal, account)
+    with portal.engine.connect() as db:
+        status = status_of(db, portal, account)
     if status is None:
         raise NotHereError("Microsoft Intune is not connected. Connect it in the portal.")
     record = status.connection

@@ -44,9 +44,9 @@ ThePortal = Annotated[Portal, Depends(portal_of)]
 @router.get(CONNECT)
 def explain(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """The page before consent."""
-    with portal.engine.connect() as database:
-        connection = connections.of_account(database, admin.account.slug)
-        figures = accounts.employee_figures(database, admin.account.slug)
+    with portal.engine.connect() as db:
+        connection = connections.of_account(db, admin.account.slug)
+        figures = accounts.employee_figures(db, admin.account.slug)
     if connection is not None and connection.status == "connected":
         return RedirectResponse(HOME, status_code=303)
     return page(request, "connect.html", figures=figures, connection=connection, primary=admin.is_primary)
@@ -63,10 +63,10 @@ def to_consent(
     """Put the choices aside and send the browser to Microsoft's consent page."""
     choices = {"hold_lookalike_employees": hold_lookalike_employees, "mdm_assignee_updates": mdm_assignee_updates}
     state = connect_attempts.new_state()
-    with portal.engine.begin() as database:
-        connection = connections.of_account(database, admin.account.slug)
+    with portal.engine.begin() as db:
+        connection = connections.of_account(db, admin.account.slug)
         connect_attempts.begin(
-            database,
+            db,
             state,
             account_id=admin.account.id,
             session_id=request.session["id"],
@@ -107,9 +107,9 @@ def back_from_consent(request: Request, portal: ThePortal, admin: PageAdmin) -> 
         )
     except MicrosoftError as error:
         return _show(request, of_cause(error.cause))
-    with portal.engine.begin() as database:
+    with portal.engine.begin() as db:
         connect_attempts.begin(
-            database,
+            db,
             state,
             account_id=admin.account.id,
             session_id=request.session["id"],
@@ -148,8 +148,8 @@ def back_from_sign_in(request: Request, portal: ThePortal, admin: PageAdmin) -> 
 @router.get(VERIFYING)
 def verifying(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """The page that waits for Microsoft; the portal keeps trying whether or not somebody looks."""
-    with portal.engine.connect() as database:
-        connection = connections.of_account(database, admin.account.slug)
+    with portal.engine.connect() as db:
+        connection = connections.of_account(db, admin.account.slug)
     if connection is None or connection.status != "verifying":
         return RedirectResponse(_after_verifying(connection), status_code=303)
     return page(request, "verifying.html")
@@ -158,8 +158,8 @@ def verifying(request: Request, portal: ThePortal, admin: PageAdmin) -> Response
 @router.get(f"{VERIFYING}.json")
 def verifying_state(portal: ThePortal, admin: PageAdmin) -> JSONResponse:
     """The same for the page's script."""
-    with portal.engine.connect() as database:
-        connection = connections.of_account(database, admin.account.slug)
+    with portal.engine.connect() as db:
+        connection = connections.of_account(db, admin.account.slug)
     waits = connection is not None and connection.status == "verifying"
     go_to = None if waits else _after_verifying(connection)
     return JSONResponse({"steps": [], "sentence": "Still waiting for Microsoft.", "go_to": go_to, "again_in_ms": 5000})
@@ -167,8 +167,8 @@ def verifying_state(portal: ThePortal, admin: PageAdmin) -> JSONResponse:
 
 def _bind(request: Request, portal: Portal, admin: Admin, tenant_id: str, choices: dict[str, Any]) -> Response:
     try:
-        with portal.engine.begin() as database:
-            connection = connections.bind(database, admin.account.slug, tenant_id, actor=admin.label, **choices)
+        with portal.engine.begin() as db:
+            connection = connections.bind(db, admin.account.slug, tenant_id, actor=admin.label, **choices)
     except TenantLinkedElsewhereError:
         return _ended(request, "linked_elsewhere")
     except TenantMismatchError:
@@ -190,9 +190,9 @@ def _taken(
     if not admin.is_primary:
         return _ended(request, "not_primary")
     try:
-        with portal.engine.begin() as database:
+        with portal.engine.begin() as db:
             return connect_attempts.take(
-                database, state, account_id=admin.account.id, session_id=request.session["id"], step=step
+                db, state, account_id=admin.account.id, session_id=request.session["id"], step=step
             )
     except AttemptError as error:
         ends = {AttemptProblem.EXPIRED: "state_expired", AttemptProblem.USED: "state_used"}

@@ -11,12 +11,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 
+from intune_pipeline.domain.skipped import SKIPPED
+from intune_pipeline.domain.vocabulary import DeviceType, Outcome, SkipReason
 from intune_pipeline.inventory import device_list
-from intune_pipeline.inventory.history import Story, why
-from intune_pipeline.portal import words
+from intune_pipeline.inventory.history import why
+from intune_pipeline.inventory.story import Story
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.errors import NotHereError, PortalError
-from intune_pipeline.portal.inputs import DeviceType, FilledText, Text
+from intune_pipeline.portal.inputs import FilledText, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -28,10 +30,6 @@ DEVICES = f"{HOME}/devices"
 DEVICE = f"{HOME}/device"
 PAGE_SIZE = 50
 MAX_PAGE = 100_000
-Outcome = Literal["", "synced", "skipped", "failed"]
-Reason = Literal[
-    "", "ownership_unknown", "no_serial", "junk_serial", "desktop", "unknown_type", "superseded", "serial_collision"
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,8 @@ def device_href(serial_number: str) -> str:
 
 async def queried(
     search: Text = "",
-    outcome: Outcome = "",
-    reason: Reason = "",
+    outcome: Outcome | Literal[""] = "",
+    reason: SkipReason | Literal[""] = "",
     device_type: DeviceType | Literal[""] = "",
     sort: device_list.SortColumn = "last_seen_at",
     order: Literal["asc", "desc"] = "desc",
@@ -105,8 +103,8 @@ Queried = Annotated[device_list.Query, Depends(queried)]
 @router.get(DEVICES)
 def devices_page(request: Request, portal: ThePortal, admin: PageAdmin, query: Queried) -> Response:
     """One page of the list."""
-    with portal.engine.connect() as database:
-        found = device_list.page(database, admin.account.slug, query)
+    with portal.engine.connect() as db:
+        found = device_list.page(db, admin.account.slug, query)
     return page(
         request,
         "devices.html",
@@ -114,7 +112,7 @@ def devices_page(request: Request, portal: ThePortal, admin: PageAdmin, query: Q
         query=query,
         pages=max(1, -(-found.total // query.page_size)),
         links=Links(query),
-        reasons=[(reason, known.name) for reason, known in words.SKIPPED.items() if reason != "personal"],
+        reasons=[(reason, known.name) for reason, known in SKIPPED.items() if reason != SkipReason.PERSONAL],
     )
 
 
@@ -129,8 +127,8 @@ def csv_of(portal: Portal, account: str, query: device_list.Query) -> Response:
 
     It is read whole before it is sent, so that a slow download keeps no database connection from others.
     """
-    with portal.engine.connect() as database:
-        lines = "".join(device_list.csv_lines(database, account, query))
+    with portal.engine.connect() as db:
+        lines = "".join(device_list.csv_lines(db, account, query))
     return Response(
         lines,
         media_type="text/csv; charset=utf-8",
@@ -150,8 +148,8 @@ def story_of(portal: Portal, account: str, serial_number: str) -> Story:
     Raises:
         NotHereError: nothing is known of this serial number.
     """
-    with portal.engine.connect() as database:
-        story = why(database, account, serial_number)
+    with portal.engine.connect() as db:
+        story = why(db, account, serial_number)
     if story.asset is None and not story.records:
         raise NotHereError(f"{serial_number} is {story.verdict}", title="No such device")
     return story
@@ -180,5 +178,5 @@ def revealed(portal: Portal, account: str, serial_number: str, reason: str, acto
     """
     if not reason.strip():
         raise PortalError("Give a reason for looking at the bypass code; it is kept in the audit log.")
-    with portal.engine.begin() as database:
-        return portal.vault.reveal(database, account, serial_number, reason=reason.strip(), actor=actor)
+    with portal.engine.begin() as db:
+        return portal.vault.reveal(db, account, serial_number, reason=reason.strip(), actor=actor)

@@ -15,6 +15,5 @@ _NO_NUL = r"^[^\x00]*$"
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=_NO_NUL)]
 FilledText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=_NO_NUL)]
-DeviceType = Literal["laptop", "tablet", "mobile", "desktop", "unknown"]
-EmployeeDecision = Literal["create", "link", "skip"]
-LifecycleDecision = Literal["released", "dropped"]
+EmployeeAnswer = Literal["create", "link", "skip"]
+LifecycleAnswer = Literal["released", "dropped"]

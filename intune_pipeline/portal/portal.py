@@ -52,8 +52,8 @@ class Portal:
         An account's id and slug never change, so what was found is remembered.
         """
         if slug not in self._accounts:
-            with self.engine.connect() as database:
-                found = accounts.find(database, slug)
+            with self.engine.connect() as db:
+                found = accounts.find(db, slug)
             if found is None:
                 return None
             self._accounts[slug] = found

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 from starlette.templating import Jinja2Templates
 
+from intune_pipeline.domain.skipped import SKIPPED
 from intune_pipeline.portal import words
 from intune_pipeline.portal.access import Identity, Role
 
@@ -44,7 +45,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(when=when, number=number, counted=words.counted)
-    environment.globals.update(words=words)
+    environment.globals.update(words=words, skipped=SKIPPED)
     return environment
 
 

@@ -13,11 +13,12 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
+from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import account_rules, audit, connections, holds, unknown_models
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin, signed_in_primary_admin
 from intune_pipeline.portal.errors import ConflictError
-from intune_pipeline.portal.inputs import DeviceType, EmployeeDecision, Id, LifecycleDecision, Text
+from intune_pipeline.portal.inputs import EmployeeAnswer, Id, LifecycleAnswer, Text
 from intune_pipeline.portal.portal import Portal, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -32,13 +33,13 @@ AUDIT_PAGE = 50
 CHECKED = [Depends(checked_form)]
 
 
-def connected(database: Connection, account: str) -> connections.Record:
+def connected(db: Connection, account: str) -> connections.Record:
     """The account's connection.
 
     Raises:
         ConflictError: it has none.
     """
-    connection = connections.of_account(database, account)
+    connection = connections.of_account(db, account)
     if connection is None:
         raise ConflictError("Microsoft Intune is not connected. Connect it first.")
     return connection
@@ -48,15 +49,14 @@ def connected(database: Connection, account: str) -> connections.Record:
 def settings_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """Everything that can be set."""
     account = admin.account.slug
-    with portal.engine.connect() as database:
-        connection = connections.of_account(database, account)
+    with portal.engine.connect() as db:
+        connection = connections.of_account(db, account)
         if connection is None:
             return RedirectResponse(f"{HOME}/connect", status_code=303)
         shown: dict[str, Any] = {
             "connection": connection,
-            "waiting": len(holds.employees_waiting(database, account))
-            + len(holds.lifecycle_waiting(database, account)),
-            "unknown_models": len(unknown_models.latest(database, account)),
+            "waiting": len(holds.employees_waiting(db, account)) + len(holds.lifecycle_waiting(db, account)),
+            "unknown_models": len(unknown_models.latest(db, account)),
         }
     return page(request, "settings.html", **shown)
 
@@ -64,8 +64,8 @@ def settings_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Resp
 @router.get(f"{SETTINGS}/assignee")
 def assignee_question(request: Request, portal: ThePortal, admin: PagePrimaryAdmin) -> Response:
     """The confirmation as a page, for browsers without script."""
-    with portal.engine.connect() as database:
-        connection = connected(database, admin.account.slug)
+    with portal.engine.connect() as db:
+        connection = connected(db, admin.account.slug)
     return page(request, "assignee.html", connection=connection)
 
 
@@ -82,35 +82,35 @@ def set_lookalikes(portal: ThePortal, admin: PagePrimaryAdmin, hold: Annotated[b
 
 
 def _set(portal: Portal, account: str, values: dict[str, bool], actor: str) -> Response:
-    with portal.engine.begin() as database:
-        connected(database, account)
-        connections.change_settings(database, account, values, actor=actor)
+    with portal.engine.begin() as db:
+        connected(db, account)
+        connections.change_settings(db, account, values, actor=actor)
     return RedirectResponse(SETTINGS, status_code=303)
 
 
 @router.get(f"{SETTINGS}/disconnect")
 def disconnect_question(request: Request, portal: ThePortal, admin: PagePrimaryAdmin) -> Response:
     """What disconnecting does and does not do."""
-    with portal.engine.connect() as database:
-        connected(database, admin.account.slug)
+    with portal.engine.connect() as db:
+        connected(db, admin.account.slug)
     return page(request, "disconnect.html")
 
 
 @router.post(f"{SETTINGS}/disconnect", dependencies=CHECKED)
 def disconnect(portal: ThePortal, admin: PagePrimaryAdmin) -> Response:
     """Disconnect; assets, employees and history stay."""
-    with portal.engine.begin() as database:
-        connected(database, admin.account.slug)
-        connections.disconnect(database, admin.account.slug, actor=admin.label)
+    with portal.engine.begin() as db:
+        connected(db, admin.account.slug)
+        connections.disconnect(db, admin.account.slug, actor=admin.label)
     return RedirectResponse(HOME, status_code=303)
 
 
 @router.get(HOLDS)
 def holds_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """What waits for a decision."""
-    with portal.engine.connect() as database:
-        employees = holds.employees_waiting(database, admin.account.slug)
-        lifecycle = holds.lifecycle_waiting(database, admin.account.slug)
+    with portal.engine.connect() as db:
+        employees = holds.employees_waiting(db, admin.account.slug)
+        lifecycle = holds.lifecycle_waiting(db, admin.account.slug)
     return page(request, "holds.html", employees=employees, lifecycle=lifecycle)
 
 
@@ -119,30 +119,30 @@ def decide_employees(
     portal: ThePortal,
     admin: PagePrimaryAdmin,
     hold_id: Annotated[list[Id], Form()],
-    decision: Annotated[EmployeeDecision, Form()],
+    decision: Annotated[EmployeeAnswer, Form()],
 ) -> Response:
     """Create, link or skip look-alikes."""
-    with portal.engine.begin() as database:
-        holds.decide_employees(database, admin.account.slug, hold_id, decision, decided_by=admin.label)
+    with portal.engine.begin() as db:
+        holds.decide_employees(db, admin.account.slug, hold_id, decision, decided_by=admin.label)
     return RedirectResponse(HOLDS, status_code=303)
 
 
 @router.post(f"{HOLDS}/lifecycle", dependencies=CHECKED)
 def decide_lifecycle(
-    portal: ThePortal, admin: PagePrimaryAdmin, decision: Annotated[LifecycleDecision, Form()]
+    portal: ThePortal, admin: PagePrimaryAdmin, decision: Annotated[LifecycleAnswer, Form()]
 ) -> Response:
     """Release or drop held lifecycle ends."""
-    with portal.engine.begin() as database:
-        holds.decide_lifecycle(database, admin.account.slug, decision, decided_by=admin.label)
+    with portal.engine.begin() as db:
+        holds.decide_lifecycle(db, admin.account.slug, LifecycleDecision(decision), decided_by=admin.label)
     return RedirectResponse(HOLDS, status_code=303)
 
 
 @router.get(MODELS)
 def models_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """Models allwhere does not know, and the account's own rules."""
-    with portal.engine.connect() as database:
-        models = unknown_models.latest(database, admin.account.slug)
-        rules = account_rules.every(database, admin.account.slug)
+    with portal.engine.connect() as db:
+        models = unknown_models.latest(db, admin.account.slug)
+        rules = account_rules.every(db, admin.account.slug)
     return page(request, "models.html", models=models, rules=rules, teach_href=_teach_href)
 
 
@@ -179,11 +179,11 @@ def teach(
     changes: Sequence[account_rules.Change] | None = None
     problem = None
     try:
-        with portal.engine.begin() as database:
-            changes = account_rules.preview(database, account, maker_pattern, model_pattern, device_type)
+        with portal.engine.begin() as db:
+            changes = account_rules.preview(db, account, maker_pattern, model_pattern, device_type)
             if step == "add":
                 account_rules.add(
-                    database, account, maker_pattern, model_pattern, device_type, note=note, created_by=admin.label
+                    db, account, maker_pattern, model_pattern, device_type, note=note, created_by=admin.label
                 )
                 return RedirectResponse(MODELS, status_code=303)
     except PipelineError as refused:
@@ -194,16 +194,16 @@ def teach(
 @router.post(f"{MODELS}/rules/remove", dependencies=CHECKED)
 def remove_rule(portal: ThePortal, admin: PagePrimaryAdmin, rule_id: Annotated[Id, Form()]) -> Response:
     """Remove one of the account's own rules."""
-    with portal.engine.begin() as database:
-        account_rules.remove(database, admin.account.slug, rule_id, actor=admin.label)
+    with portal.engine.begin() as db:
+        account_rules.remove(db, admin.account.slug, rule_id, actor=admin.label)
     return RedirectResponse(MODELS, status_code=303)
 
 
 @router.get(f"{HOME}/audit")
 def audit_page(request: Request, portal: ThePortal, admin: PageAdmin, before: Id | None = None) -> Response:
     """The audit log, newest first."""
-    with portal.engine.connect() as database:
-        entries = audit.entries(database, admin.account.slug, limit=AUDIT_PAGE + 1, before=before)
+    with portal.engine.connect() as db:
+        entries = audit.entries(db, admin.account.slug, limit=AUDIT_PAGE + 1, before=before)
     shown, more = entries[:AUDIT_PAGE], len(entries) > AUDIT_PAGE
     return page(request, "audit.html", entries=shown, older_than=shown[-1].id if more else None)
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
+from intune_pipeline.domain.skipped import SKIPPED
 from intune_pipeline.inventory import connections, holds, sync_requests, sync_runs
 from intune_pipeline.portal import chart, health, progress
 from intune_pipeline.portal.access import Admin, PageAdmin
@@ -21,7 +22,7 @@ from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
 from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.sign_in import HOME
-from intune_pipeline.portal.words import FAILED, SKIPPED
+from intune_pipeline.portal.words import FAILED
 
 router = APIRouter(include_in_schema=False)
 ThePortal = Annotated[Portal, Depends(portal_of)]
@@ -71,14 +72,14 @@ class Status:
     waiting: int
 
 
-def status_of(database: Connection, portal: Portal, account: str) -> Status | None:
+def status_of(db: Connection, portal: Portal, account: str) -> Status | None:
     """Gather an account's status; None when it never connected."""
-    connection = connections.of_account(database, account)
+    connection = connections.of_account(db, account)
     if connection is None:
         return None
     now = portal.clock()
-    runs = sync_runs.last(database, account, RUNS_SHOWN)
-    waiting = len(holds.employees_waiting(database, account)) + len(holds.lifecycle_waiting(database, account))
+    runs = sync_runs.last(db, account, RUNS_SHOWN)
+    waiting = len(holds.employees_waiting(db, account)) + len(holds.lifecycle_waiting(db, account))
     good = next((run for run in runs if run.status == "succeeded"), None)
     settings = portal.settings
     connected = connection.status == "connected"
@@ -90,7 +91,7 @@ def status_of(database: Connection, portal: Portal, account: str) -> Status | No
             now=now,
             late_after=timedelta(hours=settings.intune_late_after_hours),
             waiting=waiting,
-            asked=sync_requests.is_open(database, connection.id),
+            asked=sync_requests.is_open(db, connection.id),
         ),
         runs=runs,
         counts=counts_of(good),
@@ -98,7 +99,7 @@ def status_of(database: Connection, portal: Portal, account: str) -> Status | No
         next_scheduled=health.next_scheduled(now, settings.intune_sync_hour, settings.intune_sync_time_zone)
         if connected or connection.status == "needs_consent"
         else None,
-        possible_at=sync_requests.possible_at(database, connection.id, portal.debounce),
+        possible_at=sync_requests.possible_at(db, connection.id, portal.debounce),
         waiting=waiting,
     )
 
@@ -133,9 +134,9 @@ def status_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Respon
 def sync_now(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """Ask for a sync."""
     portal.sync_limit.spend(admin.account.slug)
-    with portal.engine.begin() as database:
-        connection = connected(database, admin.account.slug)
-        asked = sync_requests.request(database, connection.id, requested_by=admin.label, debounce=portal.debounce)
+    with portal.engine.begin() as db:
+        connection = connected(db, admin.account.slug)
+        asked = sync_requests.request(db, connection.id, requested_by=admin.label, debounce=portal.debounce)
     if asked.outcome != "too_early":
         return RedirectResponse(f"{HOME}/progress", status_code=303)
     notice = Notice(
@@ -147,9 +148,9 @@ def sync_now(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
 @router.get(f"{HOME}/progress")
 def progress_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """Watch the sync that was asked for or runs; without one, the last one's result."""
-    with portal.engine.connect() as database:
-        seen = _progress(database, admin.account.slug)
-        first = sync_runs.last(database, admin.account.slug, 2)
+    with portal.engine.connect() as db:
+        seen = _progress(db, admin.account.slug)
+        first = sync_runs.last(db, admin.account.slug, 2)
     if seen.go_to:
         return RedirectResponse(seen.go_to, status_code=303)
     return page(request, "progress.html", progress=seen, first=not any(run.status == "succeeded" for run in first))
@@ -158,35 +159,35 @@ def progress_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Resp
 @router.get(f"{HOME}/progress.json")
 def progress_json(portal: ThePortal, admin: PageAdmin) -> JSONResponse:
     """The same for the page's script."""
-    with portal.engine.connect() as database:
-        return JSONResponse(_progress(database, admin.account.slug).as_dict())
+    with portal.engine.connect() as db:
+        return JSONResponse(_progress(db, admin.account.slug).as_dict())
 
 
 @router.get(f"{HOME}/result")
 def result(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """What the last sync did."""
-    with portal.engine.connect() as database:
-        runs = sync_runs.last(database, admin.account.slug, 2)
-        waiting = len(holds.employees_waiting(database, admin.account.slug))
+    with portal.engine.connect() as db:
+        runs = sync_runs.last(db, admin.account.slug, 2)
+        waiting = len(holds.employees_waiting(db, admin.account.slug))
     if not runs or runs[0].status == "running":
         return RedirectResponse(HOME, status_code=303)
     title = "Your first sync is done" if len(runs) == 1 else "The sync is done"
     return page(request, "result.html", run=runs[0], waiting=waiting, title=title)
 
 
-def _progress(database: Connection, account: str) -> progress.Progress:
-    newest = next(iter(sync_runs.last(database, account, 1)), None)
+def _progress(db: Connection, account: str) -> progress.Progress:
+    newest = next(iter(sync_runs.last(db, account, 1)), None)
     if newest is not None and newest.status == "running":
         return progress.of_run(newest)
-    connection = connections.of_account(database, account)
-    if connection is not None and sync_requests.is_open(database, connection.id):
+    connection = connections.of_account(db, account)
+    if connection is not None and sync_requests.is_open(db, connection.id):
         return progress.not_begun()
     return progress.Progress((), "", go_to=f"{HOME}/result" if newest else HOME)
 
 
 def _status_page(request: Request, portal: Portal, admin: Admin, notice: Notice | None = None) -> Response:
-    with portal.engine.connect() as database:
-        status = status_of(database, portal, admin.account.slug)
+    with portal.engine.connect() as db:
+        status = status_of(db, portal, admin.account.slug)
     if status is None or (status.connection.status == "pending" and not status.runs):
         return RedirectResponse(f"{HOME}/connect", status_code=303)
     shown: dict[str, Any] = {

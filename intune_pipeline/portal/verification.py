@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from intune_pipeline.domain.vocabulary import Trigger
 from intune_pipeline.inventory import connections, sync_requests
 from intune_pipeline.microsoft.causes import Cause
 from intune_pipeline.microsoft.consent import GrantCheck, GrantOutcome, verify_grant
@@ -35,16 +36,16 @@ def verify(portal: Portal, connection: connections.Record, requested_by: str) ->
     """
     assert connection.tenant_id is not None  # noqa: S101 - the table's constraint for whatever is being verified
     check = verify_grant(portal.microsoft.cloud, portal.microsoft.credential, connection.tenant_id, within=_TRY_FOR)
-    with portal.engine.begin() as database:
+    with portal.engine.begin() as db:
         if check.outcome is GrantOutcome.GRANTED:
-            if connections.set_status(database, connection.id, "connected"):
+            if connections.set_status(db, connection.id, "connected"):
                 sync_requests.request(
-                    database, connection.id, requested_by=requested_by, debounce=timedelta(0), trigger="initial"
+                    db, connection.id, requested_by=requested_by, debounce=timedelta(0), trigger=Trigger.INITIAL
                 )
         elif check.outcome is GrantOutcome.REFUSED:
             cause = check.cause or Cause.UNEXPECTED
             status = cause.connection_status or "error"
-            connections.set_status(database, connection.id, status, cause.value, cause.sentence)
+            connections.set_status(db, connection.id, status, cause.value, cause.sentence)
     return check
 
 
@@ -75,8 +76,8 @@ class Verification:
     def step(self) -> None:
         """Try what is due now."""
         now = self._portal.clock()
-        with self._portal.engine.connect() as database:
-            waiting = connections.with_status(database, "verifying")
+        with self._portal.engine.connect() as db:
+            waiting = connections.with_status(db, "verifying")
         for known in set(self._began) - {connection.id for connection in waiting}:
             del self._began[known], self._tried[known]
         for connection in waiting:
@@ -94,8 +95,8 @@ class Verification:
             "Microsoft did not pass your consent on within 15 minutes, or it was withdrawn. "
             "Connect again; if that ends the same way, write to allwhere."
         )
-        with self._portal.engine.begin() as database:
-            connections.set_status(database, connection_id, "needs_consent", Cause.CONSENT_MISSING.value, sentence)
+        with self._portal.engine.begin() as db:
+            connections.set_status(db, connection_id, "needs_consent", Cause.CONSENT_MISSING.value, sentence)
 
     def _loop(self) -> None:
         while not self._stopped.wait(_LOOK_EVERY_SECONDS):

@@ -7,6 +7,7 @@ Belongs here: names and sentences. Does not belong here: causes of Microsoft's r
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from intune_pipeline.domain.skipped import SKIPPED
 from intune_pipeline.microsoft.causes import Cause
 
 
@@ -23,38 +24,6 @@ class Explained:
     remedy: str
 
 
-SKIPPED: Mapping[str, Explained] = {
-    "personal": Explained(
-        "Personal device",
-        "Nothing to do: personal devices are counted and their details dropped. If one belongs to your company, set "
-        "its ownership to Corporate in Intune.",
-    ),
-    "ownership_unknown": Explained(
-        "Ownership unknown", "Open the device in Intune, choose Properties and set Device ownership to Corporate."
-    ),
-    "no_serial": Explained(
-        "No serial number",
-        "Let the device check in to Intune again; a virtual machine without a serial number cannot be an asset.",
-    ),
-    "junk_serial": Explained(
-        "Unusable serial number",
-        "The maker left a placeholder as serial number; enter the real one in the device's firmware and let it check in.",
-    ),
-    "desktop": Explained("Desktop computer", "Nothing to do: allwhere does not manage desktops through Intune."),
-    "unknown_type": Explained(
-        "Unknown type of device",
-        "Tell allwhere what the model is: Settings, Unknown models, Teach. It syncs the next time.",
-    ),
-    "superseded": Explained(
-        "Older record of the same device",
-        "Nothing to do: a newer record of the same serial number is synced. Delete the old record in Intune to tidy up.",
-    ),
-    "serial_collision": Explained(
-        "Two devices with one serial number",
-        "Two different live devices report the same serial number, so neither is synced; open them in Intune and "
-        "correct or retire the wrong one.",
-    ),
-}
 FAILED = Explained(
     "Failed", "Nothing to do: the next sync tries again. If it stays, send allwhere the reason shown with the device."
 )
@@ -71,6 +40,7 @@ TRIGGERS: Mapping[str, str] = {
     "schedule": "Daily sync",
     "manual": "Sync Now",
     "operator": "Started by allwhere",
+    "undo": "Undo",
 }
 RUN_STATUSES: Mapping[str, str] = {"running": "Running", "succeeded": "Succeeded", "failed": "Failed"}
 PHASES: Mapping[str, str] = {

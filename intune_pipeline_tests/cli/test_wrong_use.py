@@ -54,9 +54,9 @@ def test_a_database_without_migrations(environment, command, new_database):
 @pytest.mark.parametrize("tenant_id", ["nope", "", "0f2c1e5a-1234-5678-9abc-def01234567", "contoso.onmicrosoft.com"])
 def test_a_malformed_tenant_id_connects_nothing(stores, engine, command, tenant_id):
     assert_one_sentence(command("connections", "add", "acme", "--tenant-id", tenant_id), 2, "tenant id")
-    with engine.connect() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(schema.accounts)) == 0
-        assert connection.scalar(sa.select(sa.func.count()).select_from(schema.connections)) == 0
+    with engine.connect() as db:
+        assert db.scalar(sa.select(sa.func.count()).select_from(schema.accounts)) == 0
+        assert db.scalar(sa.select(sa.func.count()).select_from(schema.connections)) == 0
 
 
 def test_a_malformed_account_name(stores, command):
@@ -87,8 +87,8 @@ def test_a_tenant_that_microsoft_does_not_know_fails_the_sync_and_writes_no_asse
     assert_one_sentence(answer, 1, "0f2c1e5a-1234-5678-9abc-def012345678")
     assert answer.json()["status"] == "failed"
     assert_one_sentence(command("plan", "acme"), 1)
-    with engine.connect() as connection:
-        assert connection.scalar(sa.select(sa.func.count()).select_from(schema.assets)) == 0
-        run = connection.execute(sa.select(schema.sync_runs)).one()
+    with engine.connect() as db:
+        assert db.scalar(sa.select(sa.func.count()).select_from(schema.assets)) == 0
+        run = db.execute(sa.select(schema.sync_runs)).one()
     assert run.status == "failed"
     assert run.error

@@ -42,8 +42,8 @@ def apply_without_lock(tenant: Tenant, devices: list[ManagedDevice], start: thre
 
 
 def tenant_run(tenant: Tenant) -> list[int]:
-    with tenant.engine.begin() as connection:
-        opened = connection.execute(
+    with tenant.engine.begin() as db:
+        opened = db.execute(
             sa.text("insert into sync_runs (connection_id, trigger) values (:connection, 'operator') returning id"),
             {"connection": tenant.connection_id},
         )
@@ -77,8 +77,8 @@ class People:
         self._write(serial, "update assets set assignee_id = :value", assignee_id=self.holder)
 
     def _enter(self, serial: str, number: int) -> None:
-        with self._tenant.engine.begin() as connection:
-            entered = connection.execute(
+        with self._tenant.engine.begin() as db:
+            entered = db.execute(
                 sa.text(
                     "insert into assets (account_id, serial_number, status, notes) "
                     "values (:account, :serial, 'in_inventory', :value) on conflict do nothing"
@@ -89,8 +89,8 @@ class People:
                 self.wrote[serial] = {"notes": f"entered {number}", "status": "in_inventory", "assignee_id": None}
 
     def _write(self, serial: str, sql: str, **values: object) -> None:
-        with self._tenant.engine.begin() as connection:
-            changed = connection.execute(
+        with self._tenant.engine.begin() as db:
+            changed = db.execute(
                 sa.text(f"{sql} where account_id = :account and serial_number = :serial"),
                 {"account": self._tenant.account_id, "serial": serial, "value": next(iter(values.values()))},
             )

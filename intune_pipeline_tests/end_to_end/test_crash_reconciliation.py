@@ -3,8 +3,11 @@
 Ids and times apart: every row is compared by what it says, references by what they refer to.
 """
 
+import itertools
 import multiprocessing
+import os
 import random
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -111,22 +114,30 @@ def tables(tenant: Tenant) -> dict[str, list[dict[str, object]]]:
     return {name: tenant.rows(sql) for name, sql in TABLES.items()}
 
 
-def killed_after(tenant: Tenant, devices: list[ManagedDevice], seconds: float) -> None:
-    """Sync in a process of its own, killed with SIGKILL after so long."""
+def killed_in_batch(tenant: Tenant, devices: list[ManagedDevice], batch: int, seconds: float) -> None:
+    """Sync in a process of its own, killed with SIGKILL so long after it begins its n-th batch; 0: right there."""
     fork = multiprocessing.get_context("fork")
-    begins = fork.Event()
-    child = fork.Process(target=sync_alone, args=(tenant, devices, begins))
+    reached = fork.Event()
+    child = fork.Process(target=sync_alone, args=(tenant, devices, batch, seconds, reached))
     child.start()
-    # A busy machine takes its time to start it, which must not make all kills come at the beginning.
-    begins.wait()
+    while child.is_alive() and not reached.wait(0.01):
+        pass
     time.sleep(seconds)
     child.kill()
     child.join()
 
 
-def sync_alone(tenant: Tenant, devices: list[ManagedDevice], begins: Event) -> None:
-    begins.set()
-    Tenant(databases.create_engine(tenant.engine.url), tenant.connection_id, tenant.account_id).sync(devices)
+def sync_alone(tenant: Tenant, devices: list[ManagedDevice], batch: int, seconds: float, reached: Event) -> None:
+    batches = itertools.count()
+
+    def announce(_: Counts) -> None:
+        if next(batches) == batch:
+            if not seconds:
+                os.kill(os.getpid(), signal.SIGKILL)
+            reached.set()
+
+    alone = Tenant(databases.create_engine(tenant.engine.url), tenant.connection_id, tenant.account_id)
+    alone.sync(devices, before_batch=announce)
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +149,8 @@ def engine(postgres: EmbeddedPostgres, maintenance: sa.Engine, migrated_template
 def test_a_sync_killed_anywhere_leaves_whole_batches_and_its_rerun_the_undisturbed_result(engine: sa.Engine) -> None:
     devices = fleet()
     undisturbed = prepare(engine, "undisturbed")
-    began = time.monotonic()
     boundaries: list[int] = []
     counts = undisturbed.sync(devices, before_batch=lambda counts: boundaries.append(reconciled(counts)))
-    duration = time.monotonic() - began
     expected = tables(undisturbed)
     assert (counts.lifecycle_transitions, counts.devices_failed) == (40, 0)
     assert counts.assignees_changed > 0
@@ -151,7 +160,8 @@ def test_a_sync_killed_anywhere_leaves_whole_batches_and_its_rerun_the_undisturb
     progress = []
     for number in range(KILLS):
         tenant = prepare(engine, f"killed-{number}")
-        killed_after(tenant, devices, when.uniform(0.05, 1.1) * duration)
+        # Every other one exactly between two batches, the others somewhere in or after one.
+        killed_in_batch(tenant, devices, number * len(boundaries) // KILLS, number % 2 * when.uniform(0.001, 0.05))
         # The server notices that its client is gone when it next talks to it.
         while tenant.rows(
             "select 1 from pg_stat_activity where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()"

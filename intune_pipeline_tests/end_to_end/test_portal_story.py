@@ -75,14 +75,14 @@ def sandbox(tenant: SandboxTenant) -> Iterator[SandboxCloud]:
 @pytest.fixture
 def customer(engine: sa.Engine) -> None:
     """Account acme with one employee who has only a personal e-mail."""
-    with engine.begin() as database:
-        account_id = accounts.create(database, "acme", "Acme").id
-        employee_id = database.scalar(
+    with engine.begin() as db:
+        account_id = accounts.create(db, "acme", "Acme").id
+        employee_id = db.scalar(
             sa.insert(schema.employees)
             .values(account_id=account_id, first_name=SHARED_NAME[0], last_name=SHARED_NAME[1])
             .returning(schema.employees.c.id)
         )
-        database.execute(
+        db.execute(
             sa.insert(schema.employee_emails).values(
                 employee_id=employee_id, account_id=account_id, email="ada@home.example", kind="personal"
             )
@@ -338,8 +338,8 @@ def test_refusals_are_pages_that_say_what_to_do(page: "Page", engine: sa.Engine)
     heading(page, "Thank you. One more step, in allwhere")
     page.goto(f"{HOME}/connect/consent?admin_consent=True&tenant=0f2c1e5a-1234-5678-9abc-def012345678&state=made-up")
     heading(page, "This connection attempt is not yours to finish")
-    with engine.connect() as database:
-        assert connections.of_account(database, "acme") is None
+    with engine.connect() as db:
+        assert connections.of_account(db, "acme") is None
 
 
 def test_without_script_everything_still_works(chromium: "Browser", address: str, engine: sa.Engine) -> None:
@@ -363,22 +363,22 @@ def test_without_script_everything_still_works(chromium: "Browser", address: str
 
 def half_an_hour_passes(engine: sa.Engine) -> None:
     """Let the last request for a sync be older than the debounce."""
-    with engine.begin() as database:
+    with engine.begin() as db:
         earlier = schema.sync_requests.c.requested_at - timedelta(minutes=31)
-        database.execute(sa.update(schema.sync_requests).values(requested_at=earlier))
+        db.execute(sa.update(schema.sync_requests).values(requested_at=earlier))
 
 
 def requests_for(engine: sa.Engine, trigger: str) -> int:
-    with engine.connect() as database:
+    with engine.connect() as db:
         asked = sa.select(sa.func.count()).where(schema.sync_requests.c.trigger == trigger)
-        return int(database.scalar(asked) or 0)
+        return int(db.scalar(asked) or 0)
 
 
 def connection_of(engine: sa.Engine) -> connections.Record:
-    with engine.connect() as database:
-        return connections.get(database, "acme")
+    with engine.connect() as db:
+        return connections.get(db, "acme")
 
 
 def audit_of(engine: sa.Engine) -> list[audit.Entry]:
-    with engine.connect() as database:
-        return audit.entries(database, "acme")
+    with engine.connect() as db:
+        return audit.entries(db, "acme")

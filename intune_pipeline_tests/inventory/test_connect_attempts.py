@@ -16,10 +16,10 @@ from intune_pipeline.inventory.schema import connect_attempts as table
 def begun(engine: sa.Engine) -> tuple[str, int]:
     """A state and the account it was given to."""
     state = connect_attempts.new_state()
-    with engine.begin() as database:
-        account_id = accounts.create(database, "acme").id
+    with engine.begin() as db:
+        account_id = accounts.create(db, "acme").id
         connect_attempts.begin(
-            database,
+            db,
             state,
             account_id=account_id,
             session_id="session",
@@ -31,8 +31,8 @@ def begun(engine: sa.Engine) -> tuple[str, int]:
 
 
 def take(engine: sa.Engine, state: str, account_id: int, session_id: str = "session") -> connect_attempts.Attempt:
-    with engine.begin() as database:
-        return connect_attempts.take(database, state, account_id=account_id, session_id=session_id, step="consent")
+    with engine.begin() as db:
+        return connect_attempts.take(db, state, account_id=account_id, session_id=session_id, step="consent")
 
 
 def test_a_state_gives_back_what_was_put_aside_once(engine: sa.Engine, begun: tuple[str, int]) -> None:
@@ -52,15 +52,15 @@ def test_another_session_account_or_step_does_not_even_learn_that_it_exists(
         with pytest.raises(AttemptError) as refused:
             take(engine, *asked)
         assert refused.value.problem is AttemptProblem.UNKNOWN
-    with pytest.raises(AttemptError), engine.begin() as database:
-        connect_attempts.take(database, state, account_id=account_id, session_id="session", step="sign_in")
+    with pytest.raises(AttemptError), engine.begin() as db:
+        connect_attempts.take(db, state, account_id=account_id, session_id="session", step="sign_in")
     assert take(engine, *begun).requested_by == "petra"
 
 
 def test_a_state_ends_after_a_quarter_of_an_hour(engine: sa.Engine, begun: tuple[str, int]) -> None:
-    with engine.begin() as database:
-        expires = database.scalar(sa.select(table.c.expires_at - table.c.created_at))
-        database.execute(sa.update(table).values(expires_at=sa.func.now() - timedelta(seconds=1)))
+    with engine.begin() as db:
+        expires = db.scalar(sa.select(table.c.expires_at - table.c.created_at))
+        db.execute(sa.update(table).values(expires_at=sa.func.now() - timedelta(seconds=1)))
     assert expires == timedelta(minutes=15)
     with pytest.raises(AttemptError) as refused:
         take(engine, *begun)
@@ -84,10 +84,10 @@ def test_of_two_that_come_at_once_one_gets_it(engine: sa.Engine, begun: tuple[st
 
 def test_old_attempts_are_forgotten(engine: sa.Engine, begun: tuple[str, int]) -> None:
     _, account_id = begun
-    with engine.begin() as database:
-        database.execute(sa.update(table).values(expires_at=sa.func.now() - timedelta(days=2)))
+    with engine.begin() as db:
+        db.execute(sa.update(table).values(expires_at=sa.func.now() - timedelta(days=2)))
         connect_attempts.begin(
-            database,
+            db,
             connect_attempts.new_state(),
             account_id=account_id,
             session_id="s",
@@ -95,7 +95,7 @@ def test_old_attempts_are_forgotten(engine: sa.Engine, begun: tuple[str, int]) -
             step="consent",
             choices={},
         )
-        assert database.scalar(sa.select(sa.func.count()).select_from(table)) == 1
+        assert db.scalar(sa.select(sa.func.count()).select_from(table)) == 1
 
 
 def test_a_state_has_256_bits() -> None:

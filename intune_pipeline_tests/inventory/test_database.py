@@ -13,9 +13,9 @@ from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 
 
 def test_models_and_migrations_agree(engine: sa.Engine) -> None:
-    with engine.connect() as connection:
+    with engine.connect() as db:
         context = MigrationContext.configure(
-            connection,
+            db,
             opts={
                 "version_table": database.VERSION_TABLE,
                 "include_schemas": True,
@@ -42,13 +42,13 @@ def test_models_and_migrations_agree_on_what_alembic_does_not_compare(
         where relnamespace in ('public'::regnamespace, 'pipeline'::regnamespace)
     """)
     created = database.create_engine(new_database())
-    with created.begin() as connection:
-        connection.execute(sa.text("create schema pipeline"))
-        schema.metadata.create_all(connection)
-        from_models = {tuple(row) for row in connection.execute(described)}
+    with created.begin() as db:
+        db.execute(sa.text("create schema pipeline"))
+        schema.metadata.create_all(db)
+        from_models = {tuple(row) for row in db.execute(described)}
     created.dispose()
-    with engine.connect() as connection:
-        migrated = {tuple(row) for row in connection.execute(described)}
+    with engine.connect() as db:
+        migrated = {tuple(row) for row in db.execute(described)}
     assert {row for row in migrated if not row[0].startswith(database.VERSION_TABLE)} == from_models
 
 
@@ -71,16 +71,16 @@ def test_upgrades_at_once_wait_for_each_other(new_database: Callable[..., str]) 
     assert failures == []
     assert database.pending(engine) == []
     noted = sa.select(sa.column("version_num")).select_from(sa.table(database.VERSION_TABLE))
-    with engine.connect() as connection:
-        assert connection.scalar(noted) == database.newest_migration()
+    with engine.connect() as db:
+        assert db.scalar(noted) == database.newest_migration()
     engine.dispose()
 
 
 def test_a_database_of_a_newer_version_is_refused(new_database: Callable[..., str], migrated_template: str) -> None:
     engine = database.create_engine(new_database(migrated_template))
     noted = sa.table(database.VERSION_TABLE, sa.column("version_num"))
-    with engine.begin() as connection:
-        connection.execute(sa.update(noted).values(version_num="9999"))
+    with engine.begin() as db:
+        db.execute(sa.update(noted).values(version_num="9999"))
     with pytest.raises(database.DatabaseTooNewError, match=r"9999.*newer version"):
         database.upgrade(engine)
     engine.dispose()
@@ -108,28 +108,28 @@ def test_a_missing_database_and_a_lost_connection_are_unreachable_too(
     missing = database.create_engine(postgres.url("missing"))
     with pytest.raises(database.DatabaseUnreachableError, match="does not exist"):
         missing.connect()
-    with engine.connect() as connection:
-        pid = connection.execute(sa.text("select pg_backend_pid()")).scalar_one()
+    with engine.connect() as db:
+        pid = db.execute(sa.text("select pg_backend_pid()")).scalar_one()
         with maintenance.connect() as other:
             other.execute(sa.text("select pg_terminate_backend(:pid)"), {"pid": pid})
         with pytest.raises(database.DatabaseUnreachableError):
-            connection.execute(sa.text("select 1"))
-    with engine.connect() as connection:
-        assert connection.execute(sa.text("select 1")).scalar_one() == 1
+            db.execute(sa.text("select 1"))
+    with engine.connect() as db:
+        assert db.execute(sa.text("select 1")).scalar_one() == 1
 
 
 def test_a_pooled_connection_that_died_is_replaced(engine: sa.Engine, maintenance: sa.Engine) -> None:
-    with engine.connect() as connection:
-        pid = connection.execute(sa.text("select pg_backend_pid()")).scalar_one()
+    with engine.connect() as db:
+        pid = db.execute(sa.text("select pg_backend_pid()")).scalar_one()
     with maintenance.connect() as other:
         other.execute(sa.text("select pg_terminate_backend(:pid)"), {"pid": pid})
-    with engine.connect() as connection:
-        assert connection.execute(sa.text("select 1")).scalar_one() == 1
+    with engine.connect() as db:
+        assert db.execute(sa.text("select 1")).scalar_one() == 1
 
 
 def test_errors_never_show_parameters(engine: sa.Engine) -> None:
-    with engine.connect() as connection, pytest.raises(sa.exc.DBAPIError) as caught:
-        connection.execute(sa.text("select cast(:code as text) from nothing"), {"code": "A-BYPASS-CODE"})
+    with engine.connect() as db, pytest.raises(sa.exc.DBAPIError) as caught:
+        db.execute(sa.text("select cast(:code as text) from nothing"), {"code": "A-BYPASS-CODE"})
     assert "A-BYPASS-CODE" not in str(caught.value)
 
 
@@ -144,16 +144,16 @@ def test_a_database_is_created_once_by_many_at_once(postgres: EmbeddedPostgres, 
     for thread in threads:
         thread.join()
     assert urls == [postgres.url("many")] * 4
-    with maintenance.connect() as connection:
-        connection.execute(sa.text("drop database many"))
+    with maintenance.connect() as db:
+        db.execute(sa.text("drop database many"))
 
 
 def test_who_may_not_create_databases_is_told(postgres: EmbeddedPostgres, maintenance: sa.Engine) -> None:
-    with maintenance.connect() as connection:
-        connection.execute(sa.text("create role guest login"))
+    with maintenance.connect() as db:
+        db.execute(sa.text("create role guest login"))
     try:
         with pytest.raises(database.NotPermittedError, match="may not create the database private"):
             database.create_if_missing(postgres.url("postgres").replace("postgres@", "guest@"), "private")
     finally:
-        with maintenance.connect() as connection:
-            connection.execute(sa.text("drop role guest"))
+        with maintenance.connect() as db:
+            db.execute(sa.text("drop role guest"))

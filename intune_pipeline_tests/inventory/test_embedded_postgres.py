@@ -65,8 +65,8 @@ def answers(server: EmbeddedPostgres | str) -> bool:
     url = server if isinstance(server, str) else server.url("postgres")
     engine = sa.create_engine(url)
     try:
-        with engine.connect() as connection:
-            return bool(connection.execute(sa.text("select true")).scalar_one())
+        with engine.connect() as db:
+            return bool(db.execute(sa.text("select true")).scalar_one())
     except sa.exc.OperationalError:
         return False
     finally:
@@ -111,10 +111,10 @@ def test_data_outlives_the_server(directory: Path) -> None:
     for expected in (0, 1):
         server = embedded_postgres.start(directory, QUICK)
         engine = sa.create_engine(server.url("postgres"))
-        with engine.begin() as connection:
-            connection.execute(sa.text("create table if not exists kept (n int)"))
-            assert connection.execute(sa.text("select count(*) from kept")).scalar_one() == expected
-            connection.execute(sa.text("insert into kept values (1)"))
+        with engine.begin() as db:
+            db.execute(sa.text("create table if not exists kept (n int)"))
+            assert db.execute(sa.text("select count(*) from kept")).scalar_one() == expected
+            db.execute(sa.text("insert into kept values (1)"))
         engine.dispose()
         server.release()
 

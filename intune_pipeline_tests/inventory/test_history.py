@@ -6,8 +6,10 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
+from intune_pipeline.inventory import kept_values
 from intune_pipeline.inventory.accounts import UnknownAccountError
-from intune_pipeline.inventory.history import Story, why
+from intune_pipeline.inventory.history import why
+from intune_pipeline.inventory.story import Story
 from intune_pipeline_tests.conftest import ConnectedAccount
 from intune_pipeline_tests.syncing import Tenant, device
 
@@ -19,8 +21,8 @@ def tenant(engine: sa.Engine, connect_account: Callable[..., ConnectedAccount]) 
 
 
 def story(tenant: Tenant, serial: str) -> Story:
-    with tenant.engine.connect() as connection:
-        return why(connection, "acme", serial)
+    with tenant.engine.connect() as db:
+        return why(db, "acme", serial)
 
 
 def test_a_synced_device_with_its_rule_and_every_change_by_run(tenant: Tenant) -> None:
@@ -130,10 +132,29 @@ def test_the_story_is_plain_json(tenant: Tenant) -> None:
     tenant.sync([device("d1", "SN-1", "jane.doe@acme.example")])
     told = story(tenant, "SN-1")
     assert orjson.loads(orjson.dumps(told.as_dict())) == told.as_dict() | {
-        name: list(told.as_dict()[name]) for name in ("records", "changes", "waiting", "reveals")
+        name: list(told.as_dict()[name]) for name in ("records", "changes", "kept", "waiting", "reveals")
     }
 
 
 def test_an_unknown_account_is_said_so(tenant: Tenant) -> None:
-    with tenant.engine.connect() as connection, pytest.raises(UnknownAccountError):
-        why(connection, "acmee", "SN-1")
+    with tenant.engine.connect() as db, pytest.raises(UnknownAccountError):
+        why(db, "acmee", "SN-1")
+
+
+def test_every_value_says_who_set_it(tenant: Tenant) -> None:
+    tenant.sync([device("d1", "SN-1", "jane.doe@acme.example", osVersion="1")])
+    first = story(tenant, "SN-1")
+    assert {source.by for source in first.sources.values()} == {"Intune, sync 1"}
+    tenant.run("set local allwhere.actor = 'ann@acme.example'; update assets set status = 'locked', location = 'Oslo'")
+    tenant.run("update assets set notes = 'scratched'")
+    tenant.sync([device("d1", "SN-1", "jane.doe@acme.example", osVersion="2")])
+    with tenant.engine.begin() as db:
+        kept_values.lock(db, "acme", "SN-1", "os_version", actor="bob@acme.example")
+    tenant.sync([device("d1", "SN-1", "jane.doe@acme.example", osVersion="3")])
+    told = story(tenant, "SN-1")
+    by = {field: source.by for field, source in told.sources.items()}
+    assert (by["status"], by["location"], by["notes"]) == ("ann@acme.example", "ann@acme.example", "a person")
+    assert (by["os_version"], by["model"]) == ("Intune, sync 2", "Intune, sync 1")
+    text = "\n".join(told.lines())
+    assert "os_version: locked by bob@acme.example" in text
+    assert "Intune says 3" in text

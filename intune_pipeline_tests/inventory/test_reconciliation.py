@@ -222,11 +222,11 @@ def test_a_batch_that_is_the_victim_of_a_deadlock_is_written_again(
     write = _Run._note_outcomes
     attempts = []
 
-    def deadlocked_once(self: _Run, connection: sa.Connection, *given: object) -> None:
+    def deadlocked_once(self: _Run, db: sa.Connection, *given: object) -> None:
         attempts.append(1)
         if len(attempts) == 1:
-            connection.execute(sa.text("do $$ begin raise deadlock_detected; end $$"))
-        write(self, connection, *given)
+            db.execute(sa.text("do $$ begin raise deadlock_detected; end $$"))
+        write(self, db, *given)
 
     monkeypatch.setattr(_Run, "_note_outcomes", deadlocked_once)
     counts = tenant.sync([device("d1", user="jane.doe@acme.example")])
@@ -307,8 +307,8 @@ def test_a_collision_leaves_the_asset_and_shows_both_records(tenant: Tenant) -> 
 def test_a_device_that_became_personal_is_forgotten_and_its_asset_stays(tenant: Tenant) -> None:
     tenant.set(mdm_assignee_updates=True)
     tenant.sync([device("d1"), device("d2")])
-    with tenant.engine.begin() as connection:
-        assert forget_devices(connection, tenant.connection_id, ["d1", "never-seen"]) == 1
+    with tenant.engine.begin() as db:
+        assert forget_devices(db, tenant.connection_id, ["d1", "never-seen"]) == 1
     for _ in range(3):
         tenant.later(days=1)
         tenant.sync([device("d2")])
@@ -390,8 +390,8 @@ def test_what_is_applied_is_remembered_by_account_only(
     other.sync([device("d1", "SN-1", "jane.doe@acme.example", osVersion="11")])
     assert tenant.asset("SN-1")["os_version"] != other.asset("SN-1")["os_version"]
     assert len(tenant.rows("select * from employees where account_id = :account")) == 1
-    with tenant.engine.connect() as connection, pytest.raises(LookupError):
-        load_state(connection, 0)
+    with tenant.engine.connect() as db, pytest.raises(LookupError):
+        load_state(db, 0)
 
 
 def test_the_last_transaction_holds_whatever_the_caller_writes_or_nothing(tenant: Tenant) -> None:
@@ -401,7 +401,7 @@ def test_the_last_transaction_holds_whatever_the_caller_writes_or_nothing(tenant
     class Refused(Exception):  # noqa: N818
         pass
 
-    def refuse(connection: sa.Connection, counts: Counts) -> None:
+    def refuse(db: sa.Connection, counts: Counts) -> None:
         raise Refused
 
     with pytest.raises(Refused):

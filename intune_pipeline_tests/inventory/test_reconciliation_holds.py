@@ -124,13 +124,13 @@ def test_too_many_at_once_are_held_until_an_operator_releases_them(tenant: Tenan
     assert {asset["status"] for asset in tenant.assets().values()} == {"allocated"}
     run = tenant.rows("select * from sync_runs order by id desc limit 1")[0]
     assert (run["lifecycle_transitions"], run["lifecycle_held"]) == (0, 10)
-    with tenant.engine.begin() as connection:
-        (hold,) = holds.lifecycle_waiting(connection, "acme")
+    with tenant.engine.begin() as db:
+        (hold,) = holds.lifecycle_waiting(db, "acme")
         assert len(hold.intune_device_ids) == 10
         assert "10 of 20" in hold.reason
-        assert holds.decide_lifecycle(connection, "acme", "released", decided_by="ann") == 10
+        assert holds.decide_lifecycle(db, "acme", "released", decided_by="ann") == 10
         with pytest.raises(NothingWaitsError):
-            holds.decide_lifecycle(connection, "acme", "released", decided_by="ann")
+            holds.decide_lifecycle(db, "acme", "released", decided_by="ann")
     # The clock of the tests stands in the past of the database's, which wrote down when it was decided.
     assert tenant.sync(FLEET[10:]).lifecycle_transitions == 10
     assert tenant.rows("select count(*) from assets where status = 'transferred'") == [{"count": 10}]
@@ -139,12 +139,12 @@ def test_too_many_at_once_are_held_until_an_operator_releases_them(tenant: Tenan
 def test_dropped_endings_leave_the_assets_as_they_are(tenant: Tenant) -> None:
     tenant.sync(FLEET)
     leave(tenant, left=10)
-    with tenant.engine.begin() as connection:
-        holds.decide_lifecycle(connection, "acme", "dropped", decided_by="ann")
+    with tenant.engine.begin() as db:
+        holds.decide_lifecycle(db, "acme", "dropped", decided_by="ann")
     leave(tenant, days=3, left=10)
     assert {asset["status"] for asset in tenant.assets().values()} == {"allocated"}
-    with tenant.engine.connect() as connection:
-        assert holds.lifecycle_waiting(connection, "acme") == []
+    with tenant.engine.connect() as db:
+        assert holds.lifecycle_waiting(db, "acme") == []
 
 
 def test_a_hold_ends_by_itself_when_its_devices_are_back(tenant: Tenant) -> None:
@@ -167,14 +167,14 @@ def shielded(engine: sa.Engine, connect_account: Callable[..., ConnectedAccount]
 
 
 def decide(tenant: Tenant, decision: str) -> None:
-    with tenant.engine.begin() as connection:
-        (hold,) = holds.employees_waiting(connection, "acme")
-        holds.decide_employees(connection, "acme", [hold.id], decision, decided_by="ann")
+    with tenant.engine.begin() as db:
+        (hold,) = holds.employees_waiting(db, "acme")
+        holds.decide_employees(db, "acme", [hold.id], decision, decided_by="ann")
 
 
 def test_a_lookalike_is_held_once_while_the_devices_sync_without_assignee(shielded: Tenant) -> None:
-    with shielded.engine.connect() as connection:
-        (hold,) = holds.employees_waiting(connection, "acme")
+    with shielded.engine.connect() as db:
+        (hold,) = holds.employees_waiting(db, "acme")
     assert (hold.email, hold.lookalike) == (JANE, "Jane Doe (jane@home.example)")
     assert {(asset["status"], asset["assignee_id"]) for asset in shielded.assets().values()} == {("allocated", None)}
     run = shielded.rows("select * from sync_runs")[0]
@@ -222,10 +222,10 @@ def test_a_hold_waits_for_its_decision_even_when_the_setting_is_turned_off(shiel
 def test_decisions_about_what_does_not_wait_are_refused_whole(shielded: Tenant) -> None:
     (hold,) = shielded.rows("select id from employee_holds")
     for wrong, decision in (([hold["id"], 999], "create"), ([999], "skip")):
-        with shielded.engine.begin() as connection, pytest.raises(NothingWaitsError, match="999"):
-            holds.decide_employees(connection, "acme", wrong, decision, decided_by="ann")
+        with shielded.engine.begin() as db, pytest.raises(NothingWaitsError, match="999"):
+            holds.decide_employees(db, "acme", wrong, decision, decided_by="ann")
     shielded.run("delete from employee_emails")
     shielded.run("delete from employees")
-    with shielded.engine.begin() as connection, pytest.raises(NothingWaitsError, match="removed"):
-        holds.decide_employees(connection, "acme", [hold["id"]], "link", decided_by="ann")
+    with shielded.engine.begin() as db, pytest.raises(NothingWaitsError, match="removed"):
+        holds.decide_employees(db, "acme", [hold["id"]], "link", decided_by="ann")
     assert shielded.rows("select decision from employee_holds") == [{"decision": "waiting"}]

@@ -170,8 +170,8 @@ class Inventory(RuleBasedStateMachine):
         values = {name: self.bo if value == "bo" else value for name, value in edits.items()}
         table = schema.assets
         of_serial = (table.c.account_id == self.tenant.account_id) & (table.c.serial_number == serial)
-        with self.engine.begin() as connection:
-            connection.execute(sa.update(table).where(of_serial).values(notes="edited", **values))
+        with self.engine.begin() as db:
+            db.execute(sa.update(table).where(of_serial).values(notes="edited", **values))
 
     @rule(decision=st.sampled_from(["created", "skipped"]))
     def somebody_decides(self, decision: str) -> None:
@@ -189,9 +189,9 @@ class Inventory(RuleBasedStateMachine):
     def listed(self) -> list[Any]:
         """What the pipeline hands on: personal devices are forgotten before anything is decided."""
         devices = [managed_device(record) for record in self.records.values()]
-        with self.engine.begin() as connection:
+        with self.engine.begin() as db:
             forget_devices(
-                connection,
+                db,
                 self.tenant.connection_id,
                 [one.intune_device_id for one in devices if one.ownership == "personal"],
             )

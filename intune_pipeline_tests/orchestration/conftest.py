@@ -90,8 +90,8 @@ class World:
         return self.sync_run(self.last.run_id)
 
     def sync_run(self, dagster_run_id: str) -> SyncRun | None:
-        with self.engine.connect() as connection:
-            return of_dagster_run(connection, dagster_run_id)
+        with self.engine.connect() as db:
+            return of_dagster_run(db, dagster_run_id)
 
     def materialize(self, *assets: str, tags: dict[str, str] | None = None, **run_config: Any) -> dg.DagsterRun:
         """Materialize assets by hand, as the UI does; returns the finished run."""
@@ -127,8 +127,8 @@ class World:
         return {one.check_name: one.passed for one in found}
 
     def query(self, sql: str, **values: Any) -> list[Any]:
-        with self.engine.connect() as connection:
-            return list(connection.execute(sa.text(sql), values))
+        with self.engine.connect() as db:
+            return list(db.execute(sa.text(sql), values))
 
     @contextmanager
     def refusing(self, table: str, rows: str) -> Iterator[None]:
@@ -140,8 +140,8 @@ class World:
             self.execute(f"alter table {table} drop constraint house_rule")
 
     def execute(self, sql: str, **values: Any) -> None:
-        with self.engine.begin() as connection:
-            connection.execute(sa.text(sql), values)
+        with self.engine.begin() as db:
+            db.execute(sa.text(sql), values)
 
 
 @pytest.fixture
@@ -173,9 +173,9 @@ def world(
 
 
 def ask(world: World, trigger: Any = "manual") -> UUID:
-    with world.engine.begin() as connection:
+    with world.engine.begin() as db:
         answer = sync_requests.request(
-            connection, world.account.connection_id, requested_by="ada", debounce=DEBOUNCE, trigger=trigger
+            db, world.account.connection_id, requested_by="ada", debounce=DEBOUNCE, trigger=trigger
         )
     assert answer.request_id
     return answer.request_id
@@ -208,7 +208,7 @@ def queued(world: World) -> tuple[UUID, dg.DagsterRun]:
     request_id = ask(world)
     [request] = tick(world).run_requests
     run = launch(world, request, DagsterRunStatus.STARTED)
-    with world.engine.begin() as connection:
-        sync_run_id = sync_runs.open_run(connection, world.account.connection_id, "manual", run.run_id)
-        sync_requests.mark_started(connection, [request_id], sync_run_id)
+    with world.engine.begin() as db:
+        sync_run_id = sync_runs.open_run(db, world.account.connection_id, "manual", run.run_id)
+        sync_requests.mark_started(db, [request_id], sync_run_id)
     return request_id, run

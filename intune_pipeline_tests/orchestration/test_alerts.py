@@ -43,8 +43,8 @@ def end_sync(engine: sa.Engine) -> Callable[..., None]:
     """``end_sync(account, cause="outage", error="…")`` writes a finished sync; without a cause a good one."""
 
     def end(account: ConnectedAccount, cause: str | None = None, hours_ago: float = 0) -> None:
-        with engine.begin() as connection:
-            connection.execute(
+        with engine.begin() as db:
+            db.execute(
                 sa.text(
                     "insert into sync_runs (connection_id, trigger, status, started_at, finished_at, cause, error) values "
                     "(:id, 'schedule', case when :cause is null then 'succeeded' else 'failed' end, "
@@ -115,15 +115,15 @@ def test_a_tenant_without_a_good_sync_for_26_hours_is_late(
 
 def test_holds_are_told(engine: sa.Engine, inbox: Inbox, connect_account: Callable[..., ConnectedAccount]) -> None:
     account = connect_account("acme")
-    with engine.begin() as connection:
-        connection.execute(
+    with engine.begin() as db:
+        db.execute(
             sa.text(
                 "insert into lifecycle_holds (connection_id, intune_device_ids, reason) "
                 "values (:id, '[\"a\"]', '60 devices would end at once.')"
             ),
             {"id": account.connection_id},
         )
-        connection.execute(
+        db.execute(
             sa.text(
                 "insert into employee_holds (connection_id, email, first_name, last_name) values (:id, 'a@b.c', 'A', 'B')"
             ),
@@ -207,5 +207,5 @@ def test_without_addresses_alerts_are_recorded_only(
     end_sync(connect_account("acme"), "outage")
     assert teller([]) is None
     assert len(watch(engine, late_after=LATE_AFTER, tell=None)) == 1
-    with engine.connect() as connection:
-        assert connection.execute(sa.text("select cause, told_at from alerts")).all() == [("outage", None)]
+    with engine.connect() as db:
+        assert db.execute(sa.text("select cause, told_at from alerts")).all() == [("outage", None)]

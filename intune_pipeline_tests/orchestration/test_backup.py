@@ -41,6 +41,6 @@ def test_a_restored_database_goes_on_where_the_backup_was_made(
     assert synced
     assert (synced.status, synced.assets_created, synced.assets_updated) == ("succeeded", 0, 0)
     assert world.query(everything) == before
-    with world.engine.begin() as connection:
-        connection.execute(sa.text("insert into assets (account_id, serial_number) select id, 'NEW-1' from accounts"))
+    with world.engine.begin() as db:
+        db.execute(sa.text("insert into assets (account_id, serial_number) select id, 'NEW-1' from accounts"))
     world.engine.dispose()

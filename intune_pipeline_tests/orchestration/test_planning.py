@@ -29,8 +29,8 @@ def test_the_plan_equals_the_sync_that_follows(world: World) -> None:
         planned = plan_account(world.engine, "acme")
         assert rows(world) == before
         world.sync()
-        with world.engine.connect() as connection:
-            done = report(connection, world.last.run_id)
+        with world.engine.connect() as db:
+            done = report(db, world.last.run_id)
         assert planned.pop("status") == "planned"
         changes = planned.pop("changes")
         assert planned.pop("look_alikes") == []
@@ -51,8 +51,8 @@ def test_the_plan_names_who_would_be_there_twice(world: World) -> None:
         "emailAddress": "jane.roe@acme.example", "userPrincipalName": "jane.roe@acme.example",
         "userDisplayName": "Jane Roe",
     })  # fmt: skip
-    with world.engine.begin() as connection:
-        employee_id = connection.exec_driver_sql(
+    with world.engine.begin() as db:
+        employee_id = db.exec_driver_sql(
             "insert into employees (account_id, first_name, last_name) select id, 'Jane', 'Roe' from accounts returning id"
         ).scalar_one()
     (found,) = plan_account(world.engine, "acme")["look_alikes"]

@@ -124,14 +124,12 @@ def test_a_sync_survives_the_machine_it_runs_on(
     account = connect_account("acme", tenant.tenant_id)
 
     def value(sql: str, **values: Any) -> Any:
-        with engine.connect() as connection:
-            return connection.scalar(sa.text(sql), values)
+        with engine.connect() as db:
+            return db.scalar(sa.text(sql), values)
 
     sandbox.faults.slow_seconds = 20.0
-    with engine.begin() as connection:
-        asked = sync_requests.request(
-            connection, account.connection_id, requested_by="ada", debounce=timedelta(minutes=30)
-        )
+    with engine.begin() as db:
+        asked = sync_requests.request(db, account.connection_id, requested_by="ada", debounce=timedelta(minutes=30))
     wait_for(lambda: value("select count(*) from sync_runs where status = 'running'"), "the sync to begin")
     (busy,) = [name for name in WORKERS if "received" in (production.directory / f"{name}.log").read_text()]
     production.kill(busy)

@@ -93,8 +93,8 @@ def test_a_frame_with_a_secret_column_is_refused(world: World) -> None:
 
         [stored] = world.instance.fetch_materializations(dg.AssetKey("classified_devices"), limit=1).records
         assert stored
-        with world.engine.connect() as connection:
-            snapshot = frames.read(connection, "raw_intune_devices", "acme")
+        with world.engine.connect() as db:
+            snapshot = frames.read(db, "raw_intune_devices", "acme")
         frame = snapshot.frame.assign(activation_lock_bypass_code=CANARY)
         return frames.Snapshot(snapshot.listing, frame)
 

@@ -28,8 +28,8 @@ from intune_pipeline_tests.orchestration.conftest import World, ask, launch, sta
 def wait_until_unlocked(world: World) -> None:
     """A server process lets go of its lock a moment after its client has gone."""
     for _ in range(100):
-        with world.engine.connect() as connection:
-            if not locked_accounts(connection):
+        with world.engine.connect() as db:
+            if not locked_accounts(db):
                 return
         time.sleep(0.05)
     raise AssertionError("The lock is still held.")
@@ -69,12 +69,12 @@ def test_the_partition_follows_the_database(world: World) -> None:
 def test_a_request_whose_tenant_is_syncing_joins_that_sync(world: World) -> None:
     request_id = ask(world)
     with locked(world.engine, world.account.connection_id):
-        with world.engine.begin() as connection:
-            sync_run_id = sync_runs.open_run(connection, world.account.connection_id, "schedule", "run-1")
+        with world.engine.begin() as db:
+            sync_run_id = sync_runs.open_run(db, world.account.connection_id, "schedule", "run-1")
         assert isinstance(tick(world), dg.SkipReason)
         assert world.query("select status, sync_run_id from sync_requests") == [("started", sync_run_id)]
-        with world.engine.begin() as connection:
-            sync_runs.succeed(connection, sync_run_id, {})
+        with world.engine.begin() as db:
+            sync_runs.succeed(db, sync_run_id, {})
     assert state_of(world, request_id) == ("succeeded", None)
 
 
@@ -135,9 +135,9 @@ def test_a_crashed_run_of_the_command_line_is_not_waited_for(world: World) -> No
     request_id = ask(world)
     job = world.defs.resolve_job_def("intune_sync")
     run = world.instance.create_run_for_job(job, tags={"dagster/partition": "acme"}, status=DagsterRunStatus.STARTED)
-    with world.engine.begin() as connection:
-        sync_run_id = sync_runs.open_run(connection, world.account.connection_id, "operator", run.run_id)
-        sync_requests.mark_started(connection, [request_id], sync_run_id)
+    with world.engine.begin() as db:
+        sync_run_id = sync_runs.open_run(db, world.account.connection_id, "operator", run.run_id)
+        sync_requests.mark_started(db, [request_id], sync_run_id)
     world.instance.report_run_failed(run)
     world.instance.add_run_tags(run.run_id, {"dagster/will_retry": "true"})
     assert remind(world.instance, datetime.now(UTC) + 2 * reaper.GRACE) == 0
@@ -216,10 +216,10 @@ def test_a_suspect_that_got_its_lock_back_is_forgotten() -> None:
 
 
 def test_sql_knows_locks_of_this_database_only(world: World, engine: sa.Engine) -> None:
-    with engine.connect() as connection:
-        assert locked_accounts(connection) == set()
+    with engine.connect() as db:
+        assert locked_accounts(db) == set()
         with locked(engine, world.account.connection_id):
-            assert locked_accounts(connection) == {"acme"}
+            assert locked_accounts(db) == {"acme"}
     wait_until_unlocked(world)
 
 

@@ -24,21 +24,21 @@ from intune_pipeline_tests.portal.customers import BYPASS_KEY
 def room_engine(postgres: EmbeddedPostgres, maintenance: sa.Engine, migrated_template: str) -> Iterator[sa.Engine]:
     """One database for all tests of this room: emptying it is quicker than making one."""
     name = f"portal_{uuid.uuid4().hex[:12]}"
-    with maintenance.connect() as connection:
-        connection.execute(sa.text(f"create database {name} template {migrated_template} strategy file_copy"))
+    with maintenance.connect() as db:
+        db.execute(sa.text(f"create database {name} template {migrated_template} strategy file_copy"))
     engine = databases.create_engine(postgres.url(name))
     yield engine
     engine.dispose()
-    with maintenance.connect() as connection:
-        connection.execute(sa.text(f"drop database {name} with (force)"))
+    with maintenance.connect() as db:
+        db.execute(sa.text(f"drop database {name} with (force)"))
 
 
 @pytest.fixture
 def engine(room_engine: sa.Engine) -> sa.Engine:
     """The room's database, empty."""
     tables = ", ".join(table.fullname for table in schema.metadata.sorted_tables)
-    with room_engine.begin() as connection:
-        connection.execute(sa.text(f"truncate {tables} restart identity"))
+    with room_engine.begin() as db:
+        db.execute(sa.text(f"truncate {tables} restart identity"))
     return room_engine
 
 
@@ -106,9 +106,9 @@ def app(
     engine: sa.Engine, portal_settings: PortalSettings, microsoft_settings: MicrosoftSettings, clock: Clock
 ) -> FastAPI:
     """The portal, with accounts acme and globex that never connected."""
-    with engine.begin() as database:
-        accounts.create(database, "acme", "Acme")
-        accounts.create(database, "globex", "Globex")
+    with engine.begin() as db:
+        accounts.create(db, "acme", "Acme")
+        accounts.create(db, "globex", "Globex")
     settings = Settings(bypass_code_keys=BYPASS_KEY)
     return create_app(settings, portal_settings, microsoft_settings, engine, clock=clock)
 
@@ -136,9 +136,9 @@ def connected(engine: sa.Engine, app: FastAPI) -> Callable[..., int]:
     """``connected("acme", **columns)`` writes a connection for the account; returns its id."""
 
     def connect(account: str = "acme", **columns: object) -> int:
-        with engine.begin() as database:
-            owner = accounts.get(database, account)
-            return database.execute(
+        with engine.begin() as db:
+            owner = accounts.get(db, account)
+            return db.execute(
                 sa.insert(schema.connections)
                 .values(
                     **{"status": "connected", "connected_at": sa.func.now(), **columns},

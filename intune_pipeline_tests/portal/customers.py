@@ -38,15 +38,15 @@ class Customer:
 
 def furnish(engine: sa.Engine, slug: str, mark: str) -> Customer:
     """Write a connected customer: a failed and a good run, devices, holds, unknown models, a rule, an audit entry."""
-    with engine.begin() as database:
-        account_id = accounts.create(database, slug, mark).id
-        connection_id = _connection(database, account_id, mark)
-        run_id = _runs(database, connection_id)
-        employee_id = _employee(database, account_id, mark)
+    with engine.begin() as db:
+        account_id = accounts.create(db, slug, mark).id
+        connection_id = _connection(db, account_id, mark)
+        run_id = _runs(db, connection_id)
+        employee_id = _employee(db, account_id, mark)
         code = f"{mark}-BYPASS"
         serial_number = f"{mark}-SN1"
         asset_id = _insert(
-            database,
+            db,
             schema.assets,
             account_id=account_id,
             serial_number=serial_number,
@@ -58,7 +58,7 @@ def furnish(engine: sa.Engine, slug: str, mark: str) -> Customer:
             sync_run_id=run_id,
         )
         _insert(
-            database,
+            db,
             schema.asset_changes,
             asset_id=asset_id,
             sync_run_id=run_id,
@@ -66,17 +66,17 @@ def furnish(engine: sa.Engine, slug: str, mark: str) -> Customer:
             old_value=f"{mark} 14.0",
             new_value=f"{mark} 14.1",
         )
-        _devices(database, connection_id, run_id, asset_id, mark)
-        holds = tuple(_hold(database, connection_id, employee_id, f"{name}@{mark}.example") for name in ("ada", "bob"))
+        _devices(db, connection_id, run_id, asset_id, mark)
+        holds = tuple(_hold(db, connection_id, employee_id, f"{name}@{mark}.example") for name in ("ada", "bob"))
         _insert(
-            database,
+            db,
             schema.lifecycle_holds,
             connection_id=connection_id,
             sync_run_id=run_id,
             intune_device_ids=[f"{mark}-1"],
             reason=f"{mark}: too many at once.",
         )
-        database.execute(
+        db.execute(
             sa.insert(schema.unknown_models).values(
                 sync_run_id=run_id,
                 connection_id=connection_id,
@@ -87,14 +87,14 @@ def furnish(engine: sa.Engine, slug: str, mark: str) -> Customer:
                 example_serial_number=f"{mark}-SN9",
             )
         )
-        rule = account_rules.add(database, slug, "", f"^{mark} Special$", "laptop", note=mark, created_by=mark)
-        audit.record(database, account_id, actor=f"{mark} person", action="settings", subject=slug)
+        rule = account_rules.add(db, slug, "", f"^{mark} Special$", "laptop", note=mark, created_by=mark)
+        audit.record(db, account_id, actor=f"{mark} person", action="settings", subject=slug)
     return Customer(slug, mark, connection_id, serial_number, code, holds, rule)
 
 
-def _connection(database: Connection, account_id: int, mark: str) -> int:
+def _connection(db: Connection, account_id: int, mark: str) -> int:
     return _insert(
-        database,
+        db,
         schema.connections,
         account_id=account_id,
         tenant_id=str(uuid5(NAMESPACE_DNS, mark)),
@@ -103,10 +103,10 @@ def _connection(database: Connection, account_id: int, mark: str) -> int:
     )
 
 
-def _runs(database: Connection, connection_id: int) -> int:
+def _runs(db: Connection, connection_id: int) -> int:
     now = datetime.now(UTC)
     _insert(
-        database,
+        db,
         schema.sync_runs,
         connection_id=connection_id,
         trigger="initial",
@@ -117,7 +117,7 @@ def _runs(database: Connection, connection_id: int) -> int:
         error="Microsoft could not be reached.",
     )
     return _insert(
-        database,
+        db,
         schema.sync_runs,
         connection_id=connection_id,
         trigger="schedule",
@@ -135,9 +135,9 @@ def _runs(database: Connection, connection_id: int) -> int:
     )
 
 
-def _employee(database: Connection, account_id: int, mark: str) -> int:
-    employee_id = _insert(database, schema.employees, account_id=account_id, first_name="Ada", last_name=mark)
-    database.execute(
+def _employee(db: Connection, account_id: int, mark: str) -> int:
+    employee_id = _insert(db, schema.employees, account_id=account_id, first_name="Ada", last_name=mark)
+    db.execute(
         sa.insert(schema.employee_emails).values(
             employee_id=employee_id, account_id=account_id, email=f"ada@home-{mark}.example", kind="personal"
         )
@@ -145,7 +145,7 @@ def _employee(database: Connection, account_id: int, mark: str) -> int:
     return employee_id
 
 
-def _devices(database: Connection, connection_id: int, run_id: int, asset_id: int, mark: str) -> None:
+def _devices(db: Connection, connection_id: int, run_id: int, asset_id: int, mark: str) -> None:
     now = datetime.now(UTC)
     outcomes = [
         ("synced", None, "laptop", f"{mark}-SN1"),
@@ -155,7 +155,7 @@ def _devices(database: Connection, connection_id: int, run_id: int, asset_id: in
         ("failed", f"{mark}: the database refused a value.", "laptop", f"{mark}-SN5"),
     ]
     for number, (outcome, reason, device_type, serial) in enumerate(outcomes, start=1):
-        database.execute(
+        db.execute(
             sa.insert(schema.device_outcomes).values(
                 connection_id=connection_id,
                 intune_device_id=f"{mark}-{number}",
@@ -177,9 +177,9 @@ def _devices(database: Connection, connection_id: int, run_id: int, asset_id: in
         )
 
 
-def _hold(database: Connection, connection_id: int, employee_id: int, email: str) -> int:
+def _hold(db: Connection, connection_id: int, employee_id: int, email: str) -> int:
     return _insert(
-        database,
+        db,
         schema.employee_holds,
         connection_id=connection_id,
         email=email,
@@ -189,5 +189,5 @@ def _hold(database: Connection, connection_id: int, employee_id: int, email: str
     )
 
 
-def _insert(database: Connection, table: sa.Table, **values: object) -> int:
-    return int(database.execute(sa.insert(table).values(**values).returning(table.c.id)).scalar_one())
+def _insert(db: Connection, table: sa.Table, **values: object) -> int:
+    return int(db.execute(sa.insert(table).values(**values).returning(table.c.id)).scalar_one())

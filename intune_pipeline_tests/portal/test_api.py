@@ -46,8 +46,8 @@ def test_sync_now_is_accepted_joined_and_too_early(api: Api, acme: Customer, eng
     client = api("acme-secondary")
     assert client.post("/api/v1/syncs").json() == {"outcome": "accepted"}
     assert client.post("/api/v1/syncs").json() == {"outcome": "joined"}
-    with engine.begin() as database:
-        database.execute(sa.update(schema.sync_requests).values(status="succeeded", finished_at=sa.func.now()))
+    with engine.begin() as db:
+        db.execute(sa.update(schema.sync_requests).values(status="succeeded", finished_at=sa.func.now()))
     early = client.post("/api/v1/syncs")
     assert early.status_code == 429
     assert 1700 < int(early.headers["retry-after"]) <= 1800
@@ -71,8 +71,8 @@ def test_a_code_is_revealed_to_a_primary_admin_with_a_reason(api: Api, acme: Cus
     asked = {"serial_number": acme.serial_number, "reason": "lost phone"}
     assert api("acme-secondary").post("/api/v1/device/bypass-code", json=asked).status_code == 403
     assert api("acme-primary").post("/api/v1/device/bypass-code", json=asked).json()["bypass_code"] == acme.bypass_code
-    with engine.connect() as database:
-        assert audit.entries(database, "acme")[0].reason == "lost phone"
+    with engine.connect() as db:
+        assert audit.entries(db, "acme")[0].reason == "lost phone"
     nameless = api("acme-primary").post("/api/v1/device/bypass-code", json=asked | {"reason": ""})
     assert nameless.status_code == 422
 

@@ -40,19 +40,19 @@ def connect(browser: Browser, tenant: SandboxTenant, **choices: tuple[str, ...])
 
 
 def connection_of(engine: sa.Engine, account: str = "acme") -> connections.Record | None:
-    with engine.connect() as database:
-        return connections.of_account(database, account)
+    with engine.connect() as db:
+        return connections.of_account(db, account)
 
 
 def add_employee(engine: sa.Engine, account: str, kind: str) -> None:
-    with engine.begin() as database:
-        account_id = database.scalar(sa.select(schema.accounts.c.id).where(schema.accounts.c.slug == account))
-        employee = database.scalar(
+    with engine.begin() as db:
+        account_id = db.scalar(sa.select(schema.accounts.c.id).where(schema.accounts.c.slug == account))
+        employee = db.scalar(
             sa.insert(schema.employees)
             .values(account_id=account_id, first_name="Ada", last_name="Byron")
             .returning(schema.employees.c.id)
         )
-        database.execute(
+        db.execute(
             sa.insert(schema.employee_emails).values(
                 employee_id=employee, account_id=account_id, email=f"ada-{employee}@home.example", kind=kind
             )
@@ -69,9 +69,9 @@ def test_consent_and_sign_in_connect_the_tenant_and_start_the_first_sync(
     connection = connection_of(engine)
     assert connection is not None
     assert (connection.status, connection.tenant_id) == ("connected", tenants["acme"].tenant_id)
-    with engine.connect() as database:
-        asked = database.execute(sa.select(schema.sync_requests)).one()
-        logged = audit.entries(database, "acme")
+    with engine.connect() as db:
+        asked = db.execute(sa.select(schema.sync_requests)).one()
+        logged = audit.entries(db, "acme")
     assert (asked.trigger, asked.status, asked.requested_by) == ("initial", "pending", "primary@acme.example")
     assert [(entry.action, entry.actor) for entry in logged] == [("connect", "primary@acme.example")]
 
@@ -156,8 +156,8 @@ def test_a_state_works_once(signed_in: SignIn, tenants: Tenants) -> None:
 
 def test_a_state_is_good_for_a_quarter_of_an_hour(signed_in: SignIn, tenants: Tenants, engine: sa.Engine) -> None:
     browser = to_microsoft(signed_in("acme-primary"))
-    with engine.begin() as database:
-        database.execute(sa.update(schema.connect_attempts).values(expires_at=sa.func.now() - timedelta(seconds=1)))
+    with engine.begin() as db:
+        db.execute(sa.update(schema.connect_attempts).values(expires_at=sa.func.now() - timedelta(seconds=1)))
     consent(browser, tenants["acme"])
     assert browser.title == "That took too long"
     assert connection_of(engine) is None
@@ -169,8 +169,8 @@ def test_a_state_is_bound_to_its_session(signed_in: SignIn, tenants: Tenants, en
     attacker, victim = signed_in("acme-primary"), signed_in(other)
     to_microsoft(attacker).pick_account(admin_of(tenants["globex"])).press("Accept")
     link = next(address for address in attacker.visited if "/connect/consent?" in address)
-    with engine.begin() as database:
-        database.execute(sa.update(schema.connect_attempts).values(used_at=None))
+    with engine.begin() as db:
+        db.execute(sa.update(schema.connect_attempts).values(used_at=None))
     assert victim.open(link).title == "This connection attempt is not yours to finish"
     assert connection_of(engine, "acme") is None
     assert connection_of(engine, "globex") is None
@@ -203,8 +203,8 @@ def test_an_account_does_not_change_tenants_by_connecting_again(
     signed_in: SignIn, tenants: Tenants, engine: sa.Engine
 ) -> None:
     browser = connect(signed_in("acme-primary"), tenants["acme"])
-    with engine.begin() as database:
-        connections.set_status(database, connection_of(engine).id, "needs_consent", "consent_missing", "Gone.")  # type: ignore[union-attr]
+    with engine.begin() as db:
+        connections.set_status(db, connection_of(engine).id, "needs_consent", "consent_missing", "Gone.")  # type: ignore[union-attr]
     tenants["globex"].consent()
     to_microsoft(browser)
     assert f"/{tenants['acme'].tenant_id}/v2.0/adminconsent" in browser.url, "it leads to the tenant it is bound to"
@@ -284,7 +284,7 @@ def test_neither_state_nor_sign_in_secrets_rest_in_the_database_in_the_clear(
     browser = consent(to_microsoft(signed_in("acme-primary")), tenants["acme"])
     state = browser.url.partition("state=")[2].partition("&")[0]
     assert len(state) >= 22
-    with engine.connect() as database:
-        rows = str(database.execute(sa.select(schema.connect_attempts)).all())
+    with engine.connect() as db:
+        rows = str(db.execute(sa.select(schema.connect_attempts)).all())
     assert state not in rows
     assert "code_verifier" not in rows

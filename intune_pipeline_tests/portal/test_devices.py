@@ -80,8 +80,8 @@ def test_revealing_wants_a_reason_shows_the_code_once_and_leaves_a_trace(
     browser.open(DEVICES).follow("ACME-SN1").press("Reveal the code", reason="Ada left")
     assert acme.bypass_code in browser.text
     assert browser.answer.headers["cache-control"] == "no-store"
-    with engine.connect() as database:
-        entry = audit.entries(database, "acme")[0]
+    with engine.connect() as db:
+        entry = audit.entries(db, "acme")[0]
     assert (entry.action, entry.actor, entry.subject, entry.reason) == (
         "reveal", "primary@acme.example", "ACME-SN1", "Ada left",
     )  # fmt: skip

@@ -90,16 +90,16 @@ def test_no_write_touches_anything_of_another_account(
         assert answer.status_code < 500, path
         assert theirs.bypass_code not in answer.text, path
     assert rows_of(engine, theirs) == before
-    with engine.connect() as database:
-        assert database.scalar(sa.select(schema.connections.c.status).where(
+    with engine.connect() as db:
+        assert db.scalar(sa.select(schema.connections.c.status).where(
             schema.connections.c.id == mine.connection_id)) == "disconnected"  # fmt: skip
 
 
 def test_an_organisation_allwhere_does_not_know_reaches_nothing(
     app: FastAPI, engine: sa.Engine, signed_in: Callable[[str], Browser]
 ) -> None:
-    with engine.begin() as database:
-        database.execute(sa.delete(schema.accounts).where(schema.accounts.c.slug == "globex"))
+    with engine.begin() as db:
+        db.execute(sa.delete(schema.accounts).where(schema.accounts.c.slug == "globex"))
     browser = signed_in("globex-primary")
     assert browser.answer.status_code == 403
     assert browser.title == "Unknown organisation"
@@ -109,8 +109,8 @@ def rows_of(engine: sa.Engine, customer: Customer) -> str:
     """Everything that is stored of a customer."""
     tables = [table for table in schema.metadata.sorted_tables if table.schema is None]
     kept = []
-    with engine.connect() as database:
-        account_id = database.scalar(sa.select(schema.accounts.c.id).where(schema.accounts.c.slug == customer.slug))
+    with engine.connect() as db:
+        account_id = db.scalar(sa.select(schema.accounts.c.id).where(schema.accounts.c.slug == customer.slug))
         for table in tables:
             if "account_id" in table.c:
                 query = sa.select(table).where(table.c.account_id == account_id)
@@ -118,5 +118,5 @@ def rows_of(engine: sa.Engine, customer: Customer) -> str:
                 query = sa.select(table).where(table.c.connection_id == customer.connection_id)
             else:
                 continue
-            kept.append((table.name, sorted(map(str, database.execute(query)))))
+            kept.append((table.name, sorted(map(str, db.execute(query)))))
     return str(kept)

@@ -20,8 +20,8 @@ def acme(app: FastAPI, engine: sa.Engine) -> Customer:
 
 
 def connection(engine: sa.Engine) -> connections.Record:
-    with engine.connect() as database:
-        return connections.get(database, "acme")
+    with engine.connect() as db:
+        return connections.get(db, "acme")
 
 
 def test_the_assignee_switch_asks_first_and_says_what_will_change(
@@ -48,9 +48,9 @@ def test_a_lookalike_is_decided_beside_the_employee_it_resembles(
     assert "Ada ACME (ada@home-ACME.example)" in browser.text
     wanted = {"link": "Same person: link", "create": "Someone else: create", "Skip": "Skip ada"}[button]
     browser.press(wanted)
-    with engine.connect() as database:
+    with engine.connect() as db:
         decided = dict(
-            database.execute(sa.select(schema.employee_holds.c.id, schema.employee_holds.c.decision)).tuples().all()
+            db.execute(sa.select(schema.employee_holds.c.id, schema.employee_holds.c.decision)).tuples().all()
         )
     assert sorted(decided.values()) == sorted([decision, "waiting"])
 
@@ -58,14 +58,14 @@ def test_a_lookalike_is_decided_beside_the_employee_it_resembles(
 def test_all_lookalikes_are_decided_at_once(signed_in: SignIn, acme: Customer, engine: sa.Engine) -> None:
     browser = signed_in("acme-primary").open(f"{HOME}/holds").press("Create all")
     assert "People who look like" not in browser.text
-    with engine.connect() as database:
-        assert holds.employees_waiting(database, "acme") == []
+    with engine.connect() as db:
+        assert holds.employees_waiting(db, "acme") == []
 
 
 def test_what_was_decided_meanwhile_is_a_sentence(signed_in: SignIn, acme: Customer, engine: sa.Engine) -> None:
     browser = signed_in("acme-primary").open(f"{HOME}/holds")
-    with engine.begin() as database:
-        holds.decide_employees(database, "acme", acme.employee_holds, "skip", decided_by="somebody else")
+    with engine.begin() as db:
+        holds.decide_employees(db, "acme", acme.employee_holds, "skip", decided_by="somebody else")
     browser.press("Create all")
     assert browser.answer.status_code == 409
     assert "waits for a decision" in browser.text
@@ -73,13 +73,13 @@ def test_what_was_decided_meanwhile_is_a_sentence(signed_in: SignIn, acme: Custo
 
 def test_held_lifecycle_ends_are_released_or_dropped(signed_in: SignIn, acme: Customer, engine: sa.Engine) -> None:
     signed_in("acme-primary").open(f"{HOME}/holds").press("Drop")
-    with engine.connect() as database:
-        assert database.scalar(sa.select(schema.lifecycle_holds.c.decision)) == "dropped"
+    with engine.connect() as db:
+        assert db.scalar(sa.select(schema.lifecycle_holds.c.decision)) == "dropped"
 
 
 def test_an_unknown_model_is_taught_after_a_preview(signed_in: SignIn, acme: Customer, engine: sa.Engine) -> None:
-    with engine.begin() as database:
-        database.execute(
+    with engine.begin() as db:
+        db.execute(
             sa.update(schema.device_outcomes)
             .where(schema.device_outcomes.c.intune_device_id == "ACME-5")
             .values(operating_system="Windows", manufacturer="ACME Inc.", model="ACME Model X", device_type="unknown")
@@ -112,8 +112,8 @@ def test_disconnecting_says_that_assets_stay_and_keeps_them(
     assert "Disconnected" in browser.text
     assert not browser.has_button("Sync Now")
     assert connection(engine).status == "disconnected"
-    with engine.connect() as database:
-        assert database.scalar(sa.select(sa.func.count()).select_from(schema.assets)) == 1
+    with engine.connect() as db:
+        assert db.scalar(sa.select(sa.func.count()).select_from(schema.assets)) == 1
 
 
 def test_a_secondary_admin_looks_and_finds_no_buttons(signed_in: SignIn, acme: Customer) -> None:
@@ -129,10 +129,10 @@ def test_a_secondary_admin_looks_and_finds_no_buttons(signed_in: SignIn, acme: C
 def test_the_audit_log_is_paged(signed_in: SignIn, acme: Customer, engine: sa.Engine) -> None:
     from intune_pipeline.inventory import accounts, audit
 
-    with engine.begin() as database:
-        account_id = accounts.get(database, "acme").id
+    with engine.begin() as db:
+        account_id = accounts.get(db, "acme").id
         for number in range(60):
-            audit.record(database, account_id, actor=f"actor-{number}", action="settings")
+            audit.record(db, account_id, actor=f"actor-{number}", action="settings")
     browser = signed_in("acme-primary").open(f"{HOME}/audit")
     assert "actor-59" in browser.text
     assert "actor-5<" not in browser.text

@@ -24,21 +24,21 @@ def acme(app: FastAPI, engine: sa.Engine) -> Customer:
 
 
 def asked(engine: sa.Engine) -> list[sa.Row[tuple[object, ...]]]:
-    with engine.connect() as database:
-        return list(database.execute(sa.select(schema.sync_requests).order_by(schema.sync_requests.c.requested_at)))
+    with engine.connect() as db:
+        return list(db.execute(sa.select(schema.sync_requests).order_by(schema.sync_requests.c.requested_at)))
 
 
 def answer_requests(engine: sa.Engine, connection_id: int, **columns: object) -> None:
     """Do what a sync does to the log, without syncing."""
-    with engine.begin() as database:
-        run_id = sync_runs.open_run(database, connection_id, "manual", None)
-        database.execute(sa.update(schema.sync_requests).values(status="started", sync_run_id=run_id))
+    with engine.begin() as db:
+        run_id = sync_runs.open_run(db, connection_id, "manual", None)
+        db.execute(sa.update(schema.sync_requests).values(status="started", sync_run_id=run_id))
         if columns.get("status") == "failed":
-            sync_runs.fail(database, run_id, "outage", "Microsoft could not be reached.")
+            sync_runs.fail(db, run_id, "outage", "Microsoft could not be reached.")
         elif columns.get("status") == "succeeded":
-            sync_runs.succeed(database, run_id, {})
+            sync_runs.succeed(db, run_id, {})
         else:
-            sync_runs.progress(database, run_id, **columns)  # type: ignore[arg-type]
+            sync_runs.progress(db, run_id, **columns)  # type: ignore[arg-type]
 
 
 def test_the_page_tells_counts_reasons_and_what_to_do(signed_in: SignIn, acme: Customer) -> None:
@@ -138,10 +138,10 @@ def test_progress_is_followed_without_reloading_and_ends_at_the_result(
     assert progress["sentence"] == "Comparing your devices with your allwhere assets."
     assert "50 of 90" in browser.open(f"{HOME}/progress").text
 
-    with engine.begin() as database:
-        running = sync_runs.running(database, "acme")
+    with engine.begin() as db:
+        running = sync_runs.running(db, "acme")
         assert running is not None
-        sync_runs.succeed(database, running.id, {"assets_created": 7})
+        sync_runs.succeed(db, running.id, {"assets_created": 7})
     assert browser.portal.get(f"{HOME}/progress.json").json()["go_to"] == f"{HOME}/result"
     browser.open(f"{HOME}/progress")
     assert browser.title == "The sync is done"
@@ -166,11 +166,11 @@ def test_without_script_the_progress_page_reloads_itself(signed_in: SignIn, acme
 def test_health_in_words_has_one_next_step(
     signed_in: SignIn, acme: Customer, engine: sa.Engine, status: str, cause: str | None, title: str, step: str
 ) -> None:
-    with engine.begin() as database:
+    with engine.begin() as db:
         if status == "disconnected":
-            connections.disconnect(database, "acme", actor="test")
+            connections.disconnect(db, "acme", actor="test")
         else:
-            connections.set_status(database, acme.connection_id, status, cause, "What happened.")
+            connections.set_status(db, acme.connection_id, status, cause, "What happened.")
     text = signed_in("acme-primary").open(HOME).text
     assert f'<h2 id="health">{title}</h2>' in text
     assert step in text

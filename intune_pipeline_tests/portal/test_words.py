@@ -3,7 +3,8 @@
 import pytest
 from pydantic import SecretStr
 
-from intune_pipeline.inventory.history import SKIPPED as TOLD_BY_WHY
+from intune_pipeline.domain.skipped import SKIPPED
+from intune_pipeline.domain.vocabulary import SkipReason
 from intune_pipeline.microsoft.causes import Audience, Cause
 from intune_pipeline.portal import outcomes, words
 from intune_pipeline.portal.rendering import number, when
@@ -11,8 +12,8 @@ from intune_pipeline.portal.seal import Seal
 
 
 def test_every_skip_reason_has_a_name_and_a_remedy() -> None:
-    assert set(words.SKIPPED) == {"personal", *TOLD_BY_WHY}
-    assert all(known.name and known.remedy.endswith(".") for known in words.SKIPPED.values())
+    assert set(SKIPPED) == set(SkipReason)
+    assert all(known.name and known.remedy.endswith(".") for known in SKIPPED.values())
 
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause.audience is Audience.OPERATOR])

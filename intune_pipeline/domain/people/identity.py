@@ -89,8 +89,10 @@ class EmployeeDirectory:
 
     def __init__(self, employees: Iterable[Employee]) -> None:
         self._by_email: dict[str, Employee] = {}
+        self._by_id: dict[int, Employee] = {}
         self._without_work_email: dict[tuple[str, str], Employee] = {}
         for employee in sorted(employees, key=lambda employee: employee.id):
+            self._by_id[employee.id] = employee
             for key, _ in employee.emails:
                 self._by_email.setdefault(key, employee)
             if all(kind != "work" for _, kind in employee.emails):
@@ -102,6 +104,11 @@ class EmployeeDirectory:
             if employee := self._by_email.get(key):
                 return employee
         return None
+
+    def emails_of(self, employee_id: int) -> tuple[str, ...]:
+        """The compared addresses of an employee; empty for one who is not there."""
+        employee = self._by_id.get(employee_id)
+        return tuple(key for key, _ in employee.emails) if employee else ()
 
     def look_alike(self, first_name: str, last_name: str) -> Employee | None:
         """The employee of the same name who has no work e-mail, so that no e-mail of Intune can match.
