@@ -66,10 +66,15 @@ class _Name(NamedTuple):
     content: tuple[str, ...]
     suffix: str
     is_initial: bool
+    written: tuple[tuple[str, str], ...]
 
     @property
     def whole(self) -> str:
         return "".join((*self.given, *self.family))
+
+    def as_written(self, word: str) -> str:
+        """A compared word as somebody wrote it."""
+        return next((text for key, text in self.written if key == word), word)
 
 
 class LookalikeIndex:
@@ -160,7 +165,7 @@ def _given_names(one: _Name, other: _Name) -> tuple[float, str]:
     if first[0] == second[0] and min(len(first), len(second)) == 1:
         return 2.5, "one first name more"
     if _roots(first[0]) & _roots(second[0]) or _roots("".join(first)) & _roots("".join(second)):
-        return 2.5, f"“{first[0].capitalize()}” and “{second[0].capitalize()}” are one first name"
+        return 2.5, f"“{one.as_written(first[0])}” and “{other.as_written(second[0])}” are one first name"
     if min(len(first), len(second)) == 1 and set(first) & set(second):
         return 2.0, "one first name in common"
     return 0.0, ""
@@ -176,8 +181,8 @@ def _family_names(one: _Name, other: _Name) -> tuple[float, str]:
     if first == second:
         return 2.8, "the same last name with other small words"
     if shared == set(first) or shared == set(second):
-        return 2.5, f"“{max(shared, key=len).capitalize()}” is in both last names"
-    return 1.2, f"“{max(shared, key=len).capitalize()}” is in both last names"
+        return 2.5, f"“{one.as_written(max(shared, key=len))}” is in both last names"
+    return 1.2, f"“{one.as_written(max(shared, key=len))}” is in both last names"
 
 
 def _one_keystroke(one: _Name, other: _Name) -> _Sign | None:
@@ -250,7 +255,8 @@ def _name(first: str, last: str) -> _Name:
     plain = [word for one in words for part in one.split("-") if (word := letters(part))]
     family = tuple(alike(word) for word in plain)
     content = tuple(alike(word) for word in plain if word not in lexicon.PARTICLES)
-    return _Name(given or initials, family, content or family, suffix, not given and bool(initials))
+    written = [(alike(letters(part)), part) for one in (first, last) for word in one.split() for part in word.split("-")]
+    return _Name(given or initials, family, content or family, suffix, not given and bool(initials), tuple(written))
 
 
 @lru_cache(65_536)

@@ -49,8 +49,7 @@ class _Split(NamedTuple):
     family: tuple[str, ...]
     reason: str
     match: Match | None
-    certain: bool
-    order: Order | None
+    evidence: Evidence | None
 
 
 def split_name(display_name: str | None, email: str, convention: Convention = UNKNOWN) -> tuple[str, str] | None:
@@ -115,10 +114,7 @@ def evidence_of(display_name: str | None, email: str) -> Evidence | None:
     Certain are names that state their order ("Doe, Jane", "DOE Jane") and names whose words fit one order only.
     """
     _, split = _judged(display_name or "", email, UNKNOWN)
-    if split is None or not split.certain:
-        return None
-    form = split.match.form if split.match and split.match.doubt < _DOUBTFUL else None
-    return Evidence(domain_of(email), form, split.order)
+    return split.evidence if split else None
 
 
 @lru_cache(32_768)
@@ -226,7 +222,7 @@ def _with_comma(
         if before and (fits_better or (words.are_all_notes(behind) and not lexicon.is_given(behind))):
             return before, ""
     found = read(given, family, Order.LAST_FIRST, local, convention, len(family) + len(given))
-    return _decided(found, "it is written “last name, first name”", certain=True, order=None)
+    return _decided(found, "it is written “last name, first name”", _evidence(found, domain, None))
 
 
 def _without_comma(
@@ -240,11 +236,11 @@ def _without_comma(
     if stated := _in_capitals(name):
         given, family, order = stated
         shouted = read(given, family, order, local, convention, len(name))
-        return _decided(shouted, "the last name is written in capitals", certain=True, order=None)
+        return _decided(shouted, "the last name is written in capitals", _evidence(shouted, domain, None))
     found = readings(name, local, convention)
-    best = found[0]
-    certain = _fits_one_order(found)
-    return _decided(best, _why(best, name, convention, domain), certain=certain, order=best.order)
+    certain = _certain(found)
+    evidence = _evidence(certain, domain, certain.order) if certain else None
+    return _decided(found[0], _why(found[0], name, convention, domain), evidence)
 
 
 def _is_last_name_only(name: Sequence[Word], local: LocalPart) -> bool:
@@ -275,16 +271,20 @@ def _in_capitals(name: Sequence[Word]) -> tuple[tuple[Word, ...], tuple[Word, ..
     return None
 
 
-def _fits_one_order(found: Sequence[Reading]) -> bool:
-    """Whether a name's words say which order is meant, whatever is usual for addresses."""
+def _certain(found: Sequence[Reading]) -> Reading | None:
+    """The reading whose order a name's words allow alone, whatever is usual for addresses; None where both fit."""
 
     def fits(reading: Reading) -> float:
         return reading.inner + (-reading.match.doubt if reading.match else _NO_FIT)
 
-    best = {order: max(map(fits, (one for one in found if one.order is order))) for order in Order}
-    mine = found[0].order
-    other = Order.LAST_FIRST if mine is Order.FIRST_LAST else Order.FIRST_LAST
-    return best[mine] - best[other] >= _CERTAIN
+    best = [max((one for one in found if one.order is order), key=fits) for order in Order]
+    surest, other = sorted(best, key=fits, reverse=True)
+    return surest if fits(surest) - fits(other) >= _CERTAIN else None
+
+
+def _evidence(found: Reading, domain: str, order: Order | None) -> Evidence:
+    form = found.match.form if found.match and found.match.doubt < _DOUBTFUL else None
+    return Evidence(domain, form, order)
 
 
 def _why(best: Reading, name: Sequence[Word], convention: Convention, domain: str) -> str:
@@ -304,7 +304,7 @@ def _why_fits(form: str, convention: Convention, domain: str) -> str:
     return f"the address fits as {form}"
 
 
-def _decided(found: Reading, reason: str, *, certain: bool, order: Order | None) -> tuple[_Split | None, str]:
+def _decided(found: Reading, reason: str, evidence: Evidence | None) -> tuple[_Split | None, str]:
     """A reading without its initials, unless too little is left of it."""
     given = tuple(one.text for one in found.given if not one.is_initial)
     family = tuple(one.text for one in found.family if not one.is_initial)
@@ -315,7 +315,7 @@ def _decided(found: Reading, reason: str, *, certain: bool, order: Order | None)
         return None, "the display name has an initial in place of a name"
     if not any(map(str.isalpha, "".join(given))) or not any(map(str.isalpha, "".join(family))):
         return None, "the display name is one word"
-    return _Split(given, family, reason, found.match, certain, order), ""
+    return _Split(given, family, reason, found.match, evidence), ""
 
 
 @cache
@@ -330,9 +330,9 @@ def _other_script(part: str) -> tuple[_Split | None, str]:
     """Chinese, Japanese, Korean, Arabic, Indian names as the name parser reads them."""
     parsed = _name_parser().parse(part)
     given, family = tuple(parsed.given_names.split()), tuple(parsed.family.split())
-    if not given or not family:
+    if not any(map(str.isalpha, "".join(given))) or not any(map(str.isalpha, "".join(family))):
         return None, "the display name is one word"
-    return _Split(given, family, "read as names of its script are", None, certain=False, order=None), ""
+    return _Split(given, family, "read as names of its script are", None, None), ""
 
 
 _PLAIN_NAME: Final = re.compile("([A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]+) ([A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]+)")

@@ -125,14 +125,16 @@ def _said_by_names(name: Sequence[str], match: Match | None) -> Iterator[Sign]:
         return
     content = [one for one in name if letters(one) not in lexicon.PARTICLES or len(name) == 2]
     names = [one for one in content if not words.meaning(one)]
-    if any(map(lexicon.is_given, names)):
+    is_said = len(names) < len(content)
+    others = [one for one in names if is_said and (words.is_note(one) or words.is_number(one) or words.is_place(one))]
+    if any(lexicon.is_given(one) for one in names if one not in others):
         yield Sign(-0.5, "")
     elif not any(map(lexicon.is_known, names)):
         yield Sign(0.35, "no word of the display name is known as a name")
     else:
         yield Sign(0.1, "no word of the display name is known as a first name")
-    if len(names) < len(content):
-        if any(words.is_note(one) or words.is_number(one) for one in names):
+    if is_said:
+        if others:
             yield Sign(0.4, "the other words are no names")
         if match and match.form == "first" and words.meaning(content[0]):
             yield Sign(0.4, "the address says only that word")
