@@ -126,10 +126,10 @@ def is_known(word: str) -> bool:
     return use(word) != UNKNOWN
 
 
-def is_listed(latin: str) -> bool:
-    """Whether a word, in compared form, is in the lists of at least two countries."""
+def is_listed(latin: str, countries: int = 2) -> bool:
+    """Whether a word, in compared form, is in the lists of so many countries."""
     given, family = _uses().get(latin, UNKNOWN)
-    return given + family >= 2
+    return given + family >= countries
 
 
 def small_words(kind: str) -> frozenset[str]:

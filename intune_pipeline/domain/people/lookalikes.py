@@ -255,7 +255,9 @@ def _name(first: str, last: str) -> _Name:
     plain = [word for one in words for part in one.split("-") if (word := letters(part))]
     family = tuple(alike(word) for word in plain)
     content = tuple(alike(word) for word in plain if word not in lexicon.PARTICLES)
-    written = [(alike(letters(part)), part) for one in (first, last) for word in one.split() for part in word.split("-")]
+    written = [
+        (alike(letters(part)), part) for one in (first, last) for word in one.split() for part in word.split("-")
+    ]
     return _Name(given or initials, family, content or family, suffix, not given and bool(initials), tuple(written))
 
 

@@ -47,7 +47,7 @@ def reason_against(
         return None
     against = sorted((sign for sign in signs if sign.weight > 0), key=lambda sign: -sign.weight)
     strong = [sign.reason for sign in against if sign.weight >= ENOUGH]
-    return "; ".join(dict.fromkeys(strong[:1] or [sign.reason for sign in against]))
+    return "; ".join(dict.fromkeys(strong[:1] or [sign.reason for sign in against if sign.reason]))
 
 
 def _signs(text: str, cleaned: Cleaned, local: LocalPart, name: Sequence[str], match: Match | None) -> Iterator[Sign]:
@@ -134,6 +134,8 @@ def _said_by_names(name: Sequence[str], match: Match | None) -> Iterator[Sign]:
     else:
         yield Sign(0.1, "no word of the display name is known as a first name")
     if is_said:
+        if not any(map(lexicon.is_known, content)):
+            yield Sign(0.2, "")
         if others:
             yield Sign(0.4, "the other words are no names")
         if match and match.form == "first" and words.meaning(content[0]):

@@ -93,7 +93,7 @@ def meaning(word: str) -> Meaning | None:
         None,
     )
     # "Giselle" begins like the Turkish word for a counter.
-    return None if stem and plain not in known.stems and is_listed(plain) else stem
+    return None if stem and plain not in known.stems and is_listed(plain, 1) else stem
 
 
 @lru_cache(16_384)
@@ -118,7 +118,7 @@ def _tokens(text: str) -> list[str]:
 @lru_cache(REMEMBERED)
 def is_name_too(word: str) -> bool:
     """Whether a word of rooms and functions is a usual name as well: Hall, Sala, Sales."""
-    return _plain(word) in _words().names_too
+    return _plain(word) in _words().names_too or is_listed(_plain(word))
 
 
 @lru_cache(REMEMBERED)
