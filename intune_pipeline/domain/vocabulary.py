@@ -80,6 +80,13 @@ class EmployeeDecision(StrEnum):
     SKIPPED = "skipped"
 
 
+class EmployeeHoldKind(StrEnum):
+    """Why an employee is held back until somebody decides."""
+
+    LOOKALIKE = "lookalike"
+    SHARED = "shared"
+
+
 class LookalikeGrade(StrEnum):
     """How sure it is that two employees are one person, the surest first."""
 
@@ -108,6 +115,26 @@ class AssetStatus(StrEnum):
     RETIRED = "retired"
     DISPOSED = "disposed"
     LOST = "lost"
+
+
+class ChangedEntity(StrEnum):
+    """What the change feed tells of."""
+
+    ASSET = "asset"
+    EMPLOYEE = "employee"
+
+
+class ChangeKind(StrEnum):
+    """What happened to an asset or employee."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    ASSIGNED = "assigned"
+    ENDED = "ended"
+    MERGED = "merged"
+    UNDONE = "undone"
+    LOCKED = "locked"
+    REMOVED = "removed"
 
 
 class KeptKind(StrEnum):
@@ -185,3 +212,20 @@ class ConnectStep(StrEnum):
 
     CONSENT = "consent"
     SIGN_IN = "sign_in"
+
+
+class NeedKind(StrEnum):
+    """What waits for a person of an account."""
+
+    CONNECTION_BROKEN = "connection_broken"
+    NOT_CONNECTED = "not_connected"
+    PLAN_WAITING = "plan_waiting"
+    LATE = "late"
+    SYNC_FAILED = "sync_failed"
+    LIFECYCLE_HOLD = "lifecycle_hold"
+    EMPLOYEE_HOLD = "employee_hold"
+    DRIFT = "drift"
+    SERIAL_COLLISION = "serial_collision"
+    UNKNOWN_MODELS = "unknown_models"
+    OWNERSHIP_UNKNOWN = "ownership_unknown"
+    DEVICES_FAILED = "devices_failed"

@@ -35,13 +35,17 @@ from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.devices import SERIAL_SPACES
 from intune_pipeline.domain.vocabulary import (
     AssetStatus,
+    ChangedEntity,
+    ChangeKind,
     ConnectionStatus,
     ConnectStep,
     DeviceType,
     EmailKind,
     EmployeeDecision,
+    EmployeeHoldKind,
     KeptKind,
     LifecycleDecision,
+    LookalikeGrade,
     Outcome,
     RequestStatus,
     RunPhase,
@@ -336,6 +340,34 @@ asset_changes = Table(
     comment="every field of an existing asset that changed: by a sync, or in allwhere, which a trigger records",
 )
 
+change_events = Table(
+    "change_events",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="order within a read"),
+    Column(
+        "transaction_id",
+        BigInteger,
+        nullable=False,
+        server_default=text("(pg_current_xact_id()::text)::bigint"),
+        comment="the transaction that made the change; readers stop before the oldest one that still runs",
+    ),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("entity", Text, nullable=False, comment="asset or employee"),
+    Column("entity_id", BigInteger, nullable=False, comment="its row, which may be gone"),
+    Column("kind", Text, nullable=False, comment="created, updated, assigned, ended, undone, locked …"),
+    Column("sync_run_id", BigInteger, comment="the sync or undo that made it; null: in allwhere"),
+    Column("field", Text, comment="the column that changed; null for the whole row"),
+    Column("old_value", Text, comment="what it held"),
+    Column("new_value", Text, comment="what it holds since"),
+    _now("at", "when"),
+    _one_of("entity", ChangedEntity),
+    _one_of("kind", ChangeKind),
+    Index(None, "account_id", "id"),
+    Index(None, "account_id", "transaction_id", "id"),
+    Index(None, "at"),
+    comment="every change of assets and employees for the change feed; kept for 90 days",
+)
+
 kept_values = Table(
     "kept_values",
     metadata,
@@ -480,9 +512,19 @@ employee_holds = Table(
     Column(
         "email_key", Text, Computed("lower(btrim(email))", persisted=True), comment="compared form: trimmed, lower case"
     ),
-    Column("first_name", Text, nullable=False, comment="as it would be stored"),
-    Column("last_name", Text, nullable=False, comment="as it would be stored"),
-    Column("lookalike_id", ForeignKey("employees.id", ondelete="SET NULL"), comment="the employee of the same name"),
+    Column("first_name", Text, comment="as it would be stored; null where no name can be read"),
+    Column("last_name", Text, comment="as it would be stored; null where no name can be read"),
+    Column("display_name", Text, comment="as Intune shows it"),
+    Column(
+        "kind", Text, nullable=False, server_default=EmployeeHoldKind.LOOKALIKE, comment="lookalike, shared: no person"
+    ),
+    Column("reason", Text, comment="why, a phrase for people"),
+    Column("grade", Text, comment="surely or probably the same person; null for a shared account"),
+    Column(
+        "lookalike_id",
+        ForeignKey("employees.id", ondelete="SET NULL"),
+        comment="the employee who could be the same person",
+    ),
     Column(
         "decision",
         Text,
@@ -496,7 +538,10 @@ employee_holds = Table(
     UniqueConstraint("connection_id", "email_key"),
     Index(None, "lookalike_id"),
     _one_of("decision", EmployeeDecision),
-    comment="employees a sync would create beside one of the same name without a work e-mail, waiting for a decision",
+    _one_of("kind", EmployeeHoldKind),
+    _one_of("grade", LookalikeGrade),
+    CheckConstraint("kind = 'shared' or (first_name is not null and last_name is not null)", name="name"),
+    comment="users a sync did not make employees: look-alikes of employees and shared accounts, waiting for a decision",
 )
 
 held_assignments = Table(

@@ -23,14 +23,15 @@ _PUT_BACK: Final = tuple(
     if name not in {"id", "account_id", "serial_number", "sync_run_id", "created_at", "updated_at"}
 )
 
-#: Whose later change ``h`` of the same field counts: a person's, or a sync's that was not itself undone.
+#: Which later change ``h`` of the same field counts: a person's, or a sync's that was not itself undone. A lock and its end
+#: leave the value as it is.
 _LATER_CHANGE: Final = """
-    h.sync_run_id is null or (
+    h.old_value is distinct from h.new_value and (h.sync_run_id is null or (
         r.trigger <> 'undo' and not exists (
             select from asset_changes u join sync_runs ur on ur.id = u.sync_run_id
             where u.asset_id = h.asset_id and u.field = h.field and u.id > h.id and ur.undoes_run_id = h.sync_run_id
         )
-    )
+    ))
 """
 _WHO: Final = "case when h.sync_run_id is null then 'changed by a person' else 'changed by sync ' || h.sync_run_id end"
 

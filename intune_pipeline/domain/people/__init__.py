@@ -16,6 +16,7 @@ from intune_pipeline.domain.people.identity import (
     user_key,
 )
 from intune_pipeline.domain.people.learning import learn
+from intune_pipeline.domain.people.lookalikes import Known, Lookalike, LookalikeIndex
 from intune_pipeline.domain.people.names import LONGEST_NAME, MOST_WORDS, Verdict, judge, split_name
 from intune_pipeline.domain.people.spelling import email_key
 
@@ -27,6 +28,9 @@ __all__ = [
     "Conventions",
     "Employee",
     "EmployeeDirectory",
+    "Known",
+    "Lookalike",
+    "LookalikeIndex",
     "Person",
     "Verdict",
     "email_key",

@@ -6,10 +6,11 @@ Belongs here: the convention of a mail domain as a value with its evidence. Does
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
 T = TypeVar("T", bound=str)
@@ -99,15 +100,21 @@ UNKNOWN: Final = Convention()
 """The convention of a domain nothing is known about: the order shown is the order meant."""
 
 
-@dataclass(frozen=True, eq=False)
 class Conventions:
     """The conventions of one account's mail domains.
 
-    Attributes:
-        by_domain: The convention of each domain of which something certain is known.
+    Args:
+        source: The convention of each domain of which something certain is known, or what learns them when the first
+            name is read: on most days none is.
     """
 
-    by_domain: Mapping[str, Convention] = field(default_factory=dict)
+    def __init__(self, source: Mapping[str, Convention] | Callable[[], "Conventions"] = MappingProxyType({})) -> None:
+        self._source = source
+
+    @cached_property
+    def by_domain(self) -> Mapping[str, Convention]:
+        """The convention of each domain of which something certain is known."""
+        return self._source().by_domain if callable(self._source) else self._source
 
     def of(self, email: str) -> Convention:
         """The convention of an address's domain."""

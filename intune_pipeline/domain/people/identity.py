@@ -5,7 +5,7 @@ whether an employee is created or an assignee changes (``reconciliation``).
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -13,8 +13,10 @@ from typing import Final
 
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.people.conventions import NO_CONVENTIONS, Conventions
+from intune_pipeline.domain.people.lookalikes import Known, Lookalike, LookalikeIndex
 from intune_pipeline.domain.people.names import Verdict, judge
-from intune_pipeline.domain.people.spelling import email_key, name_key
+from intune_pipeline.domain.people.spelling import email_key
+from intune_pipeline.domain.vocabulary import EmailKind
 
 LONGEST_EMAIL: Final = 254
 """Characters of an address, RFC 5321."""
@@ -34,6 +36,7 @@ class Person:
         user_id: Entra's id of the user.
         display_name: As Intune shows it.
         conventions: How the account's mail domains write addresses and show names.
+        is_declared: Whether somebody said that this is a person and no shared account.
     """
 
     email: str
@@ -42,6 +45,7 @@ class Person:
     user_id: str | None
     display_name: str | None
     conventions: Conventions = field(default=NO_CONVENTIONS, compare=False)
+    is_declared: bool = field(default=False, compare=False)
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -49,7 +53,10 @@ class Person:
 
         Read when it is first asked for: few people of a fleet are strangers to allwhere, and reading names is slow.
         """
-        return judge(self.display_name, self.email, self.conventions.of(self.email))
+        verdict = judge(self.display_name, self.email, self.conventions.of(self.email))
+        if self.is_declared and verdict.is_shared and verdict.possible:
+            return Verdict(verdict.possible, "somebody said that this is a person")
+        return verdict
 
     @property
     def name(self) -> tuple[str, str] | None:
@@ -90,13 +97,10 @@ class EmployeeDirectory:
     def __init__(self, employees: Iterable[Employee]) -> None:
         self._by_email: dict[str, Employee] = {}
         self._by_id: dict[int, Employee] = {}
-        self._without_work_email: dict[tuple[str, str], Employee] = {}
         for employee in sorted(employees, key=lambda employee: employee.id):
             self._by_id[employee.id] = employee
             for key, _ in employee.emails:
                 self._by_email.setdefault(key, employee)
-            if all(kind != "work" for _, kind in employee.emails):
-                self._without_work_email.setdefault(full_name_key(employee.first_name, employee.last_name), employee)
 
     def match(self, person: Person) -> Employee | None:
         """The employee with the person's e-mail, work or personal, else with one of the person's other addresses."""
@@ -110,13 +114,30 @@ class EmployeeDirectory:
         employee = self._by_id.get(employee_id)
         return tuple(key for key, _ in employee.emails) if employee else ()
 
-    def look_alike(self, first_name: str, last_name: str) -> Employee | None:
-        """The employee of the same name who has no work e-mail, so that no e-mail of Intune can match.
+    @property
+    def named_addresses(self) -> Iterator[tuple[str, str, str]]:
+        """First name, last name and address, for every address: what shows a company's convention."""
+        for employee in self._by_id.values():
+            for key, _ in employee.emails:
+                yield employee.first_name, employee.last_name, key
 
-        Case, accents, spaces and punctuation do not matter.
-        """
-        key = full_name_key(first_name, last_name)
-        return self._without_work_email.get(key) if any(key) else None
+    def look_alikes(self, person: Person) -> list[Lookalike]:
+        """The employees who could be a person who is none of them by address, the surest first."""
+        if person.name is None or not self._by_id:
+            return []
+        work = tuple(dict.fromkeys((person.email_key, *person.other_keys)))
+        return self._index.of(Known(0, *person.name, work))
+
+    @cached_property
+    def _index(self) -> LookalikeIndex:
+        return LookalikeIndex(map(known, self._by_id.values()))
+
+
+def known(employee: Employee) -> Known:
+    """An employee as look-alikes compare them."""
+    work = tuple(key for key, kind in employee.emails if kind == EmailKind.WORK)
+    personal = tuple(key for key, kind in employee.emails if kind != EmailKind.WORK)
+    return Known(employee.id, employee.first_name, employee.last_name, work, personal)
 
 
 def person_of(device: ManagedDevice) -> Person | None:
@@ -138,7 +159,7 @@ def user_key(device: ManagedDevice) -> str | None:
     return email_key(addresses[0]) if addresses else None
 
 
-def people_of(devices: Iterable[ManagedDevice]) -> dict[str, Person]:
+def people_of(devices: Iterable[ManagedDevice], conventions: Conventions = NO_CONVENTIONS) -> dict[str, Person]:
     """Everybody the devices show, by the ``email_key`` that `person_of` gives for each device.
 
     Records with one e-mail or one user id show the same person, who is the same object under each of his keys. His
@@ -155,7 +176,9 @@ def people_of(devices: Iterable[ManagedDevice]) -> dict[str, Person]:
         others = {key for member in members for key in member.other_keys if key not in emails}
         user_id = best.user_id or max((member.user_id for member in members if member.user_id), default=None)
         keys = tuple(sorted((own | others) - {best.email_key}))
-        people.update(dict.fromkeys(own, Person(best.email, best.email_key, keys, user_id, best.display_name)))
+        people.update(
+            dict.fromkeys(own, Person(best.email, best.email_key, keys, user_id, best.display_name, conventions))
+        )
     return people
 
 
@@ -216,11 +239,6 @@ def _same_people(seen: Sequence[Person]) -> Iterable[list[int]]:
     for index in range(len(seen)):
         groups.setdefault(find(index), []).append(index)
     return groups.values()
-
-
-def full_name_key(first_name: str, last_name: str) -> tuple[str, str]:
-    """The compared form of a first and a last name."""
-    return name_key(first_name), name_key(last_name)
 
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)

@@ -36,12 +36,19 @@ class Verdict:
     Attributes:
         name: First and last name; None where nobody is to be hired.
         reason: How the name was read, or why nobody is hired; a phrase for people.
-        is_shared: Whether the user looks like a shared account and not like a person whose name cannot be read.
+        against: What speaks against a person, see `not_people`; 0 where nothing does.
+        possible: The name of a shared account if it is a person after all; None where none can be read.
     """
 
     name: tuple[str, str] | None
     reason: str
-    is_shared: bool = False
+    against: float = 0.0
+    possible: tuple[str, str] | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the user looks like a shared account and not like a person whose name cannot be read."""
+        return self.against >= not_people.ENOUGH
 
 
 class _Split(NamedTuple):
@@ -92,7 +99,9 @@ def at_a_glance(display_name: str, email: str, convention: Convention) -> Verdic
         for one in (given, family)
     ):
         return None
-    if words.phrase(display_name) or lexicon.is_east_asian(given.plain):
+    if words.phrase(display_name) or lexicon.is_east_asian(given.plain) or given.plain == family.plain:
+        return None
+    if not lexicon.is_known(first) and not lexicon.is_known(last):
         return None
     if convention.log_form(form) <= convention.log_form(turned) or not convention.shows_first_name_first:
         return None
@@ -128,13 +137,14 @@ def _judged(display_name: str, email: str, convention: Convention) -> tuple[Verd
     if len(text) <= LONGEST_NAME:
         split, why_not = _best_part(clean.parts, local, convention, domain_of(email))
     name = (*split.given, *split.family) if split else ()
-    if against := not_people.reason_against(text, clean, local, name, split.match if split else None):
-        return Verdict(None, f"looks like a shared account: {against}", is_shared=True), None
-    if split is None:
-        return Verdict(None, why_not), None
-    one_case = is_in_one_case(" ".join(name))
-    first, last = proper(" ".join(split.given), " ".join(split.family), both=one_case)
-    return Verdict((first, last), split.reason), split
+    read = None
+    if split:
+        is_one_case = is_in_one_case(" ".join(name))
+        read = proper(" ".join(split.given), " ".join(split.family), both=is_one_case)
+    weight, reasons = not_people.against(text, clean, local, name, split.match if split else None)
+    if weight >= not_people.ENOUGH:
+        return Verdict(None, f"looks like a shared account: {reasons}", weight, possible=read), None
+    return Verdict(read, split.reason if split else why_not, weight), split
 
 
 def _best_part(

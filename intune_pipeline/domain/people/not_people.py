@@ -18,6 +18,10 @@ ENOUGH: Final = 1.0
 """The weight of signs from which a user is not taken for a person."""
 
 
+MANY_DEVICES: Final = 0.6
+"""What one user of very many devices adds: enrolment managers are people, with names and addresses that fit."""
+
+
 class Sign(NamedTuple):
     """Something that speaks for or against a person.
 
@@ -30,10 +34,22 @@ class Sign(NamedTuple):
     reason: str
 
 
-def reason_against(
+class Against(NamedTuple):
+    """What speaks against a person.
+
+    Attributes:
+        weight: All signs together; 0 where they speak for a person.
+        reason: The signs in words.
+    """
+
+    weight: float
+    reason: str
+
+
+def against(
     text: str, cleaned: Cleaned, local: LocalPart, name: Sequence[str] = (), match: Match | None = None
-) -> str | None:
-    """Why a user looks like no person, a phrase for people; None where the user does not.
+) -> Against:
+    """What makes a user look like no person.
 
     Args:
         text: The readable display name.
@@ -42,12 +58,10 @@ def reason_against(
         name: The words of the best reading; empty where the name cannot be read.
         match: How the address is made of it.
     """
-    signs = [*_signs(text, cleaned, local, name, match)]
-    if sum(sign.weight for sign in signs) < ENOUGH:
-        return None
-    against = sorted((sign for sign in signs if sign.weight > 0), key=lambda sign: -sign.weight)
-    strong = [sign.reason for sign in against if sign.weight >= ENOUGH]
-    return "; ".join(dict.fromkeys(strong[:1] or [sign.reason for sign in against if sign.reason]))
+    signs = sorted(_signs(text, cleaned, local, name, match), key=lambda sign: -sign.weight)
+    strong = [sign.reason for sign in signs if sign.weight >= ENOUGH]
+    reasons = strong[:1] or [sign.reason for sign in signs if sign.weight > 0 and sign.reason]
+    return Against(max(0.0, sum(sign.weight for sign in signs)), "; ".join(dict.fromkeys(reasons)))
 
 
 def _signs(text: str, cleaned: Cleaned, local: LocalPart, name: Sequence[str], match: Match | None) -> Iterator[Sign]:
@@ -126,8 +140,8 @@ def _said_by_names(name: Sequence[str], match: Match | None) -> Iterator[Sign]:
     content = [one for one in name if letters(one) not in lexicon.PARTICLES or len(name) == 2]
     names = [one for one in content if not words.meaning(one)]
     is_said = len(names) < len(content)
-    others = [one for one in names if is_said and (words.is_note(one) or words.is_number(one) or words.is_place(one))]
-    if any(lexicon.is_given(one) for one in names if one not in others):
+    others = [one for one in names if is_said and not lexicon.is_given(one) and _is_beside(one)]
+    if any(map(lexicon.is_given, names)):
         yield Sign(-0.5, "")
     elif not any(map(lexicon.is_known, names)):
         yield Sign(0.35, "no word of the display name is known as a name")
@@ -144,6 +158,11 @@ def _said_by_names(name: Sequence[str], match: Match | None) -> Iterator[Sign]:
         yield Sign(-0.3, "")
     if len(name) == 2 and letters(name[0]) == letters(name[1]):
         yield Sign(0.4, "the same word twice")
+
+
+def _is_beside(word: str) -> bool:
+    """Whether a word stands beside words of rooms and functions: a number, a place, a region."""
+    return words.is_note(word) or words.is_number(word) or words.is_place(word)
 
 
 def _reason(said: str, meaning: Meaning) -> str:

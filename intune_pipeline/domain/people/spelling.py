@@ -51,15 +51,6 @@ def sounds(word: str) -> str:
 
 
 @lru_cache(REMEMBERED)
-def name_key(name: str) -> str:
-    """A name without case, accents, spaces and punctuation; letters of every script stay apart."""
-    if not name.isascii():
-        name = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name).translate(_LETTERS))
-        name = unicodedata.normalize("NFC", _ACCENTS.sub("", name))
-    return _PUNCTUATION.sub("", name.casefold())
-
-
-@lru_cache(REMEMBERED)
 def is_latin(word: str) -> bool:
     """Whether every letter of a word is Latin."""
     return word.isascii() or all(
@@ -86,8 +77,3 @@ _ROMANISED: Final = (
     ("g", "h"), ("q", "k"), ("ie", "e"), ("ia", "a"), ("iu", "u"), ("io", "o"),
 )  # fmt: skip
 _TWICE: Final = re.compile(r"(.)\1+")
-_ACCENTS: Final = re.compile(r"[\u0300-\u036f]")
-_PUNCTUATION: Final = re.compile(r"[\s!-/:-@\[-`{-~·ʼ‐-‟・]+")
-_LETTERS: Final = str.maketrans(
-    {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ø": "o", "Ø": "O", "ı": "i", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE"}
-)

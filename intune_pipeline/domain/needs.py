@@ -1,0 +1,202 @@
+"""What waits for a person of an account: one list, said the same on the page, in the API, by ``needs`` and in messages.
+
+Belongs here: what is worth telling, how urgent, and the sentences. Does not belong here: reading the facts
+(``inventory.needs``) and sending messages.
+
+Each entry says what, since when, how many, and the one thing to do. An empty list means that there is nothing to do.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from intune_pipeline.domain.drift import Drift, Measure
+from intune_pipeline.domain.vocabulary import ConnectionStatus, NeedKind
+
+NO_SYNC_EXPECTED: Final = frozenset(
+    {ConnectionStatus.PENDING, ConnectionStatus.VERIFYING, ConnectionStatus.DISCONNECTED}
+)
+"""Statuses in which no sync runs, so that none can be late."""
+
+AT_ONCE: Final = frozenset({NeedKind.CONNECTION_BROKEN, NeedKind.LIFECYCLE_HOLD, NeedKind.EMPLOYEE_HOLD})
+"""What people are told at once; the rest waits for the digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Some things that wait, and since when the oldest does."""
+
+    count: int = 0
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NeedFacts:
+    """What is known of an account's sync now.
+
+    Attributes:
+        now: The present moment.
+        late_after: How old the last good sync may be.
+        status: The connection's.
+        status_message: Why it is in trouble, one sentence.
+        status_since: When that was first seen.
+        connected_at: When the connection first worked.
+        last_good_at: When the list of the last good sync was read.
+        last_failure: The last sync's sentence when it failed.
+        failed_at: When it did.
+        endings: Devices whose end is held.
+        ending_reason: Why, one sentence.
+        people: Employees that are held.
+        unknown: Devices of models that no rule knows.
+        unknown_models: How many models these are.
+        collisions: Devices that share a serial number with another machine.
+        ownership: Devices whose owner Intune does not tell.
+        failed: Devices the last good sync could not write.
+        drifts: Numbers that have left their band.
+    """
+
+    now: datetime
+    late_after: timedelta
+    status: ConnectionStatus
+    status_message: str | None = None
+    status_since: datetime | None = None
+    connected_at: datetime | None = None
+    last_good_at: datetime | None = None
+    last_failure: str | None = None
+    failed_at: datetime | None = None
+    endings: Waiting = Waiting()
+    ending_reason: str | None = None
+    people: Waiting = Waiting()
+    unknown: Waiting = Waiting()
+    unknown_models: int = 0
+    collisions: Waiting = Waiting()
+    ownership: Waiting = Waiting()
+    failed: Waiting = Waiting()
+    drifts: Sequence[Drift] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that waits for a person.
+
+    Attributes:
+        kind: What.
+        what: One sentence.
+        since: Since when; None where that is not known.
+        count: How many devices, people or models.
+        to_do: The one thing to do, one sentence.
+    """
+
+    kind: NeedKind
+    what: str
+    since: datetime | None
+    count: int
+    to_do: str
+
+
+def needs(facts: NeedFacts) -> list[Need]:
+    """Everything that waits, the most urgent first."""
+    return [*_of_connection(facts), *_decisions(facts), *_drifts(facts), *_devices(facts)]
+
+
+def _of_connection(facts: NeedFacts) -> Iterator[Need]:
+    if facts.status is ConnectionStatus.AWAITING_APPROVAL:
+        yield Need(
+            NeedKind.PLAN_WAITING,
+            "The plan of the first sync waits for your approval.",
+            facts.status_since,
+            1,
+            "Look at the plan, then approve it or disconnect.",
+        )
+    elif facts.status in {ConnectionStatus.NEEDS_CONSENT, ConnectionStatus.ERROR}:
+        what = facts.status_message or "Microsoft refuses allwhere's access to your Intune."
+        to_do = (
+            "Connect Intune again."
+            if facts.status is ConnectionStatus.NEEDS_CONSENT
+            else "Do what the sentence says, then sync."
+        )
+        yield Need(NeedKind.CONNECTION_BROKEN, what, facts.status_since, 1, to_do)
+    elif facts.status in {ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED}:
+        yield Need(NeedKind.NOT_CONNECTED, "Microsoft Intune is not connected.", None, 1, "Connect Microsoft Intune.")
+    elif facts.last_failure:
+        yield Need(
+            NeedKind.SYNC_FAILED,
+            facts.last_failure,
+            facts.failed_at,
+            1,
+            "Nothing if the next sync succeeds; else do what the sentence says.",
+        )
+    newest = facts.last_good_at or facts.connected_at
+    if facts.status not in NO_SYNC_EXPECTED and newest and facts.now - newest > facts.late_after:
+        hours = int((facts.now - newest).total_seconds() // 3600)
+        yield Need(NeedKind.LATE, f"No sync has succeeded for {hours} hours.", newest, 1, "Use Sync Now.")
+
+
+def _decisions(facts: NeedFacts) -> Iterator[Need]:
+    if facts.endings.count:
+        yield Need(
+            NeedKind.LIFECYCLE_HOLD,
+            f"{_counted(facts.endings.count, 'device')} left Intune at once: {facts.ending_reason}",
+            facts.endings.since,
+            facts.endings.count,
+            "Look at the devices, then end their assignments or keep them.",
+        )
+    if facts.people.count:
+        yield Need(
+            NeedKind.EMPLOYEE_HOLD,
+            f"{_counted(facts.people.count, 'employee')} would be created who may be there already or are no person.",
+            facts.people.since,
+            facts.people.count,
+            "Say for each of them who they are.",
+        )
+
+
+def _drifts(facts: NeedFacts) -> Iterator[Need]:
+    for drift in facts.drifts:
+        if drift.measure is Measure.DEVICES:
+            what = f"Intune lists {drift.now:.0f} devices; {drift.usual:.0f} were usual over the last two weeks."
+        else:
+            called = "of an unknown type" if drift.measure is Measure.UNKNOWN_SHARE else "left out"
+            what = f"{drift.now:.0%} of the devices are {called}; {drift.usual:.0%} were usual over the last two weeks."
+        to_do = "Compare with the device list in Intune; if it is right, there is nothing to do."
+        yield Need(NeedKind.DRIFT, what, facts.last_good_at, 1, to_do)
+
+
+def _devices(facts: NeedFacts) -> Iterator[Need]:
+    if facts.failed.count:
+        yield Need(
+            NeedKind.DEVICES_FAILED,
+            f"{_counted(facts.failed.count, 'device')} could not be written.",
+            facts.failed.since,
+            facts.failed.count,
+            "Nothing if the next sync writes them; else send allwhere the reason shown with the device.",
+        )
+    if facts.collisions.count:
+        yield Need(
+            NeedKind.SERIAL_COLLISION,
+            f"{_counted(facts.collisions.count, 'device')} share a serial number with another machine.",
+            facts.collisions.since,
+            facts.collisions.count,
+            "Open them in Intune and correct or retire the wrong record.",
+        )
+    if facts.unknown.count:
+        yield Need(
+            NeedKind.UNKNOWN_MODELS,
+            f"{_counted(facts.unknown.count, 'device')} of {_counted(facts.unknown_models, 'model')} that no rule knows.",
+            facts.unknown.since,
+            facts.unknown.count,
+            "Say what these models are.",
+        )
+    if facts.ownership.count:
+        yield Need(
+            NeedKind.OWNERSHIP_UNKNOWN,
+            f"{_counted(facts.ownership.count, 'device')} whose owner Intune does not tell.",
+            facts.ownership.since,
+            facts.ownership.count,
+            "Set their device ownership to Corporate in Intune if they are your company's.",
+        )
+
+
+def _counted(count: int, one: str) -> str:
+    return f"{count} {one}{'' if count == 1 else 's'}"

@@ -1,0 +1,78 @@
+"""What waits for a person is told once, with the one thing to do; and nothing is told when nothing waits."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from intune_pipeline.domain.drift import Drift, Measure
+from intune_pipeline.domain.needs import NeedFacts, Waiting, needs
+from intune_pipeline.domain.vocabulary import ConnectionStatus, NeedKind
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+CALM = {"now": NOW, "late_after": timedelta(hours=26), "connected_at": NOW - timedelta(days=90)}
+
+
+def kinds(status: ConnectionStatus = ConnectionStatus.CONNECTED, **facts: object) -> list[NeedKind]:
+    given = {**CALM, "last_good_at": NOW - timedelta(hours=6), **facts}
+    return [need.kind for need in needs(NeedFacts(status=status, **given))]
+
+
+def test_a_calm_tenant_needs_nothing() -> None:
+    assert kinds() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (ConnectionStatus.NEEDS_CONSENT, NeedKind.CONNECTION_BROKEN),
+        (ConnectionStatus.ERROR, NeedKind.CONNECTION_BROKEN),
+        (ConnectionStatus.DISCONNECTED, NeedKind.NOT_CONNECTED),
+        (ConnectionStatus.AWAITING_APPROVAL, NeedKind.PLAN_WAITING),
+    ],
+)
+def test_a_connection_that_does_not_sync_says_so(status: ConnectionStatus, kind: NeedKind) -> None:
+    assert kinds(status) == [kind]
+
+
+def test_lateness_counts_from_when_the_list_was_read_or_the_tenant_was_connected() -> None:
+    assert kinds(last_good_at=NOW - timedelta(hours=27)) == [NeedKind.LATE]
+    assert kinds(last_good_at=None) == [NeedKind.LATE]
+    assert kinds(last_good_at=None, connected_at=NOW) == []
+    assert kinds(ConnectionStatus.DISCONNECTED, last_good_at=None) == [NeedKind.NOT_CONNECTED]
+
+
+def test_everything_that_waits_is_in_the_list_with_its_number() -> None:
+    since = NOW - timedelta(days=3)
+    found = needs(
+        NeedFacts(
+            **CALM,
+            status=ConnectionStatus.CONNECTED,
+            last_good_at=NOW,
+            last_failure="Microsoft was not reachable.",
+            endings=Waiting(70, since),
+            ending_reason="70 of 145 devices are more than may end at once.",
+            people=Waiting(1, since),
+            unknown=Waiting(12, since),
+            unknown_models=3,
+            collisions=Waiting(2, since),
+            ownership=Waiting(5, since),
+            failed=Waiting(1, since),
+            drifts=[Drift(Measure.DEVICES, 145, 75), Drift(Measure.UNKNOWN_SHARE, 0.02, 0.12)],
+        )
+    )
+    assert [(need.kind, need.count) for need in found] == [
+        (NeedKind.SYNC_FAILED, 1),
+        (NeedKind.LIFECYCLE_HOLD, 70),
+        (NeedKind.EMPLOYEE_HOLD, 1),
+        (NeedKind.DRIFT, 1),
+        (NeedKind.DRIFT, 1),
+        (NeedKind.DEVICES_FAILED, 1),
+        (NeedKind.SERIAL_COLLISION, 2),
+        (NeedKind.UNKNOWN_MODELS, 12),
+        (NeedKind.OWNERSHIP_UNKNOWN, 5),
+    ]
+    told = [need.what for need in found]
+    assert "70 devices left Intune at once: 70 of 145 devices are more than may end at once." in told
+    assert "Intune lists 75 devices; 145 were usual over the last two weeks." in told
+    assert "12% of the devices are of an unknown type; 2% were usual over the last two weeks." in told
+    assert all(need.to_do.endswith(".") and need.what.endswith(".") for need in found)
