@@ -140,8 +140,8 @@ def _said_by_names(name: Sequence[str], match: Match | None) -> Iterator[Sign]:
     content = [one for one in name if letters(one) not in lexicon.PARTICLES or len(name) == 2]
     names = [one for one in content if not words.meaning(one)]
     is_said = len(names) < len(content)
-    others = [one for one in names if is_said and not lexicon.is_given(one) and _is_beside(one)]
-    if any(map(lexicon.is_given, names)):
+    others = [one for one in names if is_said and _is_beside(one)]
+    if any(lexicon.is_given(one) for one in names if one not in others):
         yield Sign(-0.5, "")
     elif not any(map(lexicon.is_known, names)):
         yield Sign(0.35, "no word of the display name is known as a name")
@@ -162,7 +162,7 @@ def _said_by_names(name: Sequence[str], match: Match | None) -> Iterator[Sign]:
 
 def _is_beside(word: str) -> bool:
     """Whether a word stands beside words of rooms and functions: a number, a place, a region."""
-    return words.is_note(word) or words.is_number(word) or words.is_place(word)
+    return words.is_number(word) or (not lexicon.is_given(word) and (words.is_note(word) or words.is_place(word)))
 
 
 def _reason(said: str, meaning: Meaning) -> str:
