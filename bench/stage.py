@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from bench.measuring import cpu_of, started
 from intune_pipeline import local
 from intune_pipeline.cli.database import upgrade_dagster
-from intune_pipeline.inventory import accounts, connections, database, embedded_postgres
+from intune_pipeline.inventory import accounts, database, embedded_postgres, linking
 from intune_pipeline.settings import Settings
 
 OURS = ("ALLWHERE_", "DAGSTER_", "MICROSOFT_", "INTUNE_", "BYPASS_", "AUTH0_", "PORTAL_")
@@ -141,7 +141,7 @@ def _connected(
     with engine.begin() as db:
         for account, tenant_id in described["tenants"].items():
             accounts.create(db, account, account)
-            connections.add(db, account, tenant_id, actor="operator:bench")
+            linking.add(db, account, tenant_id, actor="operator:bench")
     environment = {name: value for name, value in os.environ.items() if name.startswith(OURS)}
     pid = int((directory / "postgres/data/postmaster.pid").read_text().split()[0])
     try:

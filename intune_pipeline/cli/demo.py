@@ -83,7 +83,7 @@ def _start_sandbox(started: Children, directory: Path, devices: int, portal_port
 
 def _seed_and_connect(engine: "Engine", tenants: list[dict[str, Any]]) -> None:
     from intune_pipeline.cli.demo_inventory import ACCOUNT_NAMES, seed
-    from intune_pipeline.inventory import accounts, connections
+    from intune_pipeline.inventory import accounts, linking
     from intune_pipeline.sandbox import demonstration
 
     fleets = {tenant.name: tenant for tenant in demonstration.tenants(sum(tenant["devices"] for tenant in tenants))}
@@ -92,7 +92,7 @@ def _seed_and_connect(engine: "Engine", tenants: list[dict[str, Any]]) -> None:
         with engine.begin() as db:
             if accounts.find(db, account) is None:
                 seed(db, accounts.create(db, account, ACCOUNT_NAMES[account]), fleets[account])
-            connections.add(db, account, tenant["tenant_id"], actor="operator:demo")
+            linking.add(db, account, tenant["tenant_id"], actor="operator:demo")
 
 
 def _sync_all(engine: "Engine", account_slugs: list[str]) -> bool:

@@ -9,6 +9,7 @@ import click
 
 from intune_pipeline import garbage
 from intune_pipeline.cli import (
+    accounts,
     bypass_code,
     classify,
     connections,
@@ -17,6 +18,7 @@ from intune_pipeline.cli import (
     development,
     doctor,
     export,
+    facts,
     fleet,
     holds,
     locks,
@@ -26,6 +28,7 @@ from intune_pipeline.cli import (
     portal,
     rules,
     runs,
+    sessions,
     sync,
     undo,
     why,
@@ -52,6 +55,8 @@ for _command in (
     plan.command,
     why.command,
     classify.command,
+    facts.command,
+    facts.compare,
     rules.group,
     runs.runs,
     runs.run,
@@ -65,6 +70,8 @@ for _command in (
     export.command,
     bypass_code.group,
     portal.command,
+    accounts.group,
+    sessions.group,
 ):
     intune_pipeline.add_command(_command)
 

@@ -45,11 +45,11 @@ def command(account: str, *, as_json: bool) -> int:
     if planned["lifecycle_hold_reason"]:
         click.echo(planned["lifecycle_hold_reason"])
     changes = [
-        (change["serial_number"], change["action"], field, old, new)
+        (change["serial_number"], change["model"], change["action"], field, old, new)
         for change in planned["changes"]
         for field, (old, new) in change["fields"].items()
         if change["action"] == "update"
     ]
     if changes:
-        output.print_table(("serial number", "action", "field", "old", "new"), changes)
+        output.print_table(("serial number", "model", "action", "field", "old", "new"), changes)
     return 0

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final
 
 from intune_pipeline.domain.devices import ManagedDevice
-from intune_pipeline.domain.eligibility import SUPERSEDED, JudgedDevice
+from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.lifecycle import DeviceMemory
 from intune_pipeline.domain.people import (
     Conventions,
@@ -25,7 +25,13 @@ from intune_pipeline.domain.people import (
 )
 from intune_pipeline.domain.people.not_people import ENOUGH, MANY_DEVICES
 from intune_pipeline.domain.policy import Policy
-from intune_pipeline.domain.vocabulary import AssetStatus, EmployeeDecision, EmployeeHoldKind, LookalikeGrade
+from intune_pipeline.domain.vocabulary import (
+    AssetStatus,
+    EmployeeDecision,
+    EmployeeHoldKind,
+    LookalikeGrade,
+    SkipReason,
+)
 
 MOVABLE_STATUSES: Final = (AssetStatus.ALLOCATED, AssetStatus.TRANSFERRED)
 """Only assets in one of these get another assignee by a sync."""
@@ -167,6 +173,7 @@ class Assignees:
         evidence: Evidence,
     ) -> None:
         self._judged = judged
+        self._of_rooms = {one.device.intune_device_id for one in judged if one.classification.users_are_rooms}
         self._directory = directory
         self._holds = holds
         self._pending = pending
@@ -192,7 +199,7 @@ class Assignees:
     @cached_property
     def devices_of(self) -> Counter[str]:
         """How many devices each person has, by the person's own compared e-mail; superseded records do not count."""
-        users = (self.user_of(one.device) for one in self._judged if one.skip_reason != SUPERSEDED)
+        users = (self.user_of(one.device) for one in self._judged if one.skip_reason != SkipReason.SUPERSEDED)
         return Counter(user.email_key for user in users if user)
 
     @cached_property
@@ -200,9 +207,15 @@ class Assignees:
         return {person.user_id.lower(): person for person in self.people.values() if person.user_id}
 
     def user_of(self, device: ManagedDevice) -> Person | None:
-        """The person the list shows as the device's user; None where it shows nobody who is known by an e-mail."""
+        """The person the list shows as the device's user; None where it shows nobody who is known by an e-mail.
+
+        The users of room bars, headsets, signage and the like are rooms: they are people only where they are employees.
+        """
         key = user_key(device)
-        return None if key is None else self.people.get(key) or person_of(device)
+        person = None if key is None else self.people.get(key) or person_of(device)
+        if person and device.intune_device_id in self._of_rooms and self._directory.match(person) is None:
+            return None
+        return person
 
     def for_new_asset(self, device: ManagedDevice) -> Assignment:
         """The assignee of an asset that is created: the list's user."""

@@ -30,7 +30,7 @@ from intune_pipeline.domain.assignees import (
     PrimaryUser,
 )
 from intune_pipeline.domain.counts import RunCounts
-from intune_pipeline.domain.eligibility import PERSONAL, JudgedDevice
+from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.fields import (
     FILLED_FIELDS,
     INTUNE_FIELDS,
@@ -123,11 +123,13 @@ class Listing:
         listed_at: When it was read; aware.
         complete: Whether it is the whole list; a capped or failed one proves no absence.
         personal: Personal devices that were counted and dropped before.
+        unreadable: Entries without an id, about which nothing can be said: counted as failed.
     """
 
     listed_at: datetime
     complete: bool = True
     personal: int = 0
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,14 @@ class Counts(RunCounts):
 
     devices_skipped: Counter[str] = field(default_factory=Counter)
 
+    @classmethod
+    def unwritten(cls, listing: Listing, listed: int, personal: int) -> "Counts":
+        """What is counted of a list before its devices: what a sync does not write."""
+        counts = cls(devices_listed=listed, devices_failed=listing.unreadable, devices_unreadable=listing.unreadable)
+        if personal:
+            counts.devices_skipped[SkipReason.PERSONAL] = personal
+        return counts
+
     def add(self, step: DeviceStep) -> None:
         """Count one device; employees and what is held are counted per person, not here."""
         self.values_kept += len(step.kept)
@@ -294,7 +304,8 @@ class Counts(RunCounts):
 
     def as_dict(self) -> dict[str, Any]:
         """The counts under their names, ``devices_skipped`` as reason → count."""
-        return {name: dict(value) if isinstance(value := getattr(self, name), Counter) else value for name in _COUNTS}
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        return {**counts, "devices_skipped": {str(reason): count for reason, count in self.devices_skipped.items()}}
 
 
 _COUNTS: Final = tuple(count.name for count in fields(Counts))
@@ -566,7 +577,7 @@ def plan(
     evidence = evidence or Evidence()
     _check_serials(judged)
     decider = Decider(judged, state, policy, evidence)
-    kept = sorted((one for one in judged if one.skip_reason != PERSONAL), key=_by_serial)
+    kept = sorted((one for one in judged if one.skip_reason != SkipReason.PERSONAL), key=_by_serial)
     steps = tuple(_safely(decider, one, state.assets.get(one.device.serial_key or "")) for one in kept)
 
     found = _absences(judged, state, policy, listing)
@@ -659,11 +670,9 @@ def _count(
     *,
     gone: int,
 ) -> Counts:
-    counts = Counts(
-        devices_listed=len(steps) + personal + listing.personal, lifecycle_held=len(held), devices_gone=gone
-    )
-    if personal + listing.personal:
-        counts.devices_skipped[PERSONAL] = personal + listing.personal
+    all_personal = personal + listing.personal
+    counts = Counts.unwritten(listing, len(steps) + all_personal + listing.unreadable, all_personal)
+    counts.lifecycle_held, counts.devices_gone = len(held), gone
     for step in steps:
         counts.add(step)
     for ending in endings:

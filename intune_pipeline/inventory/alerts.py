@@ -11,6 +11,8 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from intune_pipeline.inventory import security_counts
+
 #: A cause that stops every tenant is one trouble, not one per tenant. Its name in ``microsoft.causes``.
 OF_EVERY_TENANT = "our_credential"
 LATE = "late"
@@ -104,7 +106,8 @@ class Trouble:
     """Something that is wrong now.
 
     Attributes:
-        cause: a cause of ``microsoft.causes``, ``failed``, ``late``, ``lifecycle_hold`` or ``employee_hold``.
+        cause: a cause of ``microsoft.causes``, ``failed``, ``late``, ``lifecycle_hold``, ``employee_hold``, or an event of
+            the portal's security log that happens too often.
         connection_id: whose; None for what concerns every tenant.
         account: the account's slug; None likewise.
         message: one sentence: what happened and what to do.
@@ -136,6 +139,7 @@ def troubles(db: Connection, *, late_after: timedelta) -> list[Trouble]:
         Trouble(row.cause, row.connection_id, row.account, f"{row.account}: {row.message}")
         for row in db.execute(_TROUBLES, {"late_after": late_after})
     ]
+    found += [Trouble(cause, None, None, message) for cause, message in security_counts.excesses(db)]
     ours = [trouble for trouble in found if trouble.cause == OF_EVERY_TENANT]
     others = [trouble for trouble in found if trouble.cause != OF_EVERY_TENANT]
     return [Trouble(OF_EVERY_TENANT, None, None, _without_account(ours[0])), *others] if ours else others

@@ -3,6 +3,7 @@
 Belongs here: engines, databases, migrations. Does not belong here: tables (``schema``) and queries on them.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,8 +159,16 @@ def pending(engine: Engine) -> list[str]:
 
 
 def newest_migration() -> str:
-    """The migration this version ends with: their files are numbered."""
-    return max(path.stem for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
+    """The migration this version ends with: the one no other follows. Read from the files, as alembic is slow to load."""
+    texts = [path.read_text(encoding="utf-8") for path in (MIGRATIONS / "versions").glob("*.py")]
+    revisions = {found[1] for text in texts if (found := _REVISION.search(text))}
+    followed = {found[1] for text in texts if (found := _DOWN_REVISION.search(text))}
+    (newest,) = revisions - followed
+    return newest
+
+
+_REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
+_DOWN_REVISION = re.compile(r'^down_revision = "(\w+)"', re.MULTILINE)
 
 
 def _is_at(db: Connection, migration: str) -> bool:

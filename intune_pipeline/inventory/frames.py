@@ -57,8 +57,9 @@ class Listing:
         run_id: the Dagster run that made the frame.
         listed_at: when the listing began.
         complete: whether the list was read to its end; a capped one proves no absence.
-        devices_listed: devices in the list, personal ones included.
+        devices_listed: entries of the list, personal devices and unreadable ones included.
         personal: personal devices, counted and dropped.
+        unreadable: entries without an id, counted as failed.
     """
 
     listing_id: str
@@ -69,6 +70,7 @@ class Listing:
     complete: bool
     devices_listed: int
     personal: int
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

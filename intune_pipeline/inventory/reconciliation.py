@@ -10,7 +10,6 @@ new assets and device outcomes, so that they cannot wait for each other in a cir
 and candidates, is written with the last batch: a run that was killed has counted nothing.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,7 +20,7 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 
 from intune_pipeline.domain.assignees import Candidate, HeldEmployee, candidate_of
-from intune_pipeline.domain.eligibility import PERSONAL
+from intune_pipeline.domain.facts import fact_values
 from intune_pipeline.domain.fields import SEALED_FIELD, Value
 from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.reconciliation import (
@@ -34,7 +33,7 @@ from intune_pipeline.domain.reconciliation import (
     Plan,
     Sealed,
 )
-from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus
+from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus, SkipReason
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import reconciliation_statements as statements
 from intune_pipeline.inventory import schema
@@ -137,13 +136,10 @@ class _Totals:
     @classmethod
     def before(cls, plan: Plan) -> "_Totals":
         """What is counted before the first batch: what a sync does not write."""
-        personal = {reason: count for reason, count in plan.counts.devices_skipped.items() if reason == PERSONAL}
-        counts = Counts(
-            devices_listed=plan.counts.devices_listed,
-            devices_skipped=Counter(personal),
-            lifecycle_held=plan.counts.lifecycle_held,
-            devices_gone=plan.counts.devices_gone,
-        )
+        personal = plan.counts.devices_skipped[SkipReason.PERSONAL]
+        counts = Counts.unwritten(plan.listing, plan.counts.devices_listed, personal)
+        counts.lifecycle_held = plan.counts.lifecycle_held
+        counts.devices_gone = plan.counts.devices_gone
         return cls(counts, {}, frozenset())
 
     def including(self, batch: Iterable[_Written], memory: Mapping[str, DeviceMemory]) -> "_Totals":
@@ -450,6 +446,7 @@ def _shown(change: Change) -> str | None:
 
 def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
     device, classification = step.judged.device, step.judged.classification
+    facts = fact_values(device.operating_system or "", device.manufacturer or "", device.model or "")
     return {
         "intune_device_id": device.intune_device_id,
         "serial_number": device.serial_number,
@@ -460,6 +457,7 @@ def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
         "rule_reason": classification.reason,
         "manufacturer": device.manufacturer,
         "model": device.model,
+        "model_name": facts.get("model_name"),
         "operating_system": device.operating_system,
         "device_name": device.device_name,
         "last_contact_at": device.last_contact_at,

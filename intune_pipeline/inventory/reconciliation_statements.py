@@ -33,7 +33,7 @@ _CREATED_FIELDS: Final = ("serial_number", *_WRITTEN_FIELDS)
 _HISTORY_FIELDS: Final = ("asset_id", "field", "old_value", "new_value", "reason")
 _OUTCOME_FIELDS: Final = (
     "intune_device_id", "serial_number", "outcome", "reason", "device_type", "rule", "rule_reason", "manufacturer",
-    "model", "operating_system", "device_name", "last_contact_at", "asset_id",
+    "model", "model_name", "operating_system", "device_name", "last_contact_at", "asset_id",
 )  # fmt: skip
 
 LOCKED_ASSETS = sa.text(f"""

@@ -29,10 +29,10 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from intune_pipeline.domain.counts import MEANINGS
-from intune_pipeline.domain.devices import SERIAL_SPACES
+from intune_pipeline.domain.serials import SERIAL_DROPPED, SERIAL_REPLACED, SERIAL_REPLACEMENTS
 from intune_pipeline.domain.vocabulary import (
     AssetStatus,
     ChangedEntity,
@@ -43,11 +43,13 @@ from intune_pipeline.domain.vocabulary import (
     EmailKind,
     EmployeeDecision,
     EmployeeHoldKind,
+    InvitationStatus,
     KeptKind,
     LifecycleDecision,
     LookalikeGrade,
     Outcome,
     RequestStatus,
+    Role,
     RunPhase,
     RunStatus,
     Trigger,
@@ -67,9 +69,21 @@ metadata = MetaData(
 OPEN_REQUESTS = (RequestStatus.PENDING, RequestStatus.STARTED)
 """Statuses of a request that waits for a sync or for its end."""
 
-_SPACE_ESCAPES = "".join(f"\\u{ord(c):04x}" if c != "-" else "-" for c in SERIAL_SPACES)
-#: SQL of a serial's compared form; the same law as ``domain.devices.serial_key``.
-SERIAL_KEY_SQL = f"""nullif(upper(regexp_replace({{0}}, '[{_SPACE_ESCAPES}]+', '', 'g') collate "C"), '')"""
+
+def _literal(characters: str) -> str:
+    r"""A string of SQL in ASCII alone: "a\u00a0" becomes E'a\u00a0'."""
+    escaped = (
+        c if c.isascii() and c.isalnum() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+        for c in characters
+    )
+    return f"E'{''.join(escaped)}'"
+
+
+#: SQL of a serial's compared form; the same law as ``domain.serials.serial_key``. translate() drops the characters of its
+#: second argument that have no partner in the third.
+SERIAL_KEY_SQL = (
+    f"nullif(translate({{0}}, {_literal(SERIAL_REPLACED + SERIAL_DROPPED)}, {_literal(SERIAL_REPLACEMENTS)}), '')"
+)
 
 
 def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
@@ -86,6 +100,12 @@ accounts = Table(
     Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
     Column("slug", Text, nullable=False, unique=True, comment="name on the command line and Dagster partition key"),
     Column("name", Text, nullable=False, server_default="", comment="the customer's name, for people"),
+    Column(
+        "org_id",
+        Text,
+        unique=True,
+        comment="the sign-in provider's immutable id of the organisation; null until the first sign-in or an operator sets it",
+    ),
     CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' and length(slug) <= 63", name="slug"),
     comment="allwhere's customers",
 )
@@ -95,7 +115,30 @@ connections = Table(
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
     Column("account_id", ForeignKey("accounts.id"), nullable=False, unique=True, comment="the account's row"),
-    Column("tenant_id", Text, comment="Entra tenant GUID, lower case; null until the tenant is proven"),
+    Column(
+        "tenant_id",
+        Text,
+        comment="Entra tenant GUID, lower case; null until an administrator's role and the grant are proven",
+    ),
+    Column(
+        "candidate_tenant_id",
+        Text,
+        comment="the tenant whose administrator signed in and whose grant is not proven yet; reserves nothing",
+    ),
+    Column("requested_by", Text, comment="who began to connect it, in allwhere"),
+    Column(
+        "proven_at", DateTime(timezone=True), comment="when an administrator of the tenant last signed in to link it"
+    ),
+    Column("verifying_since", DateTime(timezone=True), comment="when verifying began, the last time"),
+    Column("proven_by_oid", Text, comment="that administrator's object id in Entra"),
+    Column("proven_by_upn", Text, comment="that administrator's user principal name"),
+    Column(
+        "proven_by_roles",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'::text[]"),
+        comment="that administrator's directory roles that allow consent",
+    ),
     Column(
         "status",
         Text,
@@ -160,7 +203,8 @@ connections = Table(
     _now("created_at", "when the row came"),
     _one_of("status", ConnectionStatus),
     CheckConstraint("tenant_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'", name="tenant_id"),
-    CheckConstraint("status not in ('connected', 'needs_consent') or tenant_id is not null", name="connected_tenant"),
+    CheckConstraint("candidate_tenant_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'", name="candidate_tenant_id"),
+    CheckConstraint("status <> 'connected' or tenant_id is not null", name="connected_tenant"),
     CheckConstraint(
         "assignee_confirmations >= 1 and enrolment_manager_devices >= 1 and absent_lists >= 1 and absent_hours >= 0 "
         "and lifecycle_max_share between 0 and 1 and lifecycle_max_devices >= 0",
@@ -168,11 +212,22 @@ connections = Table(
     ),
     comment="an account's link to its Microsoft Intune tenant, with the settings of its sync",
 )
+Index("connections_tenant_id_key", connections.c.tenant_id, unique=True)
 Index(
-    "connections_tenant_id_key",
-    connections.c.tenant_id,
-    unique=True,
-    postgresql_where=connections.c.status != ConnectionStatus.DISCONNECTED,
+    "connections_candidate_tenant_id_idx",
+    connections.c.candidate_tenant_id,
+    postgresql_where=connections.c.candidate_tenant_id.is_not(None),
+)
+
+tenant_owners = Table(
+    "tenant_owners",
+    metadata,
+    Column("tenant_id", Text, primary_key=True, comment="Entra tenant GUID, lower case"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account it belongs to"),
+    _now("since", "when the account proved it, or an operator moved it"),
+    CheckConstraint("tenant_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'", name="tenant_id"),
+    Index(None, "account_id"),
+    comment="which account a tenant belongs to, also after a disconnect; only an operator moves it",
 )
 
 employees = Table(
@@ -283,7 +338,7 @@ assets = Table(
         Text,
         Computed(SERIAL_KEY_SQL.format("serial_number"), persisted=True),
         nullable=False,
-        comment="compared form: no spaces, upper case",
+        comment="compared form: upper case, without spaces and invisible characters, plain digits and dashes",
     ),
     Column("asset_type", Text, comment="laptop, tablet, mobile …; set at creation, then allwhere's"),
     Column("name", Text, comment="a person's, never touched by a sync"),
@@ -299,13 +354,18 @@ assets = Table(
     Column("notes", Text, comment="a person's, never touched by a sync"),
     Column("assignee_id", BigInteger, comment="who holds it"),
     Column("color", Text, comment="colour"),
-    Column("display_size", Text, comment="inches"),
+    Column("display_size", Text, comment="inches, as plain decimals"),
     Column("imei", Text, comment="IMEI"),
     Column("make", Text, comment="maker"),
-    Column("model", Text, comment="model"),
+    Column("model", Text, comment="what Intune says"),
+    Column("model_name", Text, comment="the model for people: what the maker calls it, else the model cleaned"),
     Column("memory_gb", Integer, comment="GiB"),
     Column("storage_gb", Integer, comment="GB as sold"),
-    Column("storage_type", Text, comment="SSD, HDD …"),
+    Column(
+        "storage_type",
+        Text,
+        comment="SSD (computers) or Flash (phones, tablets) where the family never had a disk, else as entered",
+    ),
     Column("operating_system", Text, comment="operating system"),
     Column("os_version", Text, comment="its version"),
     Column("release_date", Text, comment="a year, or a date, as far as it is known"),
@@ -430,6 +490,7 @@ device_outcomes = Table(
     Column("rule_reason", Text, comment="why it decided so, in words"),
     Column("manufacturer", Text, comment="as Intune shows it"),
     Column("model", Text, comment="as Intune shows it"),
+    Column("model_name", Text, comment="the model for people, as in assets"),
     Column("operating_system", Text, comment="as Intune shows it"),
     Column("device_name", Text, comment="as Intune shows it"),
     Column("last_contact_at", DateTime(timezone=True), comment="Intune's lastSyncDateTime"),
@@ -650,6 +711,39 @@ audit_log = Table(
     comment="connects, changes, releases, reveals",
 )
 
+admin_invitations = Table(
+    "admin_invitations",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("token_hash", Text, nullable=False, unique=True, comment="SHA-256 of the link's secret"),
+    Column("requested_by", Text, nullable=False, comment="who asks, in allwhere"),
+    Column(
+        "choices",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'::jsonb"),
+        comment="what was ticked on the connect page",
+    ),
+    Column(
+        "status",
+        Text,
+        nullable=False,
+        server_default="open",
+        comment="open, answered, confirmed, refused, withdrawn; an open one ends by expires_at",
+    ),
+    Column("expires_at", DateTime(timezone=True), nullable=False, comment="72 hours after it was made"),
+    _now("created_at", "when"),
+    _one_of("status", InvitationStatus),
+    comment="links that ask a customer's Microsoft administrator for consent; each is answered once",
+)
+Index(
+    "admin_invitations_account_id_key",
+    admin_invitations.c.account_id,
+    unique=True,
+    postgresql_where=admin_invitations.c.status.in_([InvitationStatus.OPEN, InvitationStatus.ANSWERED]),
+)
+
 connect_attempts = Table(
     "connect_attempts",
     metadata,
@@ -694,6 +788,68 @@ Index(
     postgresql_where=alerts.c.cleared_at.is_(None),
 )
 
+portal_sessions = Table(
+    "portal_sessions",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("token_hash", Text, nullable=False, unique=True, comment="SHA-256 of the token in the browser's cookie"),
+    Column("account_id", ForeignKey("accounts.id"), index=True, comment="null: an organisation allwhere does not know"),
+    Column("subject", Text, nullable=False, index=True, comment="the sign-in provider's id of the person"),
+    Column("email", Text, nullable=False, comment="verified e-mail, empty when there is none"),
+    Column("name", Text, nullable=False, comment="for show, empty when there is none"),
+    Column("role", Text, comment="primary_admin or secondary_admin; null for somebody who is no admin"),
+    Column("beta", Boolean, nullable=False, comment="whether the person has the permission intune:beta"),
+    Column("authenticated_at", DateTime(timezone=True), comment="auth_time of the provider; null when it did not say"),
+    Column("signed_in_at", DateTime(timezone=True), nullable=False, comment="when the session began"),
+    Column("last_seen_at", DateTime(timezone=True), nullable=False, comment="last request, to the minute"),
+    Column(
+        "ended_at", DateTime(timezone=True), comment="signed out or ended by an operator; null: not ended by anybody"
+    ),
+    _one_of("role", Role),
+    comment="sign-ins to the portal; ended after 8 hours, after an hour without a request, or by somebody",
+)
+
+kept_forms = Table(
+    "kept_forms",
+    metadata,
+    Column("token_hash", Text, primary_key=True, comment="SHA-256 of the token in the address that shows it again"),
+    Column(
+        "session_id",
+        ForeignKey("portal_sessions.id", ondelete="CASCADE"),
+        nullable=False,
+        unique=True,
+        comment="the session it was typed in; one form per session is kept",
+    ),
+    Column("sealed", Text, nullable=False, comment="where it was sent and what was typed, encrypted"),
+    Column("kept_at", DateTime(timezone=True), nullable=False, comment="forgotten an hour later"),
+    comment="forms sent with a sign-in that had ended or was too old, shown again after signing in",
+)
+
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("name", Text, primary_key=True, comment="what is limited"),
+    Column("key", Text, primary_key=True, comment="whose uses are counted: an account or an address"),
+    Column(
+        "used_until",
+        DateTime(timezone=True),
+        nullable=False,
+        index=True,
+        comment="theoretical arrival time of the generic cell rate algorithm; in the past: nothing is used up",
+    ),
+    comment="how much of each limit is used up, for all processes of the portal together",
+)
+
+security_counts = Table(
+    "security_counts",
+    metadata,
+    Column("hour", DateTime(timezone=True), primary_key=True, comment="the hour, by its beginning"),
+    Column("event", Text, primary_key=True, comment="an event of the security log"),
+    Column("account", Text, primary_key=True, comment="the account's slug, empty when none is known"),
+    Column("times", Integer, nullable=False, comment="how often"),
+    comment="how often each security event happened; many in an hour alarm operators",
+)
+
 # -- frames between Dagster assets, in schema pipeline --------------------------------------------------------------
 
 PIPELINE = "pipeline"
@@ -731,6 +887,13 @@ snapshots = Table(
     Column("complete", Boolean, nullable=False, comment="false for a capped list, which proves no absence"),
     Column("devices_listed", Integer, nullable=False, comment="devices in the list, personal ones included"),
     Column("personal", Integer, nullable=False, comment="personal devices, counted and dropped"),
+    Column(
+        "unreadable",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="entries of the list without an id, counted as failed",
+    ),
     Column("rows", Integer, nullable=False, comment="rows of the frame; another number means that it was lost"),
     _now("written_at", "when the frame was stored"),
     schema=PIPELINE,
@@ -778,6 +941,7 @@ classified_devices = _frame(
     _text("device_type", "laptop, tablet, mobile, desktop, unknown"),
     _text("rule", "id of the rule that decided the type"),
     _text("rule_reason", "why, in words"),
+    Column("users_are_rooms", Boolean, comment="whether its user is a room, a desk or a wall and never an employee"),
     _text("skip_reason", "null for eligible devices"),
 )
 intune_device_details = _frame(

@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine
 
-from intune_pipeline.domain.devices import serial_key
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.errors import PipelineError, WrongUseError
 from intune_pipeline.inventory import accounts, audit
 

@@ -3,8 +3,10 @@
 Belongs here: sending what is not told yet. Does not belong here: finding out what is wrong (``inventory.alerts``).
 """
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 from pydantic import SecretStr
@@ -13,6 +15,9 @@ from sqlalchemy import Engine
 from intune_pipeline.inventory import alerts
 from intune_pipeline.inventory.alerts import Trouble
 from intune_pipeline.settings import SettingsError
+
+if TYPE_CHECKING:
+    import apprise
 
 log = structlog.get_logger(__name__)
 
@@ -44,24 +49,52 @@ def watch(engine: Engine, *, late_after: timedelta, tell: Teller | None) -> list
     return found
 
 
-def teller(urls: Sequence[SecretStr]) -> Teller | None:
+def teller(addresses: SecretStr | None) -> Teller | None:
     """Sends to all of these addresses; None when there are none.
+
+    Args:
+        addresses: in Apprise's notation, which says itself where one ends: an address may hold commas.
 
     Raises:
         SettingsError: an address is malformed.
     """
-    if not urls:
+    if addresses is None:
         return None
-    import apprise
-
-    everybody = apprise.Apprise()
-    if not all(everybody.add(url.get_secret_value()) for url in urls):
-        raise SettingsError("INTUNE_ALERT_URLS holds an address that Apprise does not know; see docs/operations.md.")
+    everybody = _understood(addresses)
 
     def tell(title: str, body: str) -> bool:
-        return bool(everybody.notify(title=title, body=body, notify_type=apprise.NotifyType.WARNING))
+        try:
+            sent = bool(everybody.notify(title=title, body=body, notify_type="warning"))
+        except Exception as error:  # noqa: BLE001 - one message must not keep the others from being sent
+            log.error("alert_not_sent", error=type(error).__name__)  # noqa: TRY400 - a traceback may show the address
+            return False
+        if not sent:
+            log.error("alert_not_sent")
+        return sent
 
     return tell
+
+
+def how_many_addresses(addresses: SecretStr | None) -> int:
+    """How many addresses there are.
+
+    Raises:
+        SettingsError: an address is malformed.
+    """
+    return 0 if addresses is None else len(_understood(addresses))
+
+
+def _understood(addresses: SecretStr) -> "apprise.Apprise":
+    import apprise
+
+    # Apprise logs addresses, which hold passwords, and what servers answer.
+    library = logging.getLogger("apprise")
+    library.addHandler(logging.NullHandler())
+    library.propagate = False
+    everybody = apprise.Apprise()
+    if not everybody.add(addresses.get_secret_value()):
+        raise SettingsError("INTUNE_ALERT_URLS holds an address that Apprise does not know; see docs/operations.md.")
+    return everybody
 
 
 def _title(cause: str) -> str:

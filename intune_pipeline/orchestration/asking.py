@@ -3,7 +3,7 @@
 Belongs here: asking what `needed_evidence` wants to know. Does not belong here: why it is needed, and what follows.
 """
 
-from intune_pipeline.domain.assignees import Evidence, PrimaryUser
+from intune_pipeline.domain.assignees import Evidence
 from intune_pipeline.domain.reconciliation import NeededEvidence
 from intune_pipeline.microsoft import graph
 
@@ -13,16 +13,6 @@ def evidence_for(needed: NeededEvidence, client: graph.GraphClient) -> Evidence:
     users = client.primary_users(needed.primary_users) if needed.primary_users else {}
     found = client.exists(needed.existence) if needed.existence else {}
     return Evidence(
-        primary_users={
-            device_id: _primary_user(user)
-            for device_id, user in users.items()
-            if not isinstance(user, graph.Unanswered)
-        },
+        primary_users={device_id: user for device_id, user in users.items() if not isinstance(user, graph.Unanswered)},
         gone=frozenset(device_id for device_id, exists in found.items() if exists is False),
     )
-
-
-def _primary_user(user: graph.PrimaryUser | None) -> PrimaryUser | None:
-    if user is None:
-        return None
-    return PrimaryUser(user.id, user.mail or None, user.user_principal_name or None, user.display_name or None)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import dagster as dg
 from pydantic import Field
 
-from intune_pipeline.domain.classification import Classifier
-from intune_pipeline.domain.eligibility import PERSONAL, judge
+from intune_pipeline.domain.eligibility import judge
+from intune_pipeline.domain.vocabulary import SkipReason
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import account_rules, sync_runs, unknown_models
 from intune_pipeline.inventory.frames import Snapshot
@@ -125,10 +125,11 @@ def classified_devices(tenant: dg.ResourceParam[TenantRun], raw_intune_devices: 
     """Judge every device."""
     listing = tenant.accept({"raw_intune_devices": raw_intune_devices.listing})
     with tenant.engine.connect() as db:
-        classifier = Classifier(account_rules.for_classifier(db, tenant.account))
+        rules = account_rules.for_classifier(db, tenant.account)
+    classifier = account_rules.classifier(rules)
     judged = judge(devices_of(raw_intune_devices.frame), classifier, listed_at=listing.listed_at)
     tenant.progress(devices_listed=listing.devices_listed, devices_classified=len(judged))
-    skipped = {PERSONAL: listing.personal, **steps.skipped_by_reason(judged)}
+    skipped = {SkipReason.PERSONAL: listing.personal, **steps.skipped_by_reason(judged)}
     unknown = steps.unknown_models(judged)
     if tenant.sync_run_id is not None:
         with tenant.engine.begin() as db:

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from intune_pipeline.domain.classification import Classifier
+from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice, judge
+from intune_pipeline.domain.facts import fact_values, shown_model
 from intune_pipeline.domain.fields import DeviceDetails
 from intune_pipeline.domain.reconciliation import Listing, Plan
 from intune_pipeline.inventory import account_rules, connections, details
@@ -35,7 +36,7 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
     """
     made = make_plan(engine, account, Settings.load())
     counts = made.counts.as_dict()
-    del counts["lookalikes_held"]
+    names = {step.judged.device.serial_number: _shown_model(step.judged.device) for step in made.steps if step.changes}
     look_alikes = [
         {
             "email": step.person.email,
@@ -63,15 +64,20 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
         "shared_accounts": shared_accounts,
         "conventions": conventions,
         "lifecycle_hold_reason": made.hold_reason,
-        "changes": made.changes(),
+        "changes": [{**change, "model": names.get(change["serial_number"], "")} for change in made.changes()],
     }
+
+
+def _shown_model(device: ManagedDevice) -> str:
+    facts = fact_values(device.operating_system or "", device.manufacturer or "", device.model or "")
+    return shown_model(device.manufacturer, facts.get("model_name"), device.model)
 
 
 def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
     """List, classify, ask for what is due without storing it, and plan."""
     with engine.connect() as db:
         record = connections.syncable(db, account)
-        classifier = Classifier(account_rules.for_classifier(db, account))
+        classifier = account_rules.classifier(account_rules.for_classifier(db, account))
     with open_client(settings, str(record.tenant_id)) as client:
         listed = steps.list_devices(client)
         judged = judge(listed.devices, classifier, listed_at=listed.listed_at)
@@ -80,7 +86,7 @@ def make_plan(engine: Engine, account: str, settings: Settings) -> Plan:
             known = load_state(db, record.id)
         personal = set(listed.personal_ids)
         memory = {device_id: known.memory[device_id] for device_id in known.memory if device_id not in personal}
-        listing = Listing(listed.listed_at, listed.complete, len(personal))
+        listing = Listing(listed.listed_at, listed.complete, len(personal), listed.unreadable)
         state = replace(known, memory=memory).with_details(fetched)
         return steps.decide(judged, state, record.policy, listing, lambda: client)
 

@@ -15,6 +15,7 @@ from intune_pipeline.domain.classification import Classification
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.reconciliation import PersonStep, Plan
+from intune_pipeline.domain.vocabulary import DeviceType, SkipReason
 from intune_pipeline.inventory.schema import FRAMES
 
 _DEVICE_FIELDS = [field.name for field in fields(ManagedDevice)]
@@ -71,20 +72,25 @@ def frame_of_judged(judged: Iterable[JudgedDevice]) -> pd.DataFrame:
             one.classification.device_type,
             one.classification.rule,
             one.classification.reason,
+            one.classification.users_are_rooms,
             one.skip_reason,
         )
         for one in judged
     )
-    columns = [*_DEVICE_FIELDS, "device_type", "rule", "rule_reason", "skip_reason"]
+    columns = [*_DEVICE_FIELDS, "device_type", "rule", "rule_reason", "users_are_rooms", "skip_reason"]
     return frame_of("classified_devices", rows, columns)
 
 
 def judged_of(frame: pd.DataFrame) -> list[JudgedDevice]:
     """The judged devices of the frame of ``classified_devices``."""
-    verdicts = rows_of(frame, ["device_type", "rule", "rule_reason", "skip_reason"])
+    verdicts = rows_of(frame, ["device_type", "rule", "rule_reason", "users_are_rooms", "skip_reason"])
     return [
-        JudgedDevice(device, Classification(device_type, rule, reason), skip_reason)
-        for device, (device_type, rule, reason, skip_reason) in zip(devices_of(frame), verdicts, strict=True)
+        JudgedDevice(
+            device,
+            Classification(DeviceType(device_type), rule, reason, bool(rooms)),
+            skip_reason and SkipReason(skip_reason),
+        )
+        for device, (device_type, rule, reason, rooms, skip_reason) in zip(devices_of(frame), verdicts, strict=True)
     ]
 
 

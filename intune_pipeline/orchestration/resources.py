@@ -91,4 +91,5 @@ def open_client(settings: Settings, tenant_id: str) -> GraphClient:
         tenant_id,
         deadline=time.monotonic() + 60 * settings.intune_run_deadline_minutes,
         give_up_after=timedelta(seconds=settings.intune_request_give_up_seconds),
+        max_devices=settings.intune_max_devices,
     )

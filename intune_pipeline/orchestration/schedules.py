@@ -38,7 +38,7 @@ def plan_night(tenants: Iterable[Tenant], day: date) -> Night:
     """
     night = Night([], {})
     for tenant in tenants:
-        if tenant.status not in TRIED_NIGHTLY:
+        if tenant.status not in TRIED_NIGHTLY or tenant.tenant_id is None:
             night.skipped[tenant.account] = tenant.status
             continue
         night.run_requests.append(

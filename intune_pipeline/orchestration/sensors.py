@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import structlog
 from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from sqlalchemy import Engine
@@ -29,7 +30,9 @@ from intune_pipeline.orchestration.partitions import (
     WILL_RETRY_TAG,
     add_missing,
 )
-from intune_pipeline.settings import Settings
+from intune_pipeline.settings import Settings, SettingsError
+
+log = structlog.get_logger(__name__)
 
 #: A tick may last 60 seconds; the next one follows soon.
 REQUESTS_PER_TICK = 50
@@ -203,9 +206,15 @@ def troubles(
     """Look for failures, late tenants and holds; show lateness as a check of ``allwhere_assets`` when it changes."""
     settings = Settings.load()
     late_after = timedelta(hours=settings.intune_late_after_hours)
-    found = alerts.watch(database, late_after=late_after, tell=alerts.teller(settings.intune_alert_urls))
+    try:
+        tell, problem = alerts.teller(settings.intune_alert_urls), ""
+    except SettingsError as error:
+        # What is wrong is recorded all the same: the pages and the CLI show it.
+        tell, problem = None, f" Nobody is told: {error}"
+        log.error("alerts_not_sent", reason=str(error))  # noqa: TRY400 - a sentence is all there is to say
+    found = alerts.watch(database, late_after=late_after, tell=tell)
     late = sorted(trouble.account or "" for trouble in found if trouble.cause == LATE)
-    message = f"{len(found)} troubles; late: {', '.join(late) or 'nobody'}."
+    message = f"{len(found)} troubles; late: {', '.join(late) or 'nobody'}.{problem}"
     cursor = ",".join(late) or "nobody"
     evaluations = [] if cursor == context.cursor else [lateness(late, late_after)]
     return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursor, asset_events=evaluations)

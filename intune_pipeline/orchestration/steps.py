@@ -14,11 +14,12 @@ from itertools import islice
 from sqlalchemy import Connection, Engine
 
 from intune_pipeline.domain import reconciliation
-from intune_pipeline.domain.devices import PERSONAL, ManagedDevice, managed_device, size, text
-from intune_pipeline.domain.eligibility import UNKNOWN_TYPE, JudgedDevice, newest_by_id, without_personal_details
+from intune_pipeline.domain.devices import LARGEST_MEMORY, ManagedDevice, managed_device, size, text
+from intune_pipeline.domain.eligibility import JudgedDevice, newest_by_id, without_personal_details
 from intune_pipeline.domain.fields import DeviceDetails
-from intune_pipeline.domain.model_facts import memory_gb
 from intune_pipeline.domain.policy import Policy
+from intune_pipeline.domain.sizes import memory_gb
+from intune_pipeline.domain.vocabulary import Ownership, SkipReason
 from intune_pipeline.inventory import details
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.unknown_models import UnknownModel
@@ -42,7 +43,7 @@ class Listed:
         personal_ids: ids of the personal devices, which are counted and otherwise forgotten.
         listed_at: when the listing began; aware.
         complete: whether it is the whole list.
-        unreadable: records without an id, about which nothing can be said.
+        unreadable: entries without an id, about which nothing can be said; counted as failed.
     """
 
     devices: list[ManagedDevice]
@@ -53,8 +54,8 @@ class Listed:
 
     @property
     def devices_listed(self) -> int:
-        """How many devices the tenant has in Intune, as far as they were read."""
-        return len(self.devices) + len(self.personal_ids)
+        """How many devices the tenant has in Intune, as far as the list was read."""
+        return len(self.devices) + len(self.personal_ids) + self.unreadable
 
 
 def list_devices(
@@ -79,19 +80,19 @@ def list_devices(
         read += len(records)
         for record in records:
             try:
-                device = managed_device(record)
+                device = managed_device(record, listed_at=listed_at)
             except ValueError:
                 unreadable += 1
                 continue
-            devices.append(without_personal_details(device) if device.ownership == PERSONAL else device)
+            devices.append(without_personal_details(device) if device.ownership == Ownership.PERSONAL else device)
         if on_page:
             on_page(read)
         if read >= limit:
             break
     unique = newest_by_id(devices)
     return Listed(
-        devices=[device for device in unique if device.ownership != PERSONAL],
-        personal_ids=[device.intune_device_id for device in unique if device.ownership == PERSONAL],
+        devices=[device for device in unique if device.ownership != Ownership.PERSONAL],
+        personal_ids=[device.intune_device_id for device in unique if device.ownership == Ownership.PERSONAL],
         listed_at=listed_at,
         # What was cut off at the limit may have been the end, but nobody looked.
         complete=read < limit and not unreadable,
@@ -129,7 +130,7 @@ def ask_details(client: Callable[[], GraphClient], due: Sequence[str]) -> Iterat
         client: opens the tenant's client; called only when there is something to ask.
         due: ids of devices.
     """
-    answers = map(_answer, client().details(due)) if due else iter(())
+    answers = map(answer_of, client().details(due)) if due else iter(())
     while some := list(islice(answers, ANSWERS_AT_ONCE)):
         yield some
 
@@ -168,12 +169,15 @@ def refresh_details(
     )
 
 
-def _answer(asked: tuple[str, DeviceDetail | DetailFailure]) -> details.Answer:
+def answer_of(asked: tuple[str, DeviceDetail | DetailFailure]) -> details.Answer:
+    """What is stored of an answer about one device, whatever its values are."""
     device_id, answer = asked
     if isinstance(answer, DetailFailure):
         return details.Answer(device_id, failure=answer.cause.sentence)
     return details.Answer(
-        device_id, memory_gb(size(answer.get("physicalMemoryInBytes"))), text(answer.get("activationLockBypassCode"))
+        device_id,
+        memory_gb(size(answer.get("physicalMemoryInBytes"), at_most=LARGEST_MEMORY)),
+        text(answer.get("activationLockBypassCode")),
     )
 
 
@@ -212,14 +216,14 @@ def decide(
 
 def domain_listing(listing: Listing) -> reconciliation.Listing:
     """What the domain wants to know of a listing."""
-    return reconciliation.Listing(listing.listed_at, listing.complete, listing.personal)
+    return reconciliation.Listing(listing.listed_at, listing.complete, listing.personal, listing.unreadable)
 
 
 def unknown_models(judged: Iterable[JudgedDevice]) -> list[UnknownModel]:
     """The kinds of devices that no rule could classify, the most frequent first."""
     kinds: dict[tuple[str, str, str], list[str | None]] = {}
     for one in judged:
-        if one.skip_reason == UNKNOWN_TYPE:
+        if one.skip_reason == SkipReason.UNKNOWN_TYPE:
             device = one.device
             kind = (device.operating_system or "", device.manufacturer or "", device.model or "")
             kinds.setdefault(kind, []).append(device.serial_number)

@@ -134,6 +134,7 @@ class TenantRun:
             complete=listed.complete,
             devices_listed=listed.devices_listed,
             personal=len(listed.personal_ids),
+            unreadable=listed.unreadable,
         )
 
     def judged(self, classified: Snapshot) -> list[JudgedDevice]:

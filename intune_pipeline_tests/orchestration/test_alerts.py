@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from intune_pipeline.orchestration.alerts import teller, watch
+from intune_pipeline.orchestration.alerts import how_many_addresses, teller, watch
 from intune_pipeline.orchestration.sensors import troubles
 from intune_pipeline.settings import SettingsError
 from intune_pipeline_tests.conftest import ConnectedAccount
@@ -194,18 +194,70 @@ def test_the_sensor_tells_a_webhook_and_shows_lateness_as_a_check(
     assert len(bodies) == 1
 
 
-def test_an_address_nobody_understands_is_refused_without_showing_it() -> None:
+def sensor_tick(engine: sa.Engine, instance: dg.DagsterInstance, defs: dg.Definitions) -> dg.SensorResult:
+    result = troubles(dg.build_sensor_context(instance=instance, definitions=defs, resources={"database": engine}))
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+@pytest.mark.parametrize(
+    "addresses", ["nonsense:secret", "nonsense", "json://localhost, nonsense", "json://h secret", ","]
+)
+def test_an_address_nobody_understands_is_refused_without_showing_it(
+    addresses: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SettingsError) as caught:
-        teller([SecretStr("nonsense:secret")])
+        teller(SecretStr(addresses))
     assert "INTUNE_ALERT_URLS" in str(caught.value)
     assert "secret" not in str(caught.value)
+    assert "secret" not in capsys.readouterr().err
+
+
+def test_an_address_may_hold_commas() -> None:
+    mail = "mailtos://u:p@smtp.example.com?to=a@x.example,b@x.example"
+    assert how_many_addresses(SecretStr(mail)) == 1
+    assert how_many_addresses(SecretStr(f"{mail},json://localhost")) == 2
+    assert how_many_addresses(SecretStr(f"json://localhost {mail}")) == 2
+    assert how_many_addresses(None) == 0
+
+
+def test_a_watcher_that_can_tell_nobody_records_and_says_so(
+    engine: sa.Engine,
+    instance: dg.DagsterInstance,
+    defs: dg.Definitions,
+    connect_account: Callable[..., ConnectedAccount],
+    end_sync: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    end_sync(connect_account("acme"), "outage")
+    monkeypatch.setenv("INTUNE_ALERT_URLS", "nonsense:secret")
+    result = sensor_tick(engine, instance, defs)
+    assert "INTUNE_ALERT_URLS" in str(result.skip_reason)
+    assert "secret" not in str(result.skip_reason)
+    with engine.connect() as db:
+        assert db.execute(sa.text("select cause, told_at from alerts")).all() == [("outage", None)]
+
+
+def test_a_server_that_takes_no_message_is_asked_again_and_its_address_shown_nowhere(
+    engine: sa.Engine,
+    connect_account: Callable[..., ConnectedAccount],
+    end_sync: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    end_sync(connect_account("acme"), "outage")
+    tell = teller(SecretStr("json://user:secret@127.0.0.1:9/hook"))
+    watch(engine, late_after=LATE_AFTER, tell=tell)
+    with engine.connect() as db:
+        assert db.scalar(sa.text("select told_at from alerts")) is None
+    printed = capsys.readouterr()
+    assert "secret" not in printed.out + printed.err
 
 
 def test_without_addresses_alerts_are_recorded_only(
     engine: sa.Engine, connect_account: Callable[..., ConnectedAccount], end_sync: Callable[..., None]
 ) -> None:
     end_sync(connect_account("acme"), "outage")
-    assert teller([]) is None
+    assert teller(None) is None
     assert len(watch(engine, late_after=LATE_AFTER, tell=None)) == 1
     with engine.connect() as db:
         assert db.execute(sa.text("select cause, told_at from alerts")).all() == [("outage", None)]

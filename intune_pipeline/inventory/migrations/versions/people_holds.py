@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "people_holds"
-down_revision = "0004"
+down_revision = "0009"
 
 
 def upgrade() -> None:
