@@ -54,7 +54,11 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
         for step in made.shared_accounts
     ]
     conventions = {
-        domain: {"convention": str(convention), "forms": dict(convention.forms), "orders": dict(convention.orders)}
+        domain: {
+            "convention": str(convention),
+            "forms": dict(convention.forms),
+            "orders": {str(order): count for order, count in convention.orders},
+        }
         for domain, convention in made.decider.assignees.conventions.by_domain.items()
     }
     return {

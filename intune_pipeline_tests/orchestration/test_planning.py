@@ -61,6 +61,8 @@ def test_the_plan_names_who_would_be_there_twice(world: World) -> None:
         "name": "Jane Roe",
         "looks_like_employee": employee_id,
         "action": "create",
+        "grade": "probably",
+        "reasons": ["the same name"],
     }
 
 
