@@ -7,6 +7,7 @@ Does not belong here: reading people and finding employees (``people``), all oth
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Final
 
@@ -122,6 +123,11 @@ class Candidate:
 
     user: str
     syncs: int
+
+
+def listed_user(device: ManagedDevice) -> str:
+    """The compared e-mail of the user the list shows, as it is remembered; "" where it shows nobody."""
+    return user_key(device) or ""
 
 
 def candidate_of(memory: DeviceMemory | None) -> Candidate | None:
@@ -272,7 +278,13 @@ class Assignees:
         return self._lookalikes[person.email_key]
 
     def for_existing_asset(
-        self, device: ManagedDevice, asset_id: int, status: str, assignee_id: int | None, memory: DeviceMemory | None
+        self,
+        device: ManagedDevice,
+        asset_id: int,
+        status: str,
+        assignee_id: int | None,
+        memory: DeviceMemory | None,
+        assigned_by_person_at: datetime | None = None,
     ) -> Assignment:
         """The change of an existing asset's assignee.
 
@@ -282,6 +294,7 @@ class Assignees:
             status: The asset's status.
             assignee_id: Its assignee.
             memory: What earlier syncs remember of the device.
+            assigned_by_person_at: When a person chose the assignee; None when the sync did so last.
         """
         if asset_id in self._pending:
             settled = self._settled(device, status, assignee_id)
@@ -292,6 +305,8 @@ class Assignees:
         listed = self._other_user(device, assignee_id)
         if listed is None:
             return _STAYS
+        if self._is_known_since(device, memory, assigned_by_person_at):
+            return Assignment(reason="a person chose the assignee, and Intune's user is the same as then")
         if device.intune_device_id not in self._evidence.primary_users:
             return Assignment(reason="Microsoft did not say who uses the device", candidate=candidate_of(memory))
         user, reason = self._confirmed(device, listed, self._evidence.primary_users[device.intune_device_id])
@@ -299,9 +314,31 @@ class Assignees:
             return Assignment(reason=reason)
         return self._become(user, reason, assignee_id, memory)
 
-    def needs_primary_user(self, device: ManagedDevice, status: str, assignee_id: int | None) -> bool:
+    def needs_primary_user(
+        self,
+        device: ManagedDevice,
+        status: str,
+        assignee_id: int | None,
+        memory: DeviceMemory | None = None,
+        assigned_by_person_at: datetime | None = None,
+    ) -> bool:
         """Whether the change of an existing asset's assignee depends on the device's primary user."""
-        return self._may_change(status) and self._other_user(device, assignee_id) is not None
+        if not self._may_change(status) or self._other_user(device, assignee_id) is None:
+            return False
+        return not self._is_known_since(device, memory, assigned_by_person_at)
+
+    @staticmethod
+    def _is_known_since(device: ManagedDevice, memory: DeviceMemory | None, person_at: datetime | None) -> bool:
+        """Whether a person chose the assignee when Intune already showed the user it shows now.
+
+        Then their word stands. A device that no sync had listed by then shows a user who was not known.
+        """
+        if person_at is None or memory is None:
+            return False
+        if memory.listed_user is None:
+            return True
+        since = memory.listed_user_since
+        return memory.listed_user == listed_user(device) and since is not None and since <= person_at
 
     def _may_change(self, status: str) -> bool:
         return self._policy.mdm_assignee_updates and status in MOVABLE_STATUSES

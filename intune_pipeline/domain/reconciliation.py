@@ -66,6 +66,7 @@ class Asset:
         status: One of allwhere's statuses.
         assignee_id: The employee who has it.
         values: Every field of `INTUNE_FIELDS` and `FILLED_FIELDS`.
+        assigned_by_person_at: When a person chose the assignee; None when the sync did so last.
     """
 
     id: int
@@ -74,6 +75,7 @@ class Asset:
     status: str
     assignee_id: int | None
     values: Mapping[str, Value]
+    assigned_by_person_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,7 +464,7 @@ class Decider:
         ]
         memory = self._memory.get(judged.device.intune_device_id)
         assignment = self.assignees.for_existing_asset(
-            judged.device, asset.id, asset.status, asset.assignee_id, memory
+            judged.device, asset.id, asset.status, asset.assignee_id, memory, asset.assigned_by_person_at
         )  # fmt: skip
         if assignment.employee is not None:
             changes.append(Change("assignee_id", asset.assignee_id, assignment.employee, assignment.reason))
@@ -548,7 +550,13 @@ def needed_evidence(judged: Sequence[JudgedDevice], state: State, policy: Policy
         for one in judged
         if one.skip_reason is None
         and (asset := state.assets.get(one.device.serial_key or ""))
-        and assignees.needs_primary_user(one.device, asset.status, asset.assignee_id)
+        and assignees.needs_primary_user(
+            one.device,
+            asset.status,
+            asset.assignee_id,
+            state.memory.get(one.device.intune_device_id),
+            asset.assigned_by_person_at,
+        )
     )
     suspected = lifecycle.suspects(_absences(judged, state, policy, listing), state.lifecycle_holds, policy)
     others = lifecycle.siblings(frozenset(suspected), state.memory.values())

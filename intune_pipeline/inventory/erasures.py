@@ -325,6 +325,10 @@ _OF_THE_PERSON: Final = (
         update device_outcomes o set candidate_user = null, candidate_syncs = 0 from connections c
         where c.id = o.connection_id and c.account_id = :account_id and lower(o.candidate_user) = any(:keys)
     """)),
+    ("device_outcomes", sa.text("""
+        update device_outcomes o set listed_user = '' from connections c
+        where c.id = o.connection_id and c.account_id = :account_id and lower(o.listed_user) = any(:keys)
+    """)),
     ("employee_holds", sa.text("""
         delete from employee_holds h using connections c
         where c.id = h.connection_id and c.account_id = :account_id and h.email_key = any(:keys) and h.decision = 'waiting'

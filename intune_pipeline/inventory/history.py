@@ -66,6 +66,7 @@ def _asset(row: RowMapping) -> AssetStory:
         "account_id",
         "serial_key",
         "assignee_id",
+        "assigned_by_person_at",
         "sync_run_id",
         "created_at",
         "updated_at",

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
-from intune_pipeline.domain.assignees import Candidate, HeldEmployee, candidate_of
+from intune_pipeline.domain.assignees import Candidate, HeldEmployee, candidate_of, listed_user
 from intune_pipeline.domain.facts import fact_values
 from intune_pipeline.domain.fields import SEALED_FIELD, Value
 from intune_pipeline.domain.people import Person
@@ -461,6 +461,7 @@ def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
         "operating_system": device.operating_system,
         "device_name": device.device_name,
         "last_contact_at": device.last_contact_at,
+        "listed_user": listed_user(device),
         "asset_id": asset_id,
     }
 

@@ -33,7 +33,7 @@ _CREATED_FIELDS: Final = ("serial_number", *_WRITTEN_FIELDS)
 _HISTORY_FIELDS: Final = ("asset_id", "field", "old_value", "new_value", "reason")
 _OUTCOME_FIELDS: Final = (
     "intune_device_id", "serial_number", "outcome", "reason", "device_type", "rule", "rule_reason", "manufacturer",
-    "model", "model_name", "operating_system", "device_name", "last_contact_at", "asset_id",
+    "model", "model_name", "operating_system", "device_name", "last_contact_at", "listed_user", "asset_id",
 )  # fmt: skip
 
 LOCKED_ASSETS = sa.text(f"""
@@ -119,14 +119,19 @@ RELEASED_VALUES = sa.text("""
 _UPSERTED_FIELDS: Final = tuple(name for name in _OUTCOME_FIELDS if name not in {"intune_device_id", "asset_id"})
 OUTCOMES = sa.text(f"""
     insert into device_outcomes as o
-        (connection_id, sync_run_id, last_seen_at, first_synced_at, last_synced_at, {_list(_OUTCOME_FIELDS)})
-    select :connection_id, :sync_run_id, :listed_at, synced.at, synced.at, {_list(_OUTCOME_FIELDS, "r.")}
+        (connection_id, sync_run_id, last_seen_at, listed_user_since, first_synced_at, last_synced_at,
+         {_list(_OUTCOME_FIELDS)})
+    select :connection_id, :sync_run_id, :listed_at, :listed_at, synced.at, synced.at, {_list(_OUTCOME_FIELDS, "r.")}
     from {_recordset(schema.device_outcomes, _OUTCOME_FIELDS, "r")}
     cross join lateral (select case when r.outcome = 'synced' then now() end as at) synced
     order by r.intune_device_id
     on conflict (connection_id, intune_device_id) do update set
         sync_run_id = excluded.sync_run_id,
         last_seen_at = excluded.last_seen_at,
+        listed_user_since = case
+            when o.listed_user is null then o.first_seen_at
+            when o.listed_user <> excluded.listed_user then excluded.last_seen_at
+            else o.listed_user_since end,
         first_synced_at = coalesce(o.first_synced_at, excluded.first_synced_at),
         last_synced_at = coalesce(excluded.last_synced_at, o.last_synced_at),
         asset_id = case when excluded.outcome = 'failed' then o.asset_id else excluded.asset_id end,

@@ -358,6 +358,11 @@ assets = Table(
     Column("location", Text, comment="a person's, never touched by a sync"),
     Column("notes", Text, comment="a person's, never touched by a sync"),
     Column("assignee_id", BigInteger, comment="who holds it"),
+    Column(
+        "assigned_by_person_at",
+        DateTime(timezone=True),
+        comment="when a person chose the assignee; null when a sync did so last or nobody changed it; a trigger keeps it",
+    ),
     Column("color", Text, comment="colour"),
     Column("display_size", Text, comment="inches, as plain decimals"),
     Column("imei", Text, comment="IMEI"),
@@ -511,6 +516,10 @@ device_outcomes = Table(
     _now("last_seen_at", "last list that held the device"),
     Column("absent_lists", Integer, nullable=False, server_default="0", comment="complete lists in a row without it"),
     Column("absent_since", DateTime(timezone=True), comment="the first of these lists"),
+    Column("listed_user", Text, comment="compared e-mail of the user the last list showed, empty for nobody"),
+    Column(
+        "listed_user_since", DateTime(timezone=True), comment="the first list that showed this user without a break"
+    ),
     Column("candidate_user", Text, comment="user seen instead of the assignee, waiting for confirmation"),
     Column("candidate_syncs", Integer, nullable=False, server_default="0", comment="consecutive syncs that showed it"),
     Column("ended_at", DateTime(timezone=True), comment="when the device was found gone from Intune"),

@@ -30,7 +30,9 @@ from intune_pipeline.inventory.details import kept
 VALUE_FIELDS: Final = (*INTUNE_FIELDS, *FILLED_FIELDS)
 """Columns of ``assets`` a sync may write, but for status and assignee."""
 
-ASSET_COLUMNS: Final = ("id", "serial_number", "serial_key", "status", "assignee_id", *VALUE_FIELDS)
+ASSET_COLUMNS: Final = (
+    "id", "serial_number", "serial_key", "status", "assignee_id", "assigned_by_person_at", *VALUE_FIELDS,
+)  # fmt: skip
 """Columns that `asset_of` reads."""
 
 
@@ -89,7 +91,15 @@ def asset_of(row: RowMapping) -> Asset:
     values: dict[str, Value] = {name: row[name] for name in VALUE_FIELDS}
     if token := row[SEALED_FIELD]:
         values[SEALED_FIELD] = Sealed(token)
-    return Asset(row["id"], row["serial_number"], row["serial_key"], row["status"], row["assignee_id"], values)
+    return Asset(
+        row["id"],
+        row["serial_number"],
+        row["serial_key"],
+        row["status"],
+        row["assignee_id"],
+        values,
+        row["assigned_by_person_at"],
+    )
 
 
 def _employees(db: Connection, account_id: int) -> Iterator[Employee]:
@@ -119,7 +129,7 @@ _EMPLOYEES = sa.text("""
 """)
 _MEMORY = sa.text("""
     select intune_device_id, serial_key, first_synced_at is not null, ended_at is not null, absent_lists, absent_since,
-           candidate_user, candidate_syncs
+           candidate_user, candidate_syncs, listed_user, listed_user_since
     from device_outcomes where connection_id = :connection_id
 """)
 _EMPLOYEE_HOLDS = sa.text("""

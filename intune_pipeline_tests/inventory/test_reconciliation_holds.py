@@ -272,3 +272,32 @@ def test_nobody_is_created_whose_name_cannot_be_read(tenant: Tenant) -> None:
         (hold,) = holds.employees_waiting(db, "acme")
         with pytest.raises(NothingWaitsError, match="shows no first and last name for reception@acme"):
             holds.decide_employees(db, "acme", [hold.id], "create", decided_by="operator:test")
+
+
+def test_a_persons_word_stands_while_intunes_user_is_the_one_known_then(tenant: Tenant) -> None:
+    tenant.set(mdm_assignee_updates=True)
+    bo = tenant.add_employee("Bo", "Ek", "bo.ek@acme.example")
+    jane = device("d1", "SN-1", "jane.doe@acme.example")
+    tenant.sync([jane])
+    tenant.run("update assets set assignee_id = :bo", bo=bo)
+    for _ in range(2):
+        tenant.later(hours=24)
+        tenant.sync([jane])
+        assert tenant.asset("SN-1")["assignee_id"] == bo
+    tenant.later(days=4000)
+    tenant.sync([device("d1", "SN-1", "ann.lee@acme.example")])
+    followed = tenant.asset("SN-1")
+    assert followed["assignee_id"] != bo
+    assert followed["assigned_by_person_at"] is None
+    tenant.run("update assets set assignee_id = :bo", bo=bo)
+    tenant.later(hours=24)
+    tenant.sync([jane])
+    assert tenant.asset("SN-1")["assignee_id"] not in {bo, followed["assignee_id"]}
+
+
+def test_an_asset_nobody_assigned_by_hand_follows_intune(tenant: Tenant) -> None:
+    tenant.set(mdm_assignee_updates=True)
+    bo = tenant.add_employee("Bo", "Ek", "bo.ek@acme.example")
+    tenant.add_asset("SN-1", status="allocated", assignee_id=bo)
+    tenant.sync([device("d1", "SN-1", "jane.doe@acme.example")])
+    assert tenant.asset("SN-1")["assignee_id"] != bo
