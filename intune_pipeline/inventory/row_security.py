@@ -223,6 +223,16 @@ _FUNCTIONS: Final = (
            perform set_config('app.account_id', acting, true);
            return owner;
        end $$""",
+    f"""create or replace function accounts_verifying_tenant(wanted text)
+       returns table (id bigint, slug text) {_DEFINER} as $$
+       declare
+           acting text := coalesce(current_setting('app.account_id', true), '');
+       begin
+           perform set_config('app.account_id', '', true);
+           return query select a.id, a.slug from connections c join accounts a on a.id = c.account_id
+               where c.candidate_tenant_id = wanted and c.status = 'verifying' order by a.id;
+           perform set_config('app.account_id', acting, true);
+       end $$""",
     f"""create or replace function forget_audit_log(older_than interval) returns bigint {_DEFINER} as $$
        declare
            acting text := coalesce(current_setting('app.account_id', true), '');
@@ -251,6 +261,7 @@ _FUNCTIONS: Final = (
 _FUNCTION_ROLES: Final[Mapping[str, frozenset[Role]]] = {
     "account_of_organization(text, text)": frozenset({Role.PORTAL}),
     "accounts_being_verified()": frozenset({Role.PORTAL}),
+    "accounts_verifying_tenant(text)": frozenset({Role.PORTAL, Role.PIPELINE}),
     "owner_of_tenant(text)": frozenset({Role.PORTAL, Role.PIPELINE}),
     "forget_audit_log(interval)": frozenset({Role.PIPELINE}),
 }
