@@ -123,7 +123,7 @@ def classifier(rules: Sequence[AccountRule]) -> Classifier:
     Raises:
         PatternError: a pattern of a rule cannot be used.
     """
-    return Classifier(rules, RuleBudget(SYNC_SECONDS, time.perf_counter) if rules else None)
+    return Classifier(rules, RuleBudget(SYNC_SECONDS, time.thread_time) if rules else None)
 
 
 def known(db: Connection, account: str) -> Known:
@@ -142,7 +142,7 @@ def preview(
     model_pattern: str,
     device_type: str,
     *,
-    timer: Callable[[], float] = time.perf_counter,
+    timer: Callable[[], float] = time.thread_time,
 ) -> list[Change]:
     """What a new rule, tried after the account's others, would make of the devices known now; most devices first.
 
@@ -151,7 +151,7 @@ def preview(
         maker_pattern: RE2, case ignored; empty matches every maker.
         model_pattern: RE2, case ignored.
         device_type: one of ``domain.classification.DEVICE_TYPES``.
-        timer: counts the seconds a preview may take.
+        timer: counts the seconds a preview may take; those of this thread's work, however busy the machine is.
 
     Raises:
         RuleError: the type cannot be used.

@@ -1,5 +1,6 @@
 """An account gets a tenant by proving its administrator and its grant, keeps it, and loses it to an operator only."""
 
+import importlib
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -276,7 +277,7 @@ def test_a_database_from_before_keeps_what_worked_and_frees_what_was_only_claime
 ) -> None:
     from alembic import command
 
-    from intune_pipeline.inventory.migrations.versions import tenant_ownership
+    tenant_ownership = importlib.import_module("intune_pipeline.inventory.migrations.versions.0008_tenant_ownership")
 
     tenants = {name: f"{number}f2c1e5a-1234-5678-9abc-def012345678" for number, name in enumerate(
         ("live", "ended", "claimed", "again", "refused", "never"))}  # fmt: skip

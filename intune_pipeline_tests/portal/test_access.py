@@ -1,5 +1,7 @@
 """What a provider's claims make of a person: OIDC providers as they are."""
 
+import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +12,16 @@ from hypothesis import strategies as st
 from intune_pipeline.domain.vocabulary import Role
 from intune_pipeline.inventory.accounts import Account
 from intune_pipeline.inventory.sessions import SignedIn
-from intune_pipeline.portal.access import Admin, Asker, Organization, admitted, organization_of, person_of
+from intune_pipeline.portal.access import (
+    Admin,
+    Asker,
+    Organization,
+    admitted,
+    organization_of,
+    person_of,
+    signed_in_primary_admin,
+    token_primary_admin,
+)
 from intune_pipeline.portal.errors import RefusedError
 from intune_pipeline.settings import PortalSettings
 
@@ -137,6 +148,14 @@ def test_an_admin_in_the_beta_of_a_known_organisation_is_admitted_and_nobody_els
         with pytest.raises(RefusedError) as refused:
             admitted(asker)
         assert refused.value.title == title
+
+
+@pytest.mark.parametrize("asked", [signed_in_primary_admin, token_primary_admin])
+def test_a_secondary_admin_is_no_primary_admin(asked: Callable[[Admin], Coroutine[None, None, Admin]]) -> None:
+    primary = Admin(person(roles="primary_admin"), ACME, "")
+    assert asyncio.run(asked(primary)) is primary
+    with pytest.raises(RefusedError, match="Only Primary Admins may do this"):
+        asyncio.run(asked(Admin(person(roles="secondary_admin"), ACME, "")))
 
 
 claims_of_any_kind = st.recursive(

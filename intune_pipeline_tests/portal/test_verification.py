@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
+from intune_pipeline.domain.vocabulary import Role
 from intune_pipeline.inventory import audit, connections, schema
-from intune_pipeline.portal.access import Identity, Role
-from intune_pipeline.portal.portal import Portal
+from intune_pipeline.portal.access import person_of
+from intune_pipeline.portal.portal import PortalContext
 from intune_pipeline.portal.verification import PATIENCE, STEP, Verdict, Verification, verify
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline_tests.portal.browser import Browser
@@ -22,9 +23,9 @@ A_MOMENT = timedelta(seconds=1)
 
 
 @pytest.fixture
-def portal(app: FastAPI) -> Portal:
+def portal(app: FastAPI) -> PortalContext:
     parts = app.state.portal
-    assert isinstance(parts, Portal)
+    assert isinstance(parts, PortalContext)
     return parts
 
 
@@ -54,7 +55,7 @@ def requests_of(engine: sa.Engine) -> list[tuple[str, str]]:
 
 
 def test_a_quarter_of_an_hour_counts_from_the_administrators_sign_in(
-    begin: Callable[[], Browser], portal: Portal, engine: sa.Engine, clock: Clock
+    begin: Callable[[], Browser], portal: PortalContext, engine: sa.Engine, clock: Clock
 ) -> None:
     began = clock.now
     begin()
@@ -71,7 +72,7 @@ def test_a_quarter_of_an_hour_counts_from_the_administrators_sign_in(
 
 
 def test_a_restart_does_not_grant_another_quarter_of_an_hour(
-    begin: Callable[[], Browser], portal: Portal, engine: sa.Engine, clock: Clock
+    begin: Callable[[], Browser], portal: PortalContext, engine: sa.Engine, clock: Clock
 ) -> None:
     begin()
     clock.move(PATIENCE - STEP)
@@ -82,7 +83,7 @@ def test_a_restart_does_not_grant_another_quarter_of_an_hour(
 
 
 def test_consent_that_is_there_at_the_last_try_still_connects(
-    begin: Callable[[], Browser], portal: Portal, engine: sa.Engine, clock: Clock, tenants: Tenants
+    begin: Callable[[], Browser], portal: PortalContext, engine: sa.Engine, clock: Clock, tenants: Tenants
 ) -> None:
     begin()
     clock.move(PATIENCE + STEP)
@@ -92,7 +93,7 @@ def test_consent_that_is_there_at_the_last_try_still_connects(
 
 
 def test_it_is_not_tried_again_before_a_minute_has_passed(
-    begin: Callable[[], Browser], portal: Portal, engine: sa.Engine, clock: Clock, tenants: Tenants
+    begin: Callable[[], Browser], portal: PortalContext, engine: sa.Engine, clock: Clock, tenants: Tenants
 ) -> None:
     begin()
     arrive(tenants)
@@ -106,7 +107,7 @@ def test_it_is_not_tried_again_before_a_minute_has_passed(
 
 
 def test_who_leaves_and_begins_again_has_a_quarter_of_an_hour_again(
-    begin: Callable[[], Browser], portal: Portal, engine: sa.Engine, clock: Clock
+    begin: Callable[[], Browser], portal: PortalContext, engine: sa.Engine, clock: Clock
 ) -> None:
     begin()
     verification = Verification(portal)
@@ -123,7 +124,7 @@ def test_who_leaves_and_begins_again_has_a_quarter_of_an_hour_again(
 
 
 def test_of_two_that_verify_at_once_one_asks_for_the_first_sync(
-    begin: Callable[[], Browser], portal: Portal, engine: sa.Engine, tenants: Tenants
+    begin: Callable[[], Browser], portal: PortalContext, engine: sa.Engine, tenants: Tenants
 ) -> None:
     begin()
     arrive(tenants)
@@ -142,7 +143,7 @@ def test_of_two_that_verify_at_once_one_asks_for_the_first_sync(
 
 
 def test_a_late_answer_does_not_revive_or_harm_what_was_ended_meanwhile(
-    begin: Callable[[], Browser], portal: Portal, engine: sa.Engine, tenants: Tenants
+    begin: Callable[[], Browser], portal: PortalContext, engine: sa.Engine, tenants: Tenants
 ) -> None:
     begin()
     seen = connection_of(engine)
@@ -158,7 +159,7 @@ def test_a_late_answer_does_not_revive_or_harm_what_was_ended_meanwhile(
 
 
 def test_a_row_nobody_proved_is_never_verified(
-    connected: Callable[..., int], portal: Portal, engine: sa.Engine, clock: Clock, tenants: Tenants
+    connected: Callable[..., int], portal: PortalContext, engine: sa.Engine, clock: Clock, tenants: Tenants
 ) -> None:
     connected("acme", status="verifying")
     verification = Verification(portal)
@@ -170,7 +171,7 @@ def test_a_row_nobody_proved_is_never_verified(
 
 
 def test_the_reason_a_grant_is_refused_for_is_stored(
-    begin: Callable[[], Browser], portal: Portal, engine: sa.Engine, clock: Clock, tenants: Tenants
+    begin: Callable[[], Browser], portal: PortalContext, engine: sa.Engine, clock: Clock, tenants: Tenants
 ) -> None:
     begin()
     tenants["acme"].consent()
@@ -187,6 +188,6 @@ def test_the_reason_a_grant_is_refused_for_is_stored(
 
 
 @pytest.mark.parametrize("roles", [["secondary_admin", "primary_admin"], ["primary_admin", "secondary_admin", "x"]])
-def test_of_several_roles_the_strongest_counts(portal: Portal, roles: list[str]) -> None:
-    claims = {"sub": "auth0|petra", portal.portal.auth0_roles_claim: roles}
-    assert Identity.of(claims, portal.portal).role is Role.PRIMARY_ADMIN
+def test_of_several_roles_the_strongest_counts(portal: PortalContext, roles: list[str]) -> None:
+    claims = {"sub": "auth0|petra", portal.settings.auth0_roles_claim: roles}
+    assert person_of(claims, portal.settings).role is Role.PRIMARY_ADMIN

@@ -1,14 +1,14 @@
 # ruff: noqa: S608 - statements of our own, made of constants
 """Audit rows chained by hash, a data key per account for bypass codes, erased people.
 
-Revision ID: data_protection
+Revision ID: 0010
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "data_protection"
+revision = "0010"
 down_revision = "0009"
 
 
