@@ -22,9 +22,25 @@ def command(account: str, *, as_json: bool) -> int:
     output.print_counts(account, planned)
     if planned["look_alikes"]:
         output.print_table(
-            ("would be employee", "e-mail", "looks like employee", "action"),
-            [(one["name"], one["email"], one["looks_like_employee"], one["action"]) for one in planned["look_alikes"]],
+            ("would be employee", "e-mail", "looks like employee", "same person", "because", "action"),
+            [
+                (
+                    one["name"],
+                    one["email"],
+                    one["looks_like_employee"],
+                    one["grade"],
+                    ", ".join(one["reasons"]),
+                    one["action"],
+                )
+                for one in planned["look_alikes"]
+            ],
             title="The same person twice?",
+        )
+    if planned["shared_accounts"]:
+        output.print_table(
+            ("user", "e-mail", "left out because it"),
+            [(one["name"], one["email"], one["reason"]) for one in planned["shared_accounts"]],
+            title="No people?",
         )
     if planned["lifecycle_hold_reason"]:
         click.echo(planned["lifecycle_hold_reason"])

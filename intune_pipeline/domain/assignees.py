@@ -13,12 +13,32 @@ from typing import Final
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.lifecycle import DeviceMemory
-from intune_pipeline.domain.people import EmployeeDirectory, Person, people_of, person_of, user_key
+from intune_pipeline.domain.people import (
+    Conventions,
+    EmployeeDirectory,
+    Lookalike,
+    Person,
+    learn,
+    people_of,
+    person_of,
+    user_key,
+)
+from intune_pipeline.domain.people.not_people import ENOUGH, MANY_DEVICES
 from intune_pipeline.domain.policy import Policy
-from intune_pipeline.domain.vocabulary import AssetStatus, EmployeeDecision, SkipReason
+from intune_pipeline.domain.vocabulary import (
+    AssetStatus,
+    EmployeeDecision,
+    EmployeeHoldKind,
+    LookalikeGrade,
+    SkipReason,
+)
 
 MOVABLE_STATUSES: Final = (AssetStatus.ALLOCATED, AssetStatus.TRANSFERRED)
 """Only assets in one of these get another assignee by a sync."""
+
+
+HELD_GRADES: Final = frozenset({LookalikeGrade.SURELY, LookalikeGrade.PROBABLY})
+"""Look-alikes of these grades are held where the shield is on; others are only shown."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -62,12 +82,14 @@ class EmployeeHold:
     Attributes:
         id: allwhere's id.
         decision: ``waiting``, ``created``, ``linked`` or ``skipped``.
-        lookalike_id: The employee of the same name.
+        lookalike_id: The employee who could be the same person.
+        kind: Why the employee is held.
     """
 
     id: int
     decision: str
     lookalike_id: int | None = None
+    kind: str = EmployeeHoldKind.LOOKALIKE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +98,17 @@ class HeldEmployee:
 
     Attributes:
         person: Whom a sync would create.
-        lookalike_id: The employee of the same name.
+        lookalike_id: The employee who could be the same person.
+        kind: Whether it is for a look-alike or because the user looks like a shared account.
+        reason: Why, a phrase for people.
+        grade: How sure it is that both are one person; None for a shared account.
     """
 
     person: Person
     lookalike_id: int | None
+    kind: EmployeeHoldKind = EmployeeHoldKind.LOOKALIKE
+    reason: str | None = None
+    grade: LookalikeGrade | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +179,22 @@ class Assignees:
         self._pending = pending
         self._policy = policy
         self._evidence = evidence
+        self._lookalikes: dict[str, tuple[Lookalike, ...]] = {}
 
     @cached_property
     def people(self) -> dict[str, Person]:
         """Everybody the list shows, by each compared e-mail."""
-        return people_of(one.device for one in self._judged)
+        return people_of((one.device for one in self._judged), self.conventions)
+
+    @cached_property
+    def conventions(self) -> Conventions:
+        """How the account's mail domains write addresses and show names; learned when the first name is read."""
+        return Conventions(
+            lambda: learn(
+                {(person.display_name, person.email) for person in self.people.values()},
+                self._directory.named_addresses,
+            )
+        )
 
     @cached_property
     def devices_of(self) -> Counter[str]:
@@ -187,31 +226,50 @@ class Assignees:
         """The employee a person is or becomes; the duplicate shield may hold the creation back."""
         if employee := self._directory.match(person):
             return Assignment(employee.id)
-        if person.name is None:
-            return Assignment(reason="no employee has the user's e-mail, and Intune shows no first and last name")
-        lookalike = self._directory.look_alike(*person.name)
         hold = self._hold_of(person)
         if hold and hold.decision not in {EmployeeDecision.CREATED, EmployeeDecision.WAITING}:
             return Assignment(reason=f"the user's employee was {hold.decision} by a person")
-        is_held = (
-            hold.decision == EmployeeDecision.WAITING
-            if hold
-            else self._policy.hold_lookalike_employees and lookalike is not None
-        )
-        if is_held:
-            lookalike_id = lookalike.id if lookalike else hold.lookalike_id if hold else None
+        if hold and hold.decision == EmployeeDecision.CREATED:
+            person = replace(person, is_declared=True)
+        elif shared := self.shared_reason(person):
+            held = HeldEmployee(person, None, EmployeeHoldKind.SHARED, shared)
+            return Assignment(reason=f"the user {shared}; somebody has to decide whether it is a person", held=held)
+        if person.name is None:
+            return Assignment(reason=f"no employee has the user's e-mail, and {person.verdict.reason}")
+        if hold and hold.decision == EmployeeDecision.CREATED:
+            return Assignment(person)
+        lookalike = next(iter(self.lookalikes_of(person)), None)
+        is_alike = lookalike is not None and lookalike.grade in HELD_GRADES
+        if hold or (self._policy.hold_lookalike_employees and is_alike):
+            lookalike_id = lookalike.employee_id if lookalike and is_alike else hold.lookalike_id if hold else None
+            reasons = ", ".join(lookalike.reasons) if lookalike and is_alike else None
             return Assignment(
-                reason="the user's employee waits for a decision: an employee has the same name",
-                held=HeldEmployee(person, lookalike_id),
+                reason="the user's employee waits for a decision: an employee could be the same person",
+                held=HeldEmployee(
+                    person,
+                    lookalike_id,
+                    reason=reasons,
+                    grade=lookalike.grade if lookalike and is_alike else None,
+                ),
             )
         return Assignment(person)
 
-    def lookalike_of(self, person: Person) -> int | None:
-        """The employee beside whom a person would be created: of the same name, without a work e-mail."""
-        if person.name is None:
+    def shared_reason(self, person: Person) -> str | None:
+        """Why a user who is no employee looks like a shared account; None for a person."""
+        if person.verdict.is_shared:
+            return person.verdict.reason
+        if person.verdict.against + MANY_DEVICES < ENOUGH:
             return None
-        employee = self._directory.look_alike(*person.name)
-        return employee.id if employee else None
+        devices = self.devices_of[person.email_key]
+        if devices > self._policy.enrolment_manager_devices:
+            return f"looks like a shared account: one user of {devices} devices, with a name that may be no person's"
+        return None
+
+    def lookalikes_of(self, person: Person) -> tuple[Lookalike, ...]:
+        """The employees who could be a person who would be created, the surest first."""
+        if person.email_key not in self._lookalikes:
+            self._lookalikes[person.email_key] = tuple(self._directory.look_alikes(person))
+        return self._lookalikes[person.email_key]
 
     def for_existing_asset(
         self, device: ManagedDevice, asset_id: int, status: str, assignee_id: int | None, memory: DeviceMemory | None

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from intune_pipeline.domain import lifecycle
 from intune_pipeline.domain.assignees import (
+    HELD_GRADES,
     Assignees,
     Candidate,
     EmployeeHold,
@@ -40,7 +41,7 @@ from intune_pipeline.domain.fields import (
 )
 from intune_pipeline.domain.kept import WHOLE_ASSET, KeptFields, KeptValue, keeping, outdated
 from intune_pipeline.domain.lifecycle import Absence, DeviceMemory, GoneDevice, LifecycleHold
-from intune_pipeline.domain.people import Employee, EmployeeDirectory, Person
+from intune_pipeline.domain.people import Employee, EmployeeDirectory, Lookalike, Person
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.vocabulary import AssetAction, AssetStatus, Outcome, PersonAction, SkipReason
 
@@ -240,14 +241,21 @@ class PersonStep:
         devices: How many eligible devices show him.
         employee: The employee, None when there is none yet.
         action: ``matched``, ``create``, ``held`` or ``none``: nobody is created for him.
-        lookalike_id: The employee of the same name without a work e-mail, beside whom he is created or held.
+        lookalike: The employee who could be the same person, beside whom the user is created or held.
+        shared_reason: Why nobody is created: the user looks like a shared account.
     """
 
     person: Person
     devices: int
     employee: Employee | None
     action: str
-    lookalike_id: int | None
+    lookalike: Lookalike | None = None
+    shared_reason: str | None = None
+
+    @property
+    def lookalike_id(self) -> int | None:
+        """The look-alike's id where both are surely or probably one person."""
+        return self.lookalike.employee_id if self.lookalike and self.lookalike.grade in HELD_GRADES else None
 
     @property
     def name(self) -> tuple[str, str] | None:
@@ -372,15 +380,20 @@ class Plan:
         for key, person in sorted({user.email_key: user for user in users}.items()):
             employee = self.decider.directory.match(person)
             action = _person_action(key, employee, created, held)
-            lookalike_id = (
-                assignees.lookalike_of(person) if action in {PersonAction.CREATE, PersonAction.HELD} else None
-            )
-            yield PersonStep(person, devices[key], employee, action, lookalike_id)
+            is_new = action in {PersonAction.CREATE, PersonAction.HELD}
+            shared = assignees.shared_reason(person) if action == PersonAction.HELD else None
+            alike = assignees.lookalikes_of(person) if is_new and not shared else ()
+            yield PersonStep(person, devices[key], employee, action, next(iter(alike), None), shared)
 
     @property
     def lookalikes(self) -> tuple[PersonStep, ...]:
-        """The people who would be created, or are held, beside an employee of the same name without a work e-mail."""
-        return tuple(step for step in self.people if step.lookalike_id is not None)
+        """The people who would be created, or are held, beside an employee who could be the same person."""
+        return tuple(step for step in self.people if step.lookalike is not None)
+
+    @property
+    def shared_accounts(self) -> tuple[PersonStep, ...]:
+        """The users who look like shared accounts and are left out until somebody decides."""
+        return tuple(step for step in self.people if step.shared_reason is not None)
 
 
 def _person_action(

@@ -80,6 +80,21 @@ class EmployeeDecision(StrEnum):
     SKIPPED = "skipped"
 
 
+class EmployeeHoldKind(StrEnum):
+    """Why an employee is held back until somebody decides."""
+
+    LOOKALIKE = "lookalike"
+    SHARED = "shared"
+
+
+class LookalikeGrade(StrEnum):
+    """How sure it is that two employees are one person, the surest first."""
+
+    SURELY = "surely"
+    PROBABLY = "probably"
+    PERHAPS = "perhaps"
+
+
 class LifecycleDecision(StrEnum):
     """What was decided about lifecycle ends a sync held back."""
 

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
-from intune_pipeline.domain.assignees import Candidate, candidate_of
+from intune_pipeline.domain.assignees import Candidate, HeldEmployee, candidate_of
 from intune_pipeline.domain.facts import fact_values
 from intune_pipeline.domain.fields import SEALED_FIELD, Value
 from intune_pipeline.domain.people import Person
@@ -309,7 +309,7 @@ class _Run:
         holds = {step.held.person.email_key: step.held for step in steps if step.held}
         if not holds:
             return
-        people = [{**_employee(held.person), "lookalike_id": held.lookalike_id} for held in holds.values()]
+        people = [_hold_row(held) for held in holds.values()]
         waiting = [
             {"email": step.held.person.email, "asset_id": asset_ids[_serial_key(step)]}
             for step in steps
@@ -469,6 +469,22 @@ def _employee(person: Person) -> dict[str, str | None]:
     """A person as columns of an employee; only people with a name become one."""
     first_name, last_name = person.name or (None, None)
     return {"email": person.email, "first_name": first_name, "last_name": last_name}
+
+
+def _hold_row(held: HeldEmployee) -> dict[str, str | int | None]:
+    """A held employee as columns of ``employee_holds``."""
+    verdict = held.person.verdict
+    first_name, last_name = verdict.name or verdict.possible or (None, None)
+    return {
+        "email": held.person.email,
+        "first_name": first_name,
+        "last_name": last_name,
+        "display_name": held.person.display_name,
+        "lookalike_id": held.lookalike_id,
+        "kind": held.kind,
+        "reason": held.reason,
+        "grade": held.grade,
+    }
 
 
 def _json(rows: object) -> str:

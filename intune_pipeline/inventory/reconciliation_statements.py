@@ -83,9 +83,10 @@ HISTORY = sa.text(f"""
     select :sync_run_id, {_list(_HISTORY_FIELDS, "r.")} from {_recordset(schema.asset_changes, _HISTORY_FIELDS, "r")}
 """)
 NEW_HOLDS = sa.text("""
-    insert into employee_holds (connection_id, email, first_name, last_name, lookalike_id)
+    insert into employee_holds (connection_id, email, first_name, last_name, display_name, lookalike_id, kind, reason, grade)
     select :connection_id, r.* from json_to_recordset(cast(:rows as json)) as r
-        (email text, first_name text, last_name text, lookalike_id bigint)
+        (email text, first_name text, last_name text, display_name text, lookalike_id bigint, kind text, reason text,
+         grade text)
     order by r.email
     on conflict (connection_id, email_key) do nothing
 """)

@@ -42,9 +42,11 @@ from intune_pipeline.domain.vocabulary import (
     DeviceType,
     EmailKind,
     EmployeeDecision,
+    EmployeeHoldKind,
     InvitationStatus,
     KeptKind,
     LifecycleDecision,
+    LookalikeGrade,
     Outcome,
     RequestStatus,
     Role,
@@ -576,9 +578,19 @@ employee_holds = Table(
     Column(
         "email_key", Text, Computed("lower(btrim(email))", persisted=True), comment="compared form: trimmed, lower case"
     ),
-    Column("first_name", Text, nullable=False, comment="as it would be stored"),
-    Column("last_name", Text, nullable=False, comment="as it would be stored"),
-    Column("lookalike_id", ForeignKey("employees.id", ondelete="SET NULL"), comment="the employee of the same name"),
+    Column("first_name", Text, comment="as it would be stored; null where no name can be read"),
+    Column("last_name", Text, comment="as it would be stored; null where no name can be read"),
+    Column("display_name", Text, comment="as Intune shows it"),
+    Column(
+        "kind", Text, nullable=False, server_default=EmployeeHoldKind.LOOKALIKE, comment="lookalike, shared: no person"
+    ),
+    Column("reason", Text, comment="why, a phrase for people"),
+    Column("grade", Text, comment="surely or probably the same person; null for a shared account"),
+    Column(
+        "lookalike_id",
+        ForeignKey("employees.id", ondelete="SET NULL"),
+        comment="the employee who could be the same person",
+    ),
     Column(
         "decision",
         Text,
@@ -592,7 +604,10 @@ employee_holds = Table(
     UniqueConstraint("connection_id", "email_key"),
     Index(None, "lookalike_id"),
     _one_of("decision", EmployeeDecision),
-    comment="employees a sync would create beside one of the same name without a work e-mail, waiting for a decision",
+    _one_of("kind", EmployeeHoldKind),
+    _one_of("grade", LookalikeGrade),
+    CheckConstraint("kind = 'shared' or (first_name is not null and last_name is not null)", name="name"),
+    comment="users a sync did not make employees: look-alikes of employees and shared accounts, waiting for a decision",
 )
 
 held_assignments = Table(

@@ -56,7 +56,7 @@ def load_state(db: Connection, connection_id: int) -> State:
         memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(db, _MEMORY, connection_id)},
         details=kept(db, connection_id),
         employee_holds={
-            row.email_key: EmployeeHold(row.id, row.decision, row.lookalike_id)
+            row.email_key: EmployeeHold(row.id, row.decision, row.lookalike_id, row.kind)
             for row in _rows(db, _EMPLOYEE_HOLDS, connection_id)
         },
         pending_assets=frozenset(row.asset_id for row in _rows(db, _PENDING, connection_id)),
@@ -123,7 +123,7 @@ _MEMORY = sa.text("""
     from device_outcomes where connection_id = :connection_id
 """)
 _EMPLOYEE_HOLDS = sa.text("""
-    select id, email_key, decision, lookalike_id from employee_holds where connection_id = :connection_id
+    select id, email_key, decision, lookalike_id, kind from employee_holds where connection_id = :connection_id
 """)
 _PENDING = sa.text("""
     select a.asset_id from held_assignments a join employee_holds h on h.id = a.employee_hold_id

@@ -26,8 +26,9 @@ from intune_pipeline.settings import Settings
 def plan_account(engine: Engine, account: str) -> dict[str, Any]:
     """The counts a sync would report, ``status`` being ``planned``, and every change it would make.
 
-    ``look_alikes`` are the people who would be created, or are held, beside an employee of the same name without a work
-    e-mail; ``lifecycle_hold_reason`` is null unless endings are held.
+    ``look_alikes`` are the people who would be created, or are held, beside an employee who could be the same person, with
+    grade and reasons; ``shared_accounts`` the users left out until somebody decides; ``conventions`` how each mail domain
+    writes addresses, with the counts of certain names; ``lifecycle_hold_reason`` is null unless endings are held.
 
     Raises:
         NotConnectedError: the account is not connected.
@@ -40,15 +41,32 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
         {
             "email": step.person.email,
             "name": " ".join(step.name or ()),
-            "looks_like_employee": step.lookalike_id,
+            "looks_like_employee": step.lookalike.employee_id,
             "action": step.action,
+            "grade": step.lookalike.grade,
+            "reasons": list(step.lookalike.reasons),
         }
         for step in made.lookalikes
+        if step.lookalike
     ]
+    shared_accounts = [
+        {"email": step.person.email, "name": step.person.display_name, "reason": step.shared_reason}
+        for step in made.shared_accounts
+    ]
+    conventions = {
+        domain: {
+            "convention": str(convention),
+            "forms": dict(convention.forms),
+            "orders": {str(order): count for order, count in convention.orders},
+        }
+        for domain, convention in made.decider.assignees.conventions.by_domain.items()
+    }
     return {
         "status": "planned",
         **counts,
         "look_alikes": look_alikes,
+        "shared_accounts": shared_accounts,
+        "conventions": conventions,
         "lifecycle_hold_reason": made.hold_reason,
         "changes": [{**change, "model": names.get(change["serial_number"], "")} for change in made.changes()],
     }

@@ -13,7 +13,17 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from intune_pipeline.domain.counts import MEANINGS
-from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision, Outcome, Role, RunPhase, RunStatus, Trigger
+from intune_pipeline.domain.vocabulary import (
+    DeviceType,
+    EmployeeHoldKind,
+    LifecycleDecision,
+    LookalikeGrade,
+    Outcome,
+    Role,
+    RunPhase,
+    RunStatus,
+    Trigger,
+)
 from intune_pipeline.inventory import account_rules, audit, connections, device_list, holds, sync_requests, sync_runs
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal import limits
@@ -215,14 +225,18 @@ class BypassCode(Output):
 
 
 class EmployeeHold(Output):
-    """A person held back because an employee looks like them."""
+    """A user held back because an employee looks like them, or because they look like a shared account."""
 
     id: int
-    first_name: str
-    last_name: str
+    first_name: str | None
+    last_name: str | None
     email: str
     lookalike: str | None
     created_at: datetime
+    kind: EmployeeHoldKind
+    reason: str | None
+    grade: LookalikeGrade | None
+    display_name: str | None
 
 
 class LifecycleHold(Output):

@@ -44,7 +44,7 @@ def test_each_kind_of_refusal_is_logged_with_its_cause(
     app: FastAPI, signed_in: Callable[[str], Browser], api: Callable[[str], TestClient], acme: Customer
 ) -> None:
     nobody, secondary = TestClient(app, base_url=PORTAL, follow_redirects=False), signed_in("acme-secondary")
-    missing = {"serial_number": "NOT-THERE", "reason": "only curious"}
+    missing = {"serial_number": "NOT-THERE", "reason": "curious, no more"}
     attacks: dict[str, tuple[Callable[[], object], str, str]] = {
         "a forged answer": (lambda: nobody.get("/sign-in/callback?code=x&state=x"), "sign_in_refused", "mismatching_state"),
         "a forged token": (
