@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from intune_pipeline.domain.devices import managed_device
+from intune_pipeline.domain.devices import managed_device, text
 from intune_pipeline.domain.vocabulary import Outcome, SkipReason
 from intune_pipeline.inventory import details
 from intune_pipeline.inventory.vault import Vault
@@ -78,11 +78,11 @@ def test_no_json_value_in_any_field_fails_a_sync(engine: sa.Engine, vault: Vault
     """Whatever a record and a detail hold: every device has one outcome, the plan is the result, and twice is once."""
     records = [a_record(number, **fields) for number, fields in enumerate(odd)]
     tenant = Tenant.connected(engine, f"t{uuid.uuid4().hex[:12]}")
-    devices = [managed_device(record, listed_at=tenant.now) for record in records]
-    serials = {device.intune_device_id: device.serial_number for device in devices}
+    serials = {record["id"]: text(record.get("serialNumber")) for record in records}
     answers = [answer_of((record["id"], DeviceDetail(record)), serials) for record in records]
     with engine.begin() as db:
         details.store(db, tenant.connection_id, answers, vault)
+    devices = [managed_device(record, listed_at=tenant.now) for record in records]
     planned = tenant.plan(devices)
     done = tenant.sync(devices)
     assert done == planned.counts
