@@ -290,7 +290,7 @@ _IDENTITIES = sa.text("""
     where e.account_id = :account_id and e.id in (
         select k.employee_id from employee_emails k where k.account_id = :account_id and k.email_key = any(:keys))
     union all
-    select null, h.email, null, null, h.first_name, h.last_name, null
+    select null, h.email, null, null, h.first_name, h.last_name, h.display_name
     from employee_holds h join connections c on c.id = h.connection_id
     where c.account_id = :account_id and h.email_key = any(:keys)
     union all
@@ -334,7 +334,7 @@ _OF_THE_PERSON: Final = (
         where c.id = h.connection_id and c.account_id = :account_id and h.email_key = any(:keys) and h.decision = 'waiting'
     """)),
     ("employee_holds", sa.text("""
-        update employee_holds h set email = :pseudonym || '-' || h.id, first_name = 'Erased', last_name = :pseudonym
+        update employee_holds h set email = :pseudonym || '-' || h.id, first_name = 'Erased', last_name = :pseudonym, display_name = null
         from connections c where c.id = h.connection_id and c.account_id = :account_id and h.email_key = any(:keys)
     """)),
     ("employee_emails", sa.text("""

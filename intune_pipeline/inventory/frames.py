@@ -26,6 +26,10 @@ from intune_pipeline.inventory.schema import FRAMES, snapshots
 SECRET_COLUMNS = re.compile(r"bypass_code|secret|token|passw|credential|ciphertext|private_key|api_key")
 HARMLESS_COLUMNS = frozenset({"has_bypass_code"})
 
+#: The asset that says which devices are skipped, and what tells of a device's user.
+JUDGED = "classified_devices"
+USER_COLUMNS = ("user_id", "user_email", "user_principal_name", "user_display_name")
+
 _DTYPES: dict[type[Any], Any] = {
     sa.BigInteger: pd.Int64Dtype(),
     sa.Integer: pd.Int64Dtype(),
@@ -111,6 +115,7 @@ def typed(asset: str, frame: pd.DataFrame) -> pd.DataFrame:
 def write(db: Connection, asset: str, snapshot: Snapshot) -> None:
     """Replace a tenant's rows of one asset, and what they stem from, in the caller's transaction.
 
+    Who uses the devices that were skipped is not stored; within the run that judged them it is known.
     Two that write the same tenant's frame at once wait for each other; the last one's rows stay.
 
     Args:
@@ -136,7 +141,27 @@ def write(db: Connection, asset: str, snapshot: Snapshot) -> None:
         )
     )
     db.execute(sa.delete(table).where(table.c.partition_key == key))
+    if asset == JUDGED:
+        frame = _without_users_of_skipped(frame)
     _copy(db, table, frame, key)
+    if asset == JUDGED:
+        db.execute(_FORGET_USERS, {"partition_key": key})
+
+
+def _without_users_of_skipped(frame: pd.DataFrame) -> pd.DataFrame:
+    """What is stored of the judged devices: nobody needs to know who uses those that were skipped."""
+    is_skipped = frame["skip_reason"].notna()
+    return frame.assign(**{name: frame[name].mask(is_skipped, None).astype(object) for name in USER_COLUMNS})
+
+
+# The frame before says no more than the one that was judged from it.
+_FORGET_USERS = sa.text(f"""
+    update pipeline.raw_intune_devices r set {", ".join(f"{name} = null" for name in USER_COLUMNS)}
+    from pipeline.classified_devices c
+    where r.partition_key = :partition_key and c.partition_key = :partition_key
+      and c.intune_device_id = r.intune_device_id and c.skip_reason is not null
+      and coalesce({", ".join(f"r.{name}" for name in USER_COLUMNS)}) is not null
+""")
 
 
 def read(db: Connection, asset: str, partition_key: str) -> Snapshot:
@@ -180,29 +205,6 @@ def listing_of(db: Connection, asset: str, partition_key: str) -> Listing | None
     query = sa.select(*columns).where(snapshots.c.asset == asset, snapshots.c.partition_key == partition_key)
     row = db.execute(query).mappings().one_or_none()
     return None if row is None else Listing(**row)
-
-
-def forget_users_of_skipped(db: Connection, partition_key: str) -> None:
-    """Forget who uses the devices that were skipped, once nobody counts them any more: nothing needs to know."""
-    for statement in _FORGET_USERS:
-        db.execute(statement, {"partition_key": partition_key})
-
-
-_NO_USER = "user_id = null, user_email = null, user_principal_name = null, user_display_name = null"
-_HAS_USER = "coalesce(user_id, user_email, user_principal_name, user_display_name) is not null"
-_FORGET_USERS = (
-    sa.text(f"""
-        update pipeline.raw_intune_devices r set {_NO_USER}
-        from pipeline.classified_devices c
-        where r.partition_key = :partition_key and c.partition_key = :partition_key
-          and c.intune_device_id = r.intune_device_id and c.skip_reason is not null
-          and coalesce(r.user_id, r.user_email, r.user_principal_name, r.user_display_name) is not null
-    """),
-    sa.text(f"""
-        update pipeline.classified_devices set {_NO_USER}
-        where partition_key = :partition_key and skip_reason is not null and {_HAS_USER}
-    """),
-)
 
 
 def delete_of_disconnected(db: Connection) -> int:

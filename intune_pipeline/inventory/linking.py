@@ -24,6 +24,7 @@ from intune_pipeline.domain.vocabulary import (
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit, invitations, tenant_owners
 from intune_pipeline.inventory.connections import Record, fail_waiting_syncs, get, of_account
+from intune_pipeline.inventory.roles import in_account
 from intune_pipeline.inventory.schema import accounts as accounts_table
 from intune_pipeline.inventory.schema import connections
 from intune_pipeline.inventory.tenant_owners import TenantLinkedElsewhereError
@@ -243,8 +244,9 @@ def claim(db: Connection, connection: Record) -> bool:
         db, connection.account_id, actor=connection.requested_by or "", action="connect", subject=tenant_id, **details
     )
     invitations.end(db, connection.account_id, InvitationStatus.CONFIRMED)
-    for other in db.execute(_VERIFYING_TOO, given).scalars().all():
-        overtaken(db, get(db, other))
+    for account_id, other in db.execute(_VERIFYING_TOO, given).all():
+        with in_account(db, account_id):
+            overtaken(db, get(db, other))
     return True
 
 
@@ -255,10 +257,7 @@ _CLAIM = sa.text("""
     where id = :id and status = 'verifying' and candidate_tenant_id = :tenant
     returning id
 """)
-_VERIFYING_TOO = sa.text("""
-    select a.slug from connections c join accounts a on a.id = c.account_id
-    where c.candidate_tenant_id = :tenant and c.id <> :id order by c.id
-""")
+_VERIFYING_TOO = sa.text("select id, slug from accounts_verifying_tenant(:tenant)")
 
 
 def overtaken(db: Connection, connection: Record) -> None:

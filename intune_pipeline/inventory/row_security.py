@@ -211,6 +211,28 @@ _FUNCTIONS: Final = (
            return query select c.account_id from connections c where c.status = 'verifying' order by c.account_id;
            perform set_config('app.account_id', acting, true);
        end $$""",
+    f"""create or replace function owner_of_tenant(wanted text) returns bigint {_DEFINER} as $$
+       declare
+           acting text := coalesce(current_setting('app.account_id', true), '');
+           owner bigint;
+       begin
+           perform set_config('app.account_id', '', true);
+           owner := coalesce(
+               (select t.account_id from tenant_owners t where t.tenant_id = wanted),
+               (select c.account_id from connections c where c.tenant_id = wanted limit 1));
+           perform set_config('app.account_id', acting, true);
+           return owner;
+       end $$""",
+    f"""create or replace function accounts_verifying_tenant(wanted text)
+       returns table (id bigint, slug text) {_DEFINER} as $$
+       declare
+           acting text := coalesce(current_setting('app.account_id', true), '');
+       begin
+           perform set_config('app.account_id', '', true);
+           return query select a.id, a.slug from connections c join accounts a on a.id = c.account_id
+               where c.candidate_tenant_id = wanted and c.status = 'verifying' order by a.id;
+           perform set_config('app.account_id', acting, true);
+       end $$""",
     f"""create or replace function forget_audit_log(older_than interval) returns bigint {_DEFINER} as $$
        declare
            acting text := coalesce(current_setting('app.account_id', true), '');
@@ -239,6 +261,8 @@ _FUNCTIONS: Final = (
 _FUNCTION_ROLES: Final[Mapping[str, frozenset[Role]]] = {
     "account_of_organization(text, text)": frozenset({Role.PORTAL}),
     "accounts_being_verified()": frozenset({Role.PORTAL}),
+    "accounts_verifying_tenant(text)": frozenset({Role.PORTAL, Role.PIPELINE}),
+    "owner_of_tenant(text)": frozenset({Role.PORTAL, Role.PIPELINE}),
     "forget_audit_log(interval)": frozenset({Role.PIPELINE}),
 }
 #: Those of the migrations and these.

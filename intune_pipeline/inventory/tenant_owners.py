@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory.schema import connections, tenant_owners
 
 
 class TenantLinkedElsewhereError(WrongUseError):
@@ -37,9 +36,9 @@ def owner_of(db: Connection, tenant_id: str) -> int | None:
 
     A connection written by hand owns its tenant too.
     """
-    by_connection = sa.select(connections.c.account_id).where(connections.c.tenant_id == tenant_id)
-    owned = sa.select(tenant_owners.c.account_id).where(tenant_owners.c.tenant_id == tenant_id)
-    return db.execute(owned).scalar_one_or_none() or db.execute(by_connection).scalar_one_or_none()
+    # A function of the tables' owner: row-level security hides another account's rows from the portal.
+    owner: int | None = db.execute(sa.text("select owner_of_tenant(:tenant)"), {"tenant": tenant_id}).scalar_one()
+    return owner
 
 
 def take(db: Connection, tenant_id: str, account_id: int) -> None:
@@ -57,7 +56,6 @@ def take(db: Connection, tenant_id: str, account_id: int) -> None:
         sa.text("insert into tenant_owners (tenant_id, account_id) values (:tenant, :account) on conflict do nothing"),
         {"tenant": tenant_id, "account": account_id},
     )
-    # Not "another's": row-level security may hide the row of another account.
     if owner_of(db, tenant_id) != account_id:
         raise TenantLinkedElsewhereError(tenant_id)
 

@@ -15,7 +15,7 @@ from intune_pipeline.domain.eligibility import judge
 from intune_pipeline.domain.vocabulary import SkipReason
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import account_rules, sync_runs, unknown_models
-from intune_pipeline.inventory.frames import Snapshot, forget_users_of_skipped
+from intune_pipeline.inventory.frames import Snapshot
 from intune_pipeline.inventory.run_results import exposed_codes, outcomes_of
 from intune_pipeline.inventory.schema import FRAMES
 from intune_pipeline.inventory.state import forget_devices
@@ -234,8 +234,6 @@ def _reconcile(
     with tenant.engine.connect() as db:
         outcomes = outcomes_of(db, tenant.connection.id, sync_run_id)
         exposed = exposed_codes(db, tenant.connection.account_id)
-    with tenant.engine.begin() as db:
-        forget_users_of_skipped(db, tenant.account)
     snapshot = Snapshot(listing, frame_of_outcomes(outcomes, made))
     return [
         dg.MaterializeResult(

@@ -31,8 +31,8 @@ SEED = """
     insert into device_outcomes (connection_id, intune_device_id, serial_number, outcome, device_name, asset_id, candidate_user)
         values (:connection, 'd1', 'S1', 'synced', 'Ada''s MacBook', 1, null),
                (:connection, 'd2', 'S2', 'synced', 'ADMIN-PC', 2, 'ada@acme.example');
-    insert into employee_holds (connection_id, email, first_name, last_name, decision, decided_by) values
-        (:connection, 'ada@acme.example', 'Ada', 'Lovelace', 'skipped', 'ada@acme.example');
+    insert into employee_holds (connection_id, email, first_name, last_name, display_name, decision, decided_by) values
+        (:connection, 'ada@acme.example', 'Ada', 'Lovelace', 'A. Lovelace', 'skipped', 'ada@acme.example');
     insert into sync_requests (connection_id, requested_by) values (:connection, 'ada@acme.example');
     insert into audit_log (account_id, actor, action, subject, reason, details) values
         (:account, 'ada@acme.example', 'settings', 'acme', null, '{}'),
