@@ -244,6 +244,11 @@ class Assignees:
             return Assignment(reason=f"no employee has the user's e-mail, and {person.verdict.reason}")
         if hold and hold.decision == EmployeeDecision.CREATED:
             return Assignment(person)
+        if former := self._directory.recycled(person):
+            held = HeldEmployee(
+                person, former.id, reason="Entra's account belonged to this employee; the name is another"
+            )
+            return Assignment(reason="the user's account may have been given to somebody else", held=held)
         lookalike = next(iter(self.lookalikes_of(person)), None)
         is_alike = lookalike is not None and lookalike.grade in HELD_GRADES
         if hold or (self._policy.hold_lookalike_employees and is_alike):

@@ -387,6 +387,31 @@ class Plan:
             alike = assignees.lookalikes_of(person) if is_new and not shared else ()
             yield PersonStep(person, devices[key], employee, action, next(iter(alike), None), shared)
 
+    def new_addresses(self) -> list[dict[str, Any]]:
+        """Employees who are known by Entra's user id or principal name and whose e-mail is new: employee and address."""
+        directory = self.decider.directory
+        return [
+            {"employee_id": step.employee.id, "email": step.person.email}
+            for step in self.people
+            if step.employee and directory.match_by_address(step.person) is None
+        ]
+
+    def users_to_remember(self) -> list[dict[str, Any]]:
+        """Users of Entra whose employee is not remembered yet, or is another one now."""
+        known = self.decider.directory.known_users
+        users = []
+        for step in self.people:
+            user_id = (step.person.user_id or "").lower()
+            if not user_id or step.action not in {PersonAction.MATCHED, PersonAction.CREATE}:
+                continue
+            before = known.get(user_id)
+            principal_name = next(iter(step.person.other_keys), step.person.email_key)
+            after = (principal_name, step.employee.id if step.employee else None)
+            if before is None or (before.principal_name, before.employee_id) != after:
+                shown = {"user_id": user_id, "principal_name": principal_name, "email_key": step.person.email_key}
+                users.append({**shown, "employee_id": after[1]})
+        return users
+
     @property
     def lookalikes(self) -> tuple[PersonStep, ...]:
         """The people who would be created, or are held, beside an employee who could be the same person."""

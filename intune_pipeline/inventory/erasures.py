@@ -325,6 +325,11 @@ _OF_THE_PERSON: Final = (
         update device_outcomes o set candidate_user = null, candidate_syncs = 0 from connections c
         where c.id = o.connection_id and c.account_id = :account_id and lower(o.candidate_user) = any(:keys)
     """)),
+    ("known_users", sa.text("""
+        delete from known_users u using connections c
+        where c.id = u.connection_id and c.account_id = :account_id
+          and (u.employee_id = any(cast(:employee_ids as bigint[])) or lower(u.principal_name) = any(:keys))
+    """)),
     ("device_outcomes", sa.text("""
         update device_outcomes o set listed_user = '' from connections c
         where c.id = o.connection_id and c.account_id = :account_id and lower(o.listed_user) = any(:keys)

@@ -35,8 +35,8 @@ from intune_pipeline.domain.reconciliation import (
 )
 from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus, SkipReason
 from intune_pipeline.errors import PipelineError
+from intune_pipeline.inventory import audit, schema
 from intune_pipeline.inventory import reconciliation_statements as statements
-from intune_pipeline.inventory import schema
 from intune_pipeline.inventory.database import WITHOUT_WAITING
 from intune_pipeline.inventory.state import asset_of
 
@@ -374,8 +374,20 @@ class _Run:
         if absences:
             db.execute(statements.ABSENCES, {**self._known, "rows": _json(absences)})
         self._note_lifecycle_hold(db)
+        self._note_users(db)
         if self._finish:
             self._finish(db, totals.counts)
+
+    def _note_users(self, db: Connection) -> None:
+        """Remember whom Entra's users stand for, and add the new addresses of those who were known by it."""
+        if addresses := self._plan.new_addresses():
+            added = db.scalars(statements.NEW_ADDRESSES, {**self._known, "rows": _json(addresses)}).all()
+            for email in added:
+                audit.record(
+                    db, self._plan.account_id, actor=f"sync {self._sync_run_id}", action="address", subject=email
+                )
+        if users := self._plan.users_to_remember():
+            db.execute(statements.KNOWN_USERS, {**self._known, "rows": _json(users)})
 
     def _note_candidates(self, db: Connection, candidates: Mapping[str, Candidate | None]) -> None:
         rows = [

@@ -90,6 +90,27 @@ NEW_HOLDS = sa.text("""
     order by r.email
     on conflict (connection_id, email_key) do nothing
 """)
+#: A new address of somebody whom Entra's user id or principal name shows to be this employee.
+NEW_ADDRESSES = sa.text("""
+    insert into employee_emails (employee_id, account_id, email, kind)
+    select r.employee_id, :account_id, r.email, 'work'
+    from json_to_recordset(cast(:rows as json)) as r (employee_id bigint, email text)
+    join employees e on e.id = r.employee_id and e.account_id = :account_id
+    order by r.email
+    on conflict do nothing
+    returning email
+""")
+KNOWN_USERS = sa.text("""
+    insert into known_users (connection_id, user_id, principal_name, employee_id)
+    select distinct on (r.user_id) :connection_id, r.user_id, r.principal_name, e.id
+    from json_to_recordset(cast(:rows as json)) as r
+        (user_id text, principal_name text, email_key text, employee_id bigint)
+    left join employee_emails m on m.account_id = :account_id and m.email_key = r.email_key
+    join employees e on e.account_id = :account_id and e.id = coalesce(r.employee_id, m.employee_id)
+    order by r.user_id
+    on conflict (connection_id, user_id) do update
+    set principal_name = excluded.principal_name, employee_id = excluded.employee_id
+""")
 HELD_ASSIGNMENTS = sa.text("""
     insert into held_assignments (employee_hold_id, asset_id)
     select h.id, r.asset_id

@@ -438,6 +438,17 @@ change_events = Table(
     comment="every change of assets and employees for the change feed; kept for 90 days",
 )
 
+known_users = Table(
+    "known_users",
+    metadata,
+    Column("connection_id", ForeignKey("connections.id"), primary_key=True, comment="the connection's row"),
+    Column("user_id", Text, primary_key=True, comment="Entra's id of the user, lower case"),
+    Column("principal_name", Text, nullable=False, comment="compared user principal name, empty where there was none"),
+    Column("employee_id", ForeignKey("employees.id", ondelete="CASCADE"), nullable=False, comment="the employee's row"),
+    Index(None, "employee_id"),
+    comment="which employee a user of Entra stands for, so that a new e-mail does not make a second one",
+)
+
 kept_values = Table(
     "kept_values",
     metadata,

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from intune_pipeline.domain.fields import FILLED_FIELDS, INTUNE_FIELDS, SEALED_FIELD, Value
 from intune_pipeline.domain.kept import KeptValue
-from intune_pipeline.domain.people import Employee, EmployeeDirectory
+from intune_pipeline.domain.people import Employee, EmployeeDirectory, KnownUser
 from intune_pipeline.domain.reconciliation import (
     Asset,
     DeviceMemory,
@@ -54,7 +54,7 @@ def load_state(db: Connection, connection_id: int) -> State:
         connection_id=connection_id,
         account_id=account_id,
         assets={asset.serial_key: asset for asset in assets},
-        directory=EmployeeDirectory(_employees(db, account_id)),
+        directory=EmployeeDirectory(_employees(db, account_id), _known_users(db, connection_id)),
         memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(db, _MEMORY, connection_id)},
         details=kept(db, connection_id),
         employee_holds={
@@ -117,6 +117,10 @@ def _kept_values(db: Connection, account_id: int) -> dict[str, dict[str, list[Ke
     return kept
 
 
+def _known_users(db: Connection, connection_id: int) -> list[KnownUser]:
+    return [KnownUser(*row) for row in _rows(db, _KNOWN_USERS, connection_id)]
+
+
 def _rows(db: Connection, query: sa.TextClause, connection_id: int) -> Iterable[sa.Row[Any]]:
     return db.execute(query, {"connection_id": connection_id})
 
@@ -126,6 +130,9 @@ _EMPLOYEES = sa.text("""
     from employees e left join employee_emails m on m.employee_id = e.id
     where e.account_id = :account_id
     order by e.id, m.email_key
+""")
+_KNOWN_USERS = sa.text("""
+    select user_id, principal_name, employee_id from known_users where connection_id = :connection_id
 """)
 _MEMORY = sa.text("""
     select intune_device_id, serial_key, first_synced_at is not null, ended_at is not null, absent_lists, absent_since,

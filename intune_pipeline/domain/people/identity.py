@@ -15,7 +15,7 @@ from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.people.conventions import NO_CONVENTIONS, Conventions
 from intune_pipeline.domain.people.lookalikes import Known, Lookalike, LookalikeIndex
 from intune_pipeline.domain.people.names import Verdict, judge
-from intune_pipeline.domain.people.spelling import email_key
+from intune_pipeline.domain.people.spelling import email_key, letters
 from intune_pipeline.domain.vocabulary import EmailKind
 
 LONGEST_EMAIL: Final = 254
@@ -87,27 +87,72 @@ class Employee:
         return f"Employee(id={self.id!r})"
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class KnownUser:
+    """Which employee a user of Entra was found to stand for, by an earlier sync.
+
+    Attributes:
+        user_id: Entra's id, lower case.
+        principal_name: The compared user principal name; "" where there was none.
+        employee_id: The employee.
+    """
+
+    user_id: str
+    principal_name: str
+    employee_id: int
+
+
 class EmployeeDirectory:
-    """An account's employees, found by address and by name.
+    """An account's employees, found by address, by what earlier syncs know of Entra's users, and by name.
 
     Args:
         employees: All employees of the account, in any order; of several that fit, the lowest id is found.
+        known_users: Entra's users whose employee is known.
     """
 
-    def __init__(self, employees: Iterable[Employee]) -> None:
+    def __init__(self, employees: Iterable[Employee], known_users: Iterable[KnownUser] = ()) -> None:
         self._by_email: dict[str, Employee] = {}
         self._by_id: dict[int, Employee] = {}
         for employee in sorted(employees, key=lambda employee: employee.id):
             self._by_id[employee.id] = employee
             for key, _ in employee.emails:
                 self._by_email.setdefault(key, employee)
+        self.known_users = {user.user_id: user for user in known_users}
+        self._by_principal_name = {user.principal_name: user for user in known_users if user.principal_name}
 
     def match(self, person: Person) -> Employee | None:
-        """The employee with the person's e-mail, work or personal, else with one of the person's other addresses."""
-        for key in (person.email_key, *person.other_keys):
+        """The employee a person is.
+
+        Found by the person's e-mail, work or personal, else by another of their addresses, else because Entra's user id
+        or principal name stood for that employee before: people marry, and domains change.
+        """
+        if employee := self.match_by_address(person):
+            return employee
+        former = self._former(person)
+        return None if former is None or _is_somebody_else(person, former) else former
+
+    def match_by_address(self, person: Person) -> Employee | None:
+        """The employee with one of the person's addresses."""
+        for key in (person.email_key, *person.other_keys, *other_spellings(person)):
             if employee := self._by_email.get(key):
                 return employee
         return None
+
+    def recycled(self, person: Person) -> Employee | None:
+        """The employee whose account in Entra now carries the name of somebody else entirely; None: it does not."""
+        if self.match_by_address(person):
+            return None
+        former = self._former(person)
+        return former if former is not None and _is_somebody_else(person, former) else None
+
+    def _former(self, person: Person) -> Employee | None:
+        if not self.known_users:
+            return None
+        known = self.known_users.get((person.user_id or "").lower())
+        if known is None:
+            keys = (person.email_key, *person.other_keys)
+            known = next((self._by_principal_name[key] for key in keys if key in self._by_principal_name), None)
+        return self._by_id.get(known.employee_id) if known else None
 
     def emails_of(self, employee_id: int) -> tuple[str, ...]:
         """The compared addresses of an employee; empty for one who is not there."""
@@ -131,6 +176,34 @@ class EmployeeDirectory:
     @cached_property
     def _index(self) -> LookalikeIndex:
         return LookalikeIndex(map(known, self._by_id.values()))
+
+
+def other_spellings(person: Person) -> list[str]:
+    """The person's addresses with an internationalised domain in its other spelling (müller, xn--mller-kva)."""
+    return [other for key in (person.email_key, *person.other_keys) if (other := _other_spelling(key))]
+
+
+@lru_cache(REMEMBERED_ADDRESSES)
+def _other_spelling(address: str) -> str | None:
+    local, at, domain = address.rpartition("@")
+    if domain.isascii() and "xn--" not in domain:
+        return None
+    try:
+        other = domain.encode("ascii").decode("idna") if domain.isascii() else domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    return f"{local}{at}{other.lower()}"
+
+
+def _is_somebody_else(person: Person, employee: Employee) -> bool:
+    """Whether the names have no word in common, so that an account may have been given to another person."""
+    if person.name is None:
+        return False
+    words, theirs = (
+        {letters(word) for part in names for word in part.replace("-", " ").split()}
+        for names in (person.name, (employee.first_name, employee.last_name))
+    )
+    return not (words & theirs) - {""}
 
 
 def known(employee: Employee) -> Known:
