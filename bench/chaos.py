@@ -25,7 +25,7 @@ from bench import stage
 from bench.dagster_processes import CODE_SERVER, DAEMON, Processes, running
 from intune_pipeline import logs
 from intune_pipeline.cli.sync import QUIET
-from intune_pipeline.inventory import accounts, connections, database, open_syncs, sync_requests
+from intune_pipeline.inventory import accounts, connections, database, linking, open_syncs, sync_requests
 from intune_pipeline.orchestration.definitions import build_defs
 from intune_pipeline.orchestration.sync.launch import run_sync
 
@@ -151,7 +151,7 @@ def calm_database(scene: stage.Stage) -> Iterator[sa.Engine]:
         with engine.begin() as db:
             for account, tenant_id in scene.tenants.items():
                 accounts.create(db, account, account)
-                connections.add(db, account, tenant_id, actor="operator:bench")
+                linking.add(db, account, tenant_id, actor="operator:bench")
         defs = build_defs()
         with dg.DagsterInstance.ephemeral() as instance:
             for account in scene.tenants:

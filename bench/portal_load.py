@@ -6,23 +6,24 @@ who never stop. The portal is one process, as ``intune-pipeline portal`` starts 
 
 import argparse
 import asyncio
-import json
 import multiprocessing
 import socket
 import statistics
 import tempfile
 import time
-from base64 import b64encode
 from collections import defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 import psutil
 import sqlalchemy as sa
-from itsdangerous import TimestampSigner
 
+from intune_pipeline.domain.vocabulary import Role
+from intune_pipeline.inventory import accounts, embedded_postgres, schema, sessions
 from intune_pipeline.inventory import database as databases
-from intune_pipeline.inventory import embedded_postgres, schema
+from intune_pipeline.inventory.roles import DEFAULT_PREFIX, Acting
+from intune_pipeline.inventory.roles import Role as DatabaseRole
 
 SECRET = "load" * 10
 HOME = "/integrations/intune"
@@ -67,6 +68,7 @@ def serve(url: str, port: int) -> None:
     import uvicorn
 
     from intune_pipeline.portal.app import create_app
+    from intune_pipeline.portal.serving import server_config
     from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
 
     portal = PortalSettings(
@@ -78,27 +80,23 @@ def serve(url: str, port: int) -> None:
         auth0_audience="x",
     )
     microsoft = MicrosoftSettings(microsoft_client_id="x", microsoft_client_secret="x")
-    app = create_app(Settings(), portal, microsoft, databases.create_engine(url))
-    uvicorn.run(app, port=port, log_level="error", access_log=False)
+    app = create_app(Settings(), portal, microsoft, databases.create_engine(url, acting=Acting(DatabaseRole.PORTAL)))
+    uvicorn.Server(server_config(app, host="127.0.0.1", port=port)).run()
 
 
-def session() -> str:
+def session(engine: sa.Engine) -> str:
     """The cookie of a signed-in admin."""
-    identity = {
-        "subject": "x",
-        "email": "ada@load.example",
-        "name": "Ada",
-        "organization": "load",
-        "role": "primary_admin",
-        "beta": True,
-    }
-    content = json.dumps({"id": "x", "form_token": "x", "identity": identity}).encode()
-    return TimestampSigner(SECRET).sign(b64encode(content)).decode()
+    now = datetime.now(UTC)
+    person = sessions.SignedIn("x", "ada@load.example", "Ada", Role.PRIMARY_ADMIN, beta=True, authenticated_at=now)
+    with engine.begin() as db:
+        return sessions.begin(db, person, accounts.get(db, "load").id, now)
 
 
-async def user(address: str, until: float, pause: float, offset: int, times: dict[str, list[float]]) -> None:
+async def user(
+    address: str, cookie: str, until: float, pause: float, offset: int, times: dict[str, list[float]]
+) -> None:
     """Read page after page until the time is over."""
-    async with httpx2.AsyncClient(base_url=address, cookies={"allwhere-intune": session()}, timeout=30) as client:
+    async with httpx2.AsyncClient(base_url=address, cookies={"allwhere-intune": cookie}, timeout=30) as client:
         await asyncio.sleep(pause * offset / 20)
         pages = list(PAGES.items())
         while time.monotonic() < until:
@@ -111,10 +109,10 @@ async def user(address: str, until: float, pause: float, offset: int, times: dic
             await asyncio.sleep(pause)
 
 
-async def load(address: str, users: int, seconds: float, pause: float) -> dict[str, list[float]]:
+async def load(address: str, cookie: str, users: int, seconds: float, pause: float) -> dict[str, list[float]]:
     times: dict[str, list[float]] = defaultdict(list)
     until = time.monotonic() + seconds
-    await asyncio.gather(*(user(address, until, pause, number, times) for number in range(users)))
+    await asyncio.gather(*(user(address, cookie, until, pause, number, times) for number in range(users)))
     return times
 
 
@@ -138,10 +136,12 @@ def main() -> None:
         server = embedded_postgres.start(Path(directory))
         url = databases.create_if_missing(server.url("postgres"), "load")
         engine = databases.create_engine(url)
+        databases.create_roles(engine, DEFAULT_PREFIX, {})
         databases.upgrade(engine)
         with engine.begin() as db:
             db.exec_driver_sql(SEED.format(devices=given.devices))
             assert db.scalar(sa.select(sa.func.count()).select_from(schema.device_outcomes)) == given.devices
+        cookie = session(engine)
         process = multiprocessing.get_context("spawn").Process(target=serve, args=(url, port), daemon=True)
         process.start()
         address = f"http://127.0.0.1:{port}"
@@ -151,11 +151,11 @@ def main() -> None:
                 break
             except httpx2.ConnectError:
                 time.sleep(0.1)
-        asyncio.run(load(address, 2, 2, 0))
+        asyncio.run(load(address, cookie, 2, 2, 0))
         portal = psutil.Process(process.pid)
         for title, pause in (("with a second to read each page", 1.0), ("without a pause", 0.0)):
             before = sum(portal.cpu_times()[:2])
-            times = asyncio.run(load(address, given.users, given.seconds, pause))
+            times = asyncio.run(load(address, cookie, given.users, given.seconds, pause))
             cpu = 1000 * (sum(portal.cpu_times()[:2]) - before) / sum(map(len, times.values()))
             report(f"{given.users} users {title}, {given.devices:,} devices", times, given.seconds)
             print(f"  portal's own CPU             {cpu:6.1f} ms a page")

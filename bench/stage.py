@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from bench.measuring import cpu_of, started
 from intune_pipeline import local
 from intune_pipeline.cli.database import upgrade_dagster
-from intune_pipeline.inventory import accounts, connections, database, embedded_postgres
+from intune_pipeline.inventory import accounts, database, embedded_postgres, linking
+from intune_pipeline.inventory.roles import DEFAULT_PREFIX
 from intune_pipeline.settings import Settings
 
 OURS = ("ALLWHERE_", "DAGSTER_", "MICROSOFT_", "INTUNE_", "BYPASS_", "AUTH0_", "PORTAL_")
@@ -136,12 +137,14 @@ def _connected(
     )
     local.export(local.DatabaseUrls(allwhere, dagster), local.prepare_dagster_home(Settings.load()))
     engine = database.create_engine(allwhere)
+    # The product's own engines then work as its roles, under row-level security.
+    database.create_roles(engine, DEFAULT_PREFIX, {})
     database.upgrade(engine)
     upgrade_dagster()
     with engine.begin() as db:
         for account, tenant_id in described["tenants"].items():
             accounts.create(db, account, account)
-            connections.add(db, account, tenant_id, actor="operator:bench")
+            linking.add(db, account, tenant_id, actor="operator:bench")
     environment = {name: value for name, value in os.environ.items() if name.startswith(OURS)}
     pid = int((directory / "postgres/data/postmaster.pid").read_text().split()[0])
     try:

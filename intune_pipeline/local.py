@@ -8,9 +8,13 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from intune_pipeline.extras import EMBEDDED_SERVER, require_demo
 from intune_pipeline.settings import Settings, SettingsError, local_directory, project_directory
+
+if TYPE_CHECKING:
+    from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 
 ALLWHERE = "allwhere"
 DAGSTER = "dagster"
@@ -24,11 +28,21 @@ class DatabaseUrls:
     dagster: str = field(repr=False)
 
 
-def database_urls(settings: Settings) -> DatabaseUrls:
+def dagster_url(settings: Settings) -> str:
+    """The address of Dagster's database; allwhere's is not looked at where it is given, as in the Dagster UI's process."""
+    given = settings.dagster_postgres_url
+    return given.get_secret_value() if given else database_urls(settings).dagster
+
+
+def database_urls(settings: Settings, *, needs_dagster: bool = True) -> DatabaseUrls:
     """The addresses of allwhere's and of Dagster's database; starts and creates what the settings leave to us.
 
     The embedded server runs as long as this process or another user of it lives; child processes must be told with
     :func:`export`, so that they use it without starting their own.
+
+    Args:
+        settings: the product's settings.
+        needs_dagster: whether Dagster's address is needed; else it is "" where it is not given.
 
     Raises:
         ExtraMissingError: there is no embedded server in this installation.
@@ -37,6 +51,7 @@ def database_urls(settings: Settings) -> DatabaseUrls:
         SettingsError: Dagster's database is neither given nor can it be created.
     """
     from intune_pipeline.inventory import database
+    from intune_pipeline.inventory.roles import Role
 
     given_allwhere, given_dagster = (
         url.get_secret_value() if url else None
@@ -46,10 +61,12 @@ def database_urls(settings: Settings) -> DatabaseUrls:
         require_demo("ALLWHERE_DATABASE_URL is not set, and the embedded PostgreSQL", *EMBEDDED_SERVER)
         from intune_pipeline.inventory import embedded_postgres
 
+        prefix = settings.intune_database_role_prefix
         server = embedded_postgres.start(local_directory() / "postgres")
-        database.create_if_missing(server.url("postgres"), ALLWHERE)
-        given_allwhere = server.url(ALLWHERE)
-    if given_dagster is None:
+        _prepare(server, prefix)
+        given_allwhere = server.url(ALLWHERE, Role.OWNER.name_of(prefix))
+        given_dagster = given_dagster or server.url(DAGSTER, Role.DAGSTER.name_of(prefix))
+    if given_dagster is None and needs_dagster:
         try:
             given_dagster = database.create_if_missing(given_allwhere, DAGSTER)
         except database.NotPermittedError:
@@ -57,7 +74,23 @@ def database_urls(settings: Settings) -> DatabaseUrls:
                 f"DAGSTER_POSTGRES_URL is not set and the user of ALLWHERE_DATABASE_URL may not create the database "
                 f"{DAGSTER}; create it, or set DAGSTER_POSTGRES_URL."
             ) from None
-    return DatabaseUrls(given_allwhere, given_dagster)
+    return DatabaseUrls(given_allwhere, given_dagster or "")
+
+
+def _prepare(server: "EmbeddedPostgres", prefix: str) -> None:
+    """Create what the embedded server lacks: the roles, and both databases in their hands."""
+    from intune_pipeline.inventory import database
+    from intune_pipeline.inventory.roles import Role
+
+    if database.is_given(server.url("postgres"), {ALLWHERE: Role.OWNER, DAGSTER: Role.DAGSTER}, prefix):
+        return
+    for name, role in ((ALLWHERE, Role.OWNER), (DAGSTER, Role.DAGSTER)):
+        engine = database.create_engine(database.create_if_missing(server.url("postgres"), name))
+        try:
+            database.create_roles(engine, prefix, {}) if role is Role.OWNER else None
+            database.give_database(engine, role, prefix)
+        finally:
+            engine.dispose()
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
@@ -91,5 +124,6 @@ def prepare_dagster_home(settings: Settings) -> Path:
 def export(urls: DatabaseUrls, dagster_home: Path) -> None:
     """Tell this process's children where the databases and Dagster's home are."""
     os.environ["ALLWHERE_DATABASE_URL"] = urls.allwhere
-    os.environ["DAGSTER_POSTGRES_URL"] = urls.dagster
+    if urls.dagster:
+        os.environ["DAGSTER_POSTGRES_URL"] = urls.dagster
     os.environ["DAGSTER_HOME"] = str(dagster_home)

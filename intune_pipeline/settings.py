@@ -15,6 +15,8 @@ from cryptography.fernet import Fernet
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from intune_pipeline.domain.tenant_ownership import CAN_CONSENT
+from intune_pipeline.domain.vocabulary import DirectoryRole
 from intune_pipeline.errors import WrongUseError
 
 if TYPE_CHECKING:
@@ -90,11 +92,13 @@ class Settings(_Environment):
     allwhere_database_url: PostgresUrl | None = None
     dagster_postgres_url: PostgresUrl | None = None
     dagster_home: Path | None = None
+    intune_database_role_prefix: str = Field("intune_", pattern="^[a-z_][a-z0-9_]{0,30}$")
 
     intune_run_deadline_minutes: int = Field(30, ge=1, le=24 * 60)
     intune_details: Literal["on", "off"] = "on"
     intune_details_refresh_days: int = Field(7, ge=1)
     intune_request_give_up_seconds: int = Field(120, ge=1)
+    intune_max_devices: int = Field(250_000, ge=1)
     intune_input_max_age_hours: int = Field(24, ge=1)
     bypass_code_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
 
@@ -104,9 +108,15 @@ class Settings(_Environment):
     intune_late_after_hours: int = Field(26, ge=1)
     intune_unknown_share_warning: float = Field(0.10, ge=0, le=1)
     intune_junk_share_warning: float = Field(0.05, ge=0, le=1)
-    intune_alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    # Whole: addresses may hold commas, so only Apprise can tell where one ends.
+    intune_alert_urls: SecretStr | None = None
 
-    @field_validator("bypass_code_keys", "intune_alert_urls", mode="before")
+    intune_keep_holds_days: int = Field(365, ge=30)
+    intune_keep_outcomes_days: int = Field(365, ge=30)
+    intune_keep_audit_days: int | None = Field(None, ge=90)
+    intune_keep_codes_days: int = Field(90, ge=1)
+
+    @field_validator("bypass_code_keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -143,6 +153,20 @@ class Settings(_Environment):
         return self.dagster_home or local_directory() / "dagster"
 
 
+class RoleSettings(_Environment):
+    """Passwords for PostgreSQL's roles, read by ``db upgrade --roles`` only."""
+
+    intune_owner_password: SecretStr | None = None
+    intune_pipeline_password: SecretStr | None = None
+    intune_portal_password: SecretStr | None = None
+    intune_dagster_password: SecretStr | None = None
+
+    def password_of(self, role: str) -> SecretStr | None:
+        """The password to set for a role; None leaves it as it is."""
+        password: SecretStr | None = getattr(self, f"intune_{role}_password")
+        return password
+
+
 class MicrosoftSettings(_Environment):
     """The multi-tenant app at Microsoft and where Microsoft is."""
 
@@ -153,6 +177,7 @@ class MicrosoftSettings(_Environment):
     microsoft_login_url: HttpsUrl = "https://login.microsoftonline.com"
     microsoft_graph_url: HttpsUrl = "https://graph.microsoft.com"
     microsoft_ca_bundle: Path | None = None
+    microsoft_accept_cloud_application_administrator: bool = False
 
     @field_validator("microsoft_ca_bundle", "microsoft_client_certificate", "microsoft_federated_token_file")
     @classmethod
@@ -170,6 +195,12 @@ class MicrosoftSettings(_Environment):
                 "MICROSOFT_FEDERATED_TOKEN_FILE must be set"
             )
         return self
+
+    @property
+    def linking_roles(self) -> frozenset[DirectoryRole]:
+        """The directory roles whose holders may link their tenant."""
+        extra = {DirectoryRole.CLOUD_APPLICATION_ADMINISTRATOR}
+        return CAN_CONSENT | (extra if self.microsoft_accept_cloud_application_administrator else set())
 
     @property
     def cloud(self) -> "MicrosoftCloud":
@@ -203,7 +234,8 @@ class PortalSettings(_Environment):
     auth0_audience: str
     auth0_issuer: LoopbackUrl | None = None
     auth0_ca_bundle: Path | None = None
-    auth0_organization_claim: str = "org_name"
+    auth0_organization_claim: str = "org_id"
+    auth0_organization_name_claim: str = "org_name"
     auth0_roles_claim: str = "https://allwhere.co/roles"
 
     @field_validator("portal_session_secret")

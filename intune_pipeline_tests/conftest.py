@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from intune_pipeline.inventory import database as databases
 from intune_pipeline.inventory import embedded_postgres, schema
 from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
+from intune_pipeline.inventory.roles import DEFAULT_PREFIX
 
 SERVER_DIRECTORY = "INTUNE_PIPELINE_TEST_POSTGRES"
 TEMPLATE = "migrated"
@@ -64,6 +65,7 @@ def migrated_template(postgres: EmbeddedPostgres, maintenance: sa.Engine) -> str
         found = db.execute(sa.text("select 1 from pg_database where datname = :name"), {"name": TEMPLATE})
         if found.first() is None:
             engine = databases.create_engine(databases.create_if_missing(postgres.url("postgres"), f"{TEMPLATE}_new"))
+            databases.create_roles(engine, DEFAULT_PREFIX, {})
             databases.upgrade(engine)
             engine.dispose()
             db.execute(sa.text(f"alter database {TEMPLATE}_new rename to {TEMPLATE}"))

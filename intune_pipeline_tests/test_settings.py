@@ -52,6 +52,7 @@ def test_everything_but_the_app_has_a_default(environment):
         (MicrosoftSettings.load, APP | {"MICROSOFT_GRAPH_URL": "http://127.0.0.1:1"}, "MICROSOFT_GRAPH_URL"),
         (MicrosoftSettings.load, APP | {"MICROSOFT_CA_BUNDLE": "/nowhere/ca.pem"}, "MICROSOFT_CA_BUNDLE"),
         (Settings.load, {"INTUNE_RUN_DEADLINE_MINUTES": "soon"}, "INTUNE_RUN_DEADLINE_MINUTES"),
+        (Settings.load, {"INTUNE_MAX_DEVICES": "0"}, "INTUNE_MAX_DEVICES"),
         (Settings.load, {"INTUNE_DETAILS": "maybe"}, "INTUNE_DETAILS"),
         (Settings.load, {"INTUNE_SYNC_TIME_ZONE": "Mars/Olympus"}, "INTUNE_SYNC_TIME_ZONE"),
         (Settings.load, {"ALLWHERE_DATABASE_URL": "mysql://u:hush@h/d"}, "ALLWHERE_DATABASE_URL"),
@@ -89,6 +90,14 @@ def test_an_empty_variable_counts_as_unset(environment):
     environment({"ALLWHERE_DATABASE_URL": "", "BYPASS_CODE_KEYS": ""})
     assert Settings.load().allwhere_database_url is None
     assert Settings.load().bypass_code_keys == ()
+
+
+def test_what_tells_people_is_kept_whole_and_malformed_addresses_stop_nothing_else(environment):
+    environment({"INTUNE_ALERT_URLS": "mailto://a:hush@h?to=a@x.example,b@x.example, nonsense"})
+    addresses = Settings.load().intune_alert_urls
+    assert addresses is not None
+    assert addresses.get_secret_value() == "mailto://a:hush@h?to=a@x.example,b@x.example, nonsense"
+    assert "hush" not in repr(Settings.load())
 
 
 def test_secrets_are_in_no_repr(environment):

@@ -31,7 +31,7 @@ def reveal(account: str, serial: str, reason: str) -> None:
 
 @group.command("rotate")
 def rotate() -> None:
-    """Encrypt all stored codes with the first key of BYPASS_CODE_KEYS."""
+    """Encrypt all accounts' keys with the first key of BYPASS_CODE_KEYS; codes of earlier versions are sealed anew."""
     from intune_pipeline.cli import store
     from intune_pipeline.inventory.vault import Vault
     from intune_pipeline.settings import Settings
@@ -39,7 +39,12 @@ def rotate() -> None:
     vault = Vault(Settings.load().bypass_code_keys)
     with store.opened() as engine:
         rotated = vault.rotate(engine)
-    click.echo(f"{rotated} bypass codes are encrypted with the first key; the others can be removed now.")
+    click.echo(f"{rotated.keys} keys of accounts are encrypted with the first key; the others can be removed now.")
+    if rotated.codes or rotated.dropped:
+        click.echo(
+            f"{rotated.codes} bypass codes of an earlier version are bound to their asset now; "
+            f"{rotated.dropped} without a device are collected again by the next sync."
+        )
 
 
 def operator() -> str:

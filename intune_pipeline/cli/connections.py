@@ -23,15 +23,15 @@ def group() -> None:
 def add(account: str, tenant_id: str, name: str | None, *, mdm_assignee_updates: bool) -> None:
     """Connect ACCOUNT to a tenant whose admin has consented; creates the account when it is new."""
     from intune_pipeline.cli import store
-    from intune_pipeline.inventory import connections
+    from intune_pipeline.inventory import linking
 
     with store.opened() as engine, engine.begin() as db:
-        connections.add(
+        linking.add(
             db,
             account,
             tenant_id,
             name=name,
-            mdm_assignee_updates=mdm_assignee_updates,
+            mdm_assignee_updates=mdm_assignee_updates or None,
             actor=operator(),
         )
     click.echo(f"{account} is connected to tenant {tenant_id}; sync it with: intune-pipeline sync {account}")
@@ -97,3 +97,28 @@ def remove(account: str) -> None:
     with store.opened() as engine, engine.begin() as db:
         connections.disconnect(db, account, actor=operator())
     click.echo(f"{account} is disconnected; its assets, employees and history stay as they are.")
+
+
+@group.command("move")
+@click.argument("tenant")
+@click.option(
+    "--to", "account", required=True, metavar="ACCOUNT", help="The account the tenant belongs to from now on."
+)
+@click.option("--reason", required=True, help="Why; kept in both accounts' audit logs.")
+def move(tenant: str, account: str, reason: str) -> None:
+    """Give the Microsoft tenant TENANT to another account: the only way a tenant once linked changes hands.
+
+    The former account's connection ends and tells its admins so; its assets, employees and history stay. The new owner
+    connects in the portal, where an administrator of the tenant signs in.
+    """
+    from intune_pipeline.cli import store
+    from intune_pipeline.inventory import linking
+
+    if not reason.strip():
+        raise click.UsageError("Say why in --reason; both accounts' admins read it in their audit log.")
+    with store.opened() as engine, engine.begin() as db:
+        former = linking.move(db, tenant, account, actor=operator(), reason=reason.strip())
+    click.echo(
+        f"The tenant {tenant} belongs to {account} now and no longer to {former}, whose admins are told. {account} connects it "
+        f"in the portal, or an operator does: intune-pipeline connections add {account} --tenant-id {tenant}"
+    )

@@ -35,7 +35,7 @@ def command(*, once: bool, devices: int) -> int:
     from intune_pipeline.cli.database import upgrade_dagster
     from intune_pipeline.cli.development import PORTAL_PORT, start_dagster, start_portal
     from intune_pipeline.inventory import database
-    from intune_pipeline.settings import local_directory
+    from intune_pipeline.settings import Settings, local_directory
 
     directory = local_directory() / "demo"
     with children(local_directory() / "logs") as started:
@@ -44,7 +44,7 @@ def command(*, once: bool, devices: int) -> int:
         tenants = _start_sandbox(started, directory, devices, portal_port)
         _say("PostgreSQL and migrations")
         with store.opened(migrated=False) as engine:
-            database.upgrade(engine)
+            database.upgrade(engine, Settings.load().intune_database_role_prefix)
             upgrade_dagster()
             _say("Three accounts with their employees and assets, connected")
             _seed_and_connect(engine, tenants)
@@ -87,7 +87,7 @@ def _start_sandbox(started: Children, directory: Path, devices: int, portal_port
 
 def _seed_and_connect(engine: "Engine", tenants: list[dict[str, Any]]) -> None:
     from intune_pipeline.cli.demo_inventory import ACCOUNT_NAMES, seed
-    from intune_pipeline.inventory import accounts, connections
+    from intune_pipeline.inventory import accounts, linking
     from intune_pipeline.sandbox import demonstration
 
     fleets = {tenant.name: tenant for tenant in demonstration.tenants(sum(tenant["devices"] for tenant in tenants))}
@@ -96,7 +96,7 @@ def _seed_and_connect(engine: "Engine", tenants: list[dict[str, Any]]) -> None:
         with engine.begin() as db:
             if accounts.find(db, account) is None:
                 seed(db, accounts.create(db, account, ACCOUNT_NAMES[account]), fleets[account])
-            connections.add(db, account, tenant["tenant_id"], actor="operator:demo")
+            linking.add(db, account, tenant["tenant_id"], actor="operator:demo")
 
 
 def _sync_all(engine: "Engine", account_slugs: list[str]) -> bool:

@@ -66,8 +66,7 @@ def _seed_employees(db: "Connection", account: "Account", records: list[dict[str
 
 
 def _seed_assets(db: "Connection", account_id: int, records: list[dict[str, Any]]) -> None:
-    from intune_pipeline.domain.devices import serial_key
-    from intune_pipeline.domain.eligibility import is_junk_serial
+    from intune_pipeline.domain.serials import is_junk_serial, serial_key
 
     serials = {
         key: record["serialNumber"]

@@ -20,13 +20,13 @@ def command() -> None:
     from intune_pipeline.cli import store
     from intune_pipeline.cli.database import upgrade_dagster
     from intune_pipeline.inventory import database
-    from intune_pipeline.settings import local_directory
+    from intune_pipeline.settings import Settings, local_directory
 
     missing = _missing_settings()
-    if missing:
-        click.echo(missing, err=True)
+    for problem in filter(None, (missing, _alerts_problem())):
+        click.echo(problem, err=True)
     with store.opened(migrated=False) as engine, children(local_directory() / "logs") as started:
-        database.upgrade(engine)
+        database.upgrade(engine, Settings.load().intune_database_role_prefix)
         upgrade_dagster()
         click.echo(f"Dagster UI  {start_dagster(started)}")
         if not missing:
@@ -47,6 +47,18 @@ def _missing_settings() -> str | None:
         PortalSettings.load()
     except SettingsError as missing:
         return f"The portal is not started: {missing}"
+    return None
+
+
+def _alerts_problem() -> str | None:
+    """Why nobody would be told of failures although somebody is meant to be, as a sentence."""
+    from intune_pipeline.orchestration.sync.alerts import how_many_addresses
+    from intune_pipeline.settings import Settings, SettingsError
+
+    try:
+        how_many_addresses(Settings.load().intune_alert_urls)
+    except SettingsError as malformed:
+        return f"Nobody will be told of failures: {malformed}"
     return None
 
 

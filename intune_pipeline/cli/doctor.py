@@ -1,6 +1,6 @@
 """``doctor``: what works and what does not, a line each.
 
-Belongs here: the checks' order and how they are printed. Does not belong here: what a check knows (the rooms).
+Belongs here: the checks' order and how they are printed. Does not belong here: what a check knows.
 """
 
 from collections.abc import Callable
@@ -35,6 +35,7 @@ def command(account: str | None) -> int:
     microsoft = checkup.step("Microsoft settings", MicrosoftSettings.load, _app)
     if settings is not None:
         checkup.step("bypass code keys", partial(_keys, settings), str)
+        checkup.step("alerts", partial(_alerts, settings), str)
         try:
             _check_stores(checkup, account, microsoft)
         except PipelineError as error:
@@ -57,6 +58,9 @@ class _Checkup:
         except PipelineError as error:
             self.say(name, str(error), passed=False)
             return None
+        except Exception as error:  # noqa: BLE001 - the other checks are worth their lines all the same
+            self.say(name, f"stopped at an unexpected {type(error).__name__}", passed=False)
+            return None
         self.say(name, sentence(found), passed=True)
         return found
 
@@ -77,25 +81,61 @@ def _keys(settings: "Settings") -> str:
     return f"{len(settings.bypass_code_keys)} keys, the first encrypts"
 
 
+def _alerts(settings: "Settings") -> str:
+    from intune_pipeline.orchestration.sync.alerts import how_many_addresses
+
+    addresses = how_many_addresses(settings.intune_alert_urls)
+    if not addresses:
+        return "INTUNE_ALERT_URLS is not set, so nobody is told when a sync fails"
+    return f"{addresses} {'address' if addresses == 1 else 'addresses'}"
+
+
 def _check_stores(checkup: _Checkup, account: str | None, microsoft: "MicrosoftSettings | None") -> None:
     from intune_pipeline.cli import store
-    from intune_pipeline.inventory import connections
     from intune_pipeline.microsoft.health import check_tenant
 
     with store.opened(migrated=False) as engine:
         checkup.step("database", partial(_database, engine), str)
-        if checkup.step("migrations", partial(_migrations, engine), str) and account and microsoft:
-            with engine.connect() as db:
-                tenant_id = connections.syncable(db, account).tenant_id or ""
-            for step in check_tenant(microsoft.cloud, microsoft.credential, tenant_id):
+        migrated = checkup.step("migrations", partial(_migrations, engine), str)
+        if migrated:
+            checkup.step("row-level security", partial(_row_security, engine), str)
+            checkup.step("audit log", partial(_audit_log, engine), str)
+            checkup.step("administrators' roles", partial(_roles_told, engine), str)
+        if migrated and account and microsoft:
+            tenant_id = checkup.step(account, partial(_tenant, engine, account), "connected to tenant {}".format)
+            for step in check_tenant(microsoft.cloud, microsoft.credential, tenant_id) if tenant_id else ():
                 checkup.say(f"{account} {step.name}", step.sentence, passed=step.passed)
         checkup.step("Dagster's storage", _dagster_storage, str)
+
+
+def _tenant(engine: "Engine", account: str) -> str:
+    from intune_pipeline.inventory import connections
+
+    with engine.connect() as db:
+        return connections.syncable(db, account).tenant_id or ""
 
 
 def _database(engine: "Engine") -> str:
     with engine.connect() as db:
         version = db.exec_driver_sql("show server_version").scalar_one()
     return f"PostgreSQL {version}, database {engine.url.database}"
+
+
+def _roles_told(engine: "Engine") -> str:
+    """Whether id tokens carry ``wids``. Only sign-ins show it: our permission does not let us read the app's manifest."""
+    from intune_pipeline.inventory import linking
+
+    with engine.connect() as db:
+        last = linking.last_sign_in_told_roles(db)
+    if last is None:
+        return "not known before the first sign-in at Microsoft; the app's manifest needs groupMembershipClaims DirectoryRole"
+    at, told = last
+    if not told:
+        raise _FindingError(
+            f"the id token of the last sign-in at Microsoft, {at:%Y-%m-%d %H:%M} UTC, had no wids, so its tenant was not "
+            "connected; unless that person has no role at all, set groupMembershipClaims to DirectoryRole in the app's manifest"
+        )
+    return f"told by the last sign-in at Microsoft, {at:%Y-%m-%d %H:%M} UTC"
 
 
 def _migrations(engine: "Engine") -> str:
@@ -105,6 +145,32 @@ def _migrations(engine: "Engine") -> str:
     if waiting:
         raise _FindingError(f"{len(waiting)} pending; run: intune-pipeline db upgrade")
     return "up to date"
+
+
+def _row_security(engine: "Engine") -> str:
+    import sqlalchemy as sa
+
+    from intune_pipeline.inventory import row_security
+
+    query = "select rolname, rolsuper or rolbypassrls as is_exempt from pg_roles where rolname = current_user"
+    with engine.connect() as db:
+        if open_tables := row_security.unprotected(db):
+            raise _FindingError(f"{', '.join(open_tables)} lack it; run: intune-pipeline db upgrade")
+        user = db.execute(sa.text(query)).one()
+    if user.is_exempt:
+        return f"in force, but not for the superuser {user.rolname}; create roles: intune-pipeline db upgrade --roles"
+    return f"in force, for {user.rolname} too"
+
+
+def _audit_log(engine: "Engine") -> str:
+    from intune_pipeline.inventory import audit
+
+    with engine.connect() as db:
+        breaks = audit.broken(db)
+    if breaks:
+        where = ", ".join(f"{one.account} at entry {one.id}" for one in breaks)
+        raise _FindingError(f"was changed outside the product: {where}; compare it with a backup")
+    return "every account's chain holds"
 
 
 def _dagster_storage() -> str:

@@ -27,8 +27,11 @@ def list_(account: str) -> None:
         employees = holds.employees_waiting(db, account)
         lifecycle = holds.lifecycle_waiting(db, account)
     output.print_table(
-        ("id", "would be created", "e-mail", "looks like employee", "since"),
-        [(h.id, f"{h.first_name} {h.last_name}", h.email, h.lookalike, h.created_at) for h in employees],
+        ("id", "user", "e-mail", "looks like", "how sure", "because", "since"),
+        [
+            (h.id, h.shown, h.email, h.lookalike or "a shared account", h.grade, h.reason, h.created_at)
+            for h in employees
+        ],
         title="Employees",
     )
     output.print_table(

@@ -9,6 +9,7 @@ import click
 
 from intune_pipeline import gc_tuning
 from intune_pipeline.cli import (
+    accounts,
     bypass_code,
     classify,
     connections,
@@ -17,14 +18,18 @@ from intune_pipeline.cli import (
     development,
     doctor,
     export,
+    facts,
     fleet,
     holds,
     locks,
     needs,
+    people,
+    people_rights,
     plan,
     portal,
     rules,
     runs,
+    sessions,
     sync,
     undo,
     why,
@@ -51,6 +56,8 @@ for _command in (
     plan.command,
     why.command,
     classify.command,
+    facts.command,
+    facts.compare,
     rules.group,
     runs.runs,
     runs.run,
@@ -62,7 +69,10 @@ for _command in (
     doctor.command,
     export.command,
     bypass_code.group,
+    people_rights.register(people.group),
     portal.command,
+    accounts.group,
+    sessions.group,
 ):
     intune_pipeline.add_command(_command)
 

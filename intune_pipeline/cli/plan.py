@@ -32,18 +32,34 @@ def command(account: str, *, as_json: bool) -> int:
     output.print_counts(account, planned)
     if planned["look_alikes"]:
         output.print_table(
-            ("would be employee", "e-mail", "looks like employee", "action"),
-            [(one["name"], one["email"], one["looks_like_employee"], one["action"]) for one in planned["look_alikes"]],
+            ("would be employee", "e-mail", "looks like employee", "same person", "because", "action"),
+            [
+                (
+                    one["name"],
+                    one["email"],
+                    one["looks_like_employee"],
+                    one["grade"],
+                    ", ".join(one["reasons"]),
+                    one["action"],
+                )
+                for one in planned["look_alikes"]
+            ],
             title="The same person twice?",
+        )
+    if planned["shared_accounts"]:
+        output.print_table(
+            ("user", "e-mail", "left out because it"),
+            [(one["name"], one["email"], one["reason"]) for one in planned["shared_accounts"]],
+            title="No people?",
         )
     if planned["lifecycle_hold_reason"]:
         click.echo(planned["lifecycle_hold_reason"])
     changes = [
-        (change["serial_number"], change["action"], field, old, new)
+        (change["serial_number"], change["model"], change["action"], field, old, new)
         for change in planned["changes"]
         for field, (old, new) in change["fields"].items()
         if change["action"] == "update"
     ]
     if changes:
-        output.print_table(("serial number", "action", "field", "old", "new"), changes)
+        output.print_table(("serial number", "model", "action", "field", "old", "new"), changes)
     return 0

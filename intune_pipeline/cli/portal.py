@@ -14,9 +14,11 @@ def command(host: str, port: int) -> None:
     import uvicorn
 
     from intune_pipeline.cli import store
+    from intune_pipeline.inventory.roles import Role
     from intune_pipeline.portal.app import create_app
+    from intune_pipeline.portal.serving import server_config
     from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
 
-    with store.opened() as engine:
+    with store.opened(role=Role.PORTAL) as engine:
         app = create_app(Settings.load(), PortalSettings.load(), MicrosoftSettings.load(), engine)
-        uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=True, server_header=False)
+        uvicorn.Server(server_config(app, host=host, port=port)).run()

@@ -54,14 +54,19 @@ def add(account: str, model_pattern: str, maker_pattern: str, device_type: str, 
     from intune_pipeline.cli import output, store
     from intune_pipeline.inventory import account_rules
 
-    with store.opened() as engine, engine.begin() as db:
-        changes = account_rules.preview(db, account, maker_pattern, model_pattern, device_type)
+    with store.opened() as engine:
+        with engine.connect() as db:
+            known = account_rules.known(db, account)
+        changes = account_rules.preview(known, maker_pattern, model_pattern, device_type)
         if not preview:
-            account_rules.add(db, account, maker_pattern, model_pattern, device_type, note=note, created_by=operator())
+            with engine.begin() as db:
+                account_rules.add(
+                    db, account, maker_pattern, model_pattern, device_type, note=note, created_by=operator()
+                )
     if changes:
         output.print_table(
-            ("manufacturer", "model", "now", "with the rule", "devices"),
-            [(c.manufacturer, c.model, c.device_type, c.new_device_type, c.devices) for c in changes],
+            ("manufacturer", "name", "model", "now", "with the rule", "devices"),
+            [(c.manufacturer, c.model_name, c.model, c.device_type, c.new_device_type, c.devices) for c in changes],
         )
     number = sum(change.devices for change in changes)
     click.echo(f"{number} known devices {'would change' if preview else 'change at the next sync'}.")

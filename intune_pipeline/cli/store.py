@@ -8,14 +8,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from intune_pipeline.errors import WrongUseError
+from intune_pipeline.inventory.roles import Acting, Role
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
 @contextmanager
-def opened(*, migrated: bool = True) -> Iterator["Engine"]:
+def opened(*, migrated: bool = True, role: Role = Role.PIPELINE) -> Iterator["Engine"]:
     """allwhere's database, with the environment set so that Dagster and child processes find the same databases.
+
+    Args:
+        migrated: whether pending migrations are refused.
+        role: the database role to work as, where there are roles.
 
     Raises:
         SettingsError: a setting is malformed.
@@ -31,9 +36,9 @@ def opened(*, migrated: bool = True) -> Iterator["Engine"]:
 
     logs.configure(logging.WARNING)
     settings = Settings.load()
-    urls = database_urls(settings)
+    urls = database_urls(settings, needs_dagster=role is not Role.PORTAL)
     export(urls, prepare_dagster_home(settings))
-    engine = create_engine(urls.allwhere)
+    engine = create_engine(urls.allwhere, acting=Acting(role, prefix=settings.intune_database_role_prefix))
     try:
         if migrated and pending(engine):
             raise WrongUseError("The database is not up to date; run: intune-pipeline db upgrade")

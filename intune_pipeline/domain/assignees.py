@@ -7,18 +7,39 @@ Does not belong here: reading people and finding employees (``people``), all oth
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Final
 
 from intune_pipeline.domain.devices import ManagedDevice
-from intune_pipeline.domain.eligibility import SUPERSEDED, JudgedDevice
+from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.lifecycle import DeviceMemory
-from intune_pipeline.domain.people import EmployeeDirectory, Person, people_of, person_of, user_key
+from intune_pipeline.domain.people import (
+    Conventions,
+    EmployeeDirectory,
+    Lookalike,
+    Person,
+    learn,
+    people_of,
+    person_of,
+    user_key,
+)
+from intune_pipeline.domain.people.not_people import ENOUGH, MANY_DEVICES
 from intune_pipeline.domain.policy import Policy
-from intune_pipeline.domain.vocabulary import AssetStatus, EmployeeDecision
+from intune_pipeline.domain.vocabulary import (
+    AssetStatus,
+    EmployeeDecision,
+    EmployeeHoldKind,
+    LookalikeGrade,
+    SkipReason,
+)
 
 MOVABLE_STATUSES: Final = (AssetStatus.ALLOCATED, AssetStatus.TRANSFERRED)
 """Only assets in one of these get another assignee by a sync."""
+
+
+HELD_GRADES: Final = frozenset({LookalikeGrade.SURELY, LookalikeGrade.PROBABLY})
+"""Look-alikes of these grades are held where the shield is on; others are only shown."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -62,12 +83,14 @@ class EmployeeHold:
     Attributes:
         id: allwhere's id.
         decision: ``waiting``, ``created``, ``linked`` or ``skipped``.
-        lookalike_id: The employee of the same name.
+        lookalike_id: The employee who could be the same person.
+        kind: Why the employee is held.
     """
 
     id: int
     decision: str
     lookalike_id: int | None = None
+    kind: str = EmployeeHoldKind.LOOKALIKE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +99,17 @@ class HeldEmployee:
 
     Attributes:
         person: Whom a sync would create.
-        lookalike_id: The employee of the same name.
+        lookalike_id: The employee who could be the same person.
+        kind: Whether it is for a look-alike or because the user looks like a shared account.
+        reason: Why, a phrase for people.
+        grade: How sure it is that both are one person; None for a shared account.
     """
 
     person: Person
     lookalike_id: int | None
+    kind: EmployeeHoldKind = EmployeeHoldKind.LOOKALIKE
+    reason: str | None = None
+    grade: LookalikeGrade | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +123,11 @@ class Candidate:
 
     user: str
     syncs: int
+
+
+def listed_user(device: ManagedDevice) -> str:
+    """The compared e-mail of the user the list shows, as it is remembered; "" where it shows nobody."""
+    return user_key(device) or ""
 
 
 def candidate_of(memory: DeviceMemory | None) -> Candidate | None:
@@ -152,6 +186,7 @@ class Assignees:
         policy: The connection's settings.
         evidence: What Graph answered.
         names: By compared e-mail, the names that people were shown for the employees to be created.
+        everybody: Everybody the list shows, by each compared e-mail, where they have been read already.
     """
 
     def __init__(
@@ -163,24 +198,40 @@ class Assignees:
         policy: Policy,
         evidence: Evidence,
         names: Mapping[str, tuple[str, str]] | None = None,
+        everybody: Mapping[str, Person] | None = None,
     ) -> None:
         self._names = names or {}
+        self._everybody = everybody
         self._judged = judged
+        self._of_rooms = {one.device.intune_device_id for one in judged if one.classification.users_are_rooms}
         self._directory = directory
         self._holds = holds
         self._pending = pending
         self._policy = policy
         self._evidence = evidence
+        self._lookalikes: dict[str, tuple[Lookalike, ...]] = {}
 
     @cached_property
-    def people(self) -> dict[str, Person]:
+    def people(self) -> Mapping[str, Person]:
         """Everybody the list shows, by each compared e-mail."""
-        return people_of(one.device for one in self._judged)
+        if self._everybody is not None:
+            return self._everybody
+        return people_of((one.device for one in self._judged), self.conventions)
+
+    @cached_property
+    def conventions(self) -> Conventions:
+        """How the account's mail domains write addresses and show names; learned when the first name is read."""
+        return Conventions(
+            lambda: learn(
+                {(person.display_name, person.email) for person in self.people.values()},
+                self._directory.named_addresses,
+            )
+        )
 
     @cached_property
     def devices_of(self) -> Counter[str]:
         """How many devices each person has, by the person's own compared e-mail; superseded records do not count."""
-        users = (self.user_of(one.device) for one in self._judged if one.skip_reason != SUPERSEDED)
+        users = (self.user_of(one.device) for one in self._judged if one.skip_reason != SkipReason.SUPERSEDED)
         return Counter(user.email_key for user in users if user)
 
     @cached_property
@@ -188,9 +239,15 @@ class Assignees:
         return {person.user_id.lower(): person for person in self.people.values() if person.user_id}
 
     def user_of(self, device: ManagedDevice) -> Person | None:
-        """The person the list shows as the device's user; None where it shows nobody who is known by an e-mail."""
+        """The person the list shows as the device's user; None where it shows nobody who is known by an e-mail.
+
+        The users of room bars, headsets, signage and the like are rooms: they are people only where they are employees.
+        """
         key = user_key(device)
-        return None if key is None else self.people.get(key) or person_of(device)
+        person = None if key is None else self.people.get(key) or person_of(device)
+        if person and device.intune_device_id in self._of_rooms and self._directory.match(person) is None:
+            return None
+        return person
 
     def for_new_asset(self, device: ManagedDevice) -> Assignment:
         """The assignee of an asset that is created: the list's user."""
@@ -201,25 +258,38 @@ class Assignees:
         """The employee a person is or becomes; the duplicate shield may hold the creation back."""
         if employee := self._directory.match(person):
             return Assignment(employee.id)
-        person = self._as_shown(person)
-        if person.name is None:
-            return Assignment(reason="no employee has the user's e-mail, and Intune shows no first and last name")
-        lookalike = self._directory.look_alike(*person.name)
         hold = self._hold_of(person)
         if hold and hold.decision not in {EmployeeDecision.CREATED, EmployeeDecision.WAITING}:
             return Assignment(reason=f"the user's employee was {hold.decision} by a person")
-        is_held = (
-            hold.decision == EmployeeDecision.WAITING
-            if hold
-            else self._policy.hold_lookalike_employees and lookalike is not None
-        )
-        if is_held:
-            lookalike_id = lookalike.id if lookalike else hold.lookalike_id if hold else None
-            return Assignment(
-                reason="the user's employee waits for a decision: an employee has the same name",
-                held=HeldEmployee(person, lookalike_id),
+        if hold and hold.decision == EmployeeDecision.CREATED:
+            person = replace(person, is_declared=True)
+        elif shared := self.shared_reason(person):
+            held = HeldEmployee(person, None, EmployeeHoldKind.SHARED, shared)
+            return Assignment(reason=f"the user {shared}; somebody has to decide whether it is a person", held=held)
+        if person.name is None:
+            return Assignment(reason=f"no employee has the user's e-mail, and {person.verdict.reason}")
+        if hold and hold.decision == EmployeeDecision.CREATED:
+            return Assignment(self._as_shown(person))
+        if former := self._directory.recycled(person):
+            held = HeldEmployee(
+                person, former.id, reason="Entra's account belonged to this employee; the name is another"
             )
-        return Assignment(person)
+            return Assignment(reason="the user's account may have been given to somebody else", held=held)
+        lookalike = next(iter(self.lookalikes_of(person)), None)
+        is_alike = lookalike is not None and lookalike.grade in HELD_GRADES
+        if hold or (self._policy.hold_lookalike_employees and is_alike):
+            lookalike_id = lookalike.employee_id if lookalike and is_alike else hold.lookalike_id if hold else None
+            reasons = ", ".join(lookalike.reasons) if lookalike and is_alike else None
+            return Assignment(
+                reason="the user's employee waits for a decision: an employee could be the same person",
+                held=HeldEmployee(
+                    person,
+                    lookalike_id,
+                    reason=reasons,
+                    grade=lookalike.grade if lookalike and is_alike else None,
+                ),
+            )
+        return Assignment(self._as_shown(person))
 
     def _as_shown(self, person: Person) -> Person:
         shown = self._names.get(person.email_key)
@@ -228,15 +298,31 @@ class Assignees:
         values = {one.name: getattr(person, one.name) for one in fields(Person)}
         return NamedPerson(**values, shown_name=shown)
 
-    def lookalike_of(self, person: Person) -> int | None:
-        """The employee beside whom a person would be created: of the same name, without a work e-mail."""
-        if person.name is None:
+    def shared_reason(self, person: Person) -> str | None:
+        """Why a user who is no employee looks like a shared account; None for a person."""
+        if person.verdict.is_shared:
+            return person.verdict.reason
+        if person.verdict.against + MANY_DEVICES < ENOUGH:
             return None
-        employee = self._directory.look_alike(*person.name)
-        return employee.id if employee else None
+        devices = self.devices_of[person.email_key]
+        if devices > self._policy.enrolment_manager_devices:
+            return f"looks like a shared account: one user of {devices} devices, with a name that may be no person's"
+        return None
+
+    def lookalikes_of(self, person: Person) -> tuple[Lookalike, ...]:
+        """The employees who could be a person who would be created, the surest first."""
+        if person.email_key not in self._lookalikes:
+            self._lookalikes[person.email_key] = tuple(self._directory.look_alikes(person))
+        return self._lookalikes[person.email_key]
 
     def for_existing_asset(
-        self, device: ManagedDevice, asset_id: int, status: str, assignee_id: int | None, memory: DeviceMemory | None
+        self,
+        device: ManagedDevice,
+        asset_id: int,
+        status: str,
+        assignee_id: int | None,
+        memory: DeviceMemory | None,
+        assigned_by_person_at: datetime | None = None,
     ) -> Assignment:
         """The change of an existing asset's assignee.
 
@@ -246,6 +332,7 @@ class Assignees:
             status: The asset's status.
             assignee_id: Its assignee.
             memory: What earlier syncs remember of the device.
+            assigned_by_person_at: When a person chose the assignee; None when the sync did so last.
         """
         if asset_id in self._pending:
             settled = self._settled(device, status, assignee_id)
@@ -256,6 +343,8 @@ class Assignees:
         listed = self._other_user(device, assignee_id)
         if listed is None:
             return _STAYS
+        if self._is_known_since(device, memory, assigned_by_person_at):
+            return Assignment(reason="a person chose the assignee, and Intune's user is the same as then")
         if device.intune_device_id not in self._evidence.primary_users:
             return Assignment(reason="Microsoft did not say who uses the device", candidate=candidate_of(memory))
         user, reason = self._confirmed(device, listed, self._evidence.primary_users[device.intune_device_id])
@@ -263,9 +352,31 @@ class Assignees:
             return Assignment(reason=reason)
         return self._become(user, reason, assignee_id, memory)
 
-    def needs_primary_user(self, device: ManagedDevice, status: str, assignee_id: int | None) -> bool:
+    def needs_primary_user(
+        self,
+        device: ManagedDevice,
+        status: str,
+        assignee_id: int | None,
+        memory: DeviceMemory | None = None,
+        assigned_by_person_at: datetime | None = None,
+    ) -> bool:
         """Whether the change of an existing asset's assignee depends on the device's primary user."""
-        return self._may_change(status) and self._other_user(device, assignee_id) is not None
+        if not self._may_change(status) or self._other_user(device, assignee_id) is None:
+            return False
+        return not self._is_known_since(device, memory, assigned_by_person_at)
+
+    @staticmethod
+    def _is_known_since(device: ManagedDevice, memory: DeviceMemory | None, person_at: datetime | None) -> bool:
+        """Whether a person chose the assignee when Intune already showed the user it shows now.
+
+        Then their word stands. A device that no sync had listed by then shows a user who was not known.
+        """
+        if person_at is None or memory is None:
+            return False
+        if memory.listed_user is None:
+            return True
+        since = memory.listed_user_since
+        return memory.listed_user == listed_user(device) and since is not None and since <= person_at
 
     def _may_change(self, status: str) -> bool:
         return self._policy.mdm_assignee_updates and status in MOVABLE_STATUSES

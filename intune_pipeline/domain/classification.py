@@ -7,7 +7,8 @@ person who has never seen this module can read and extend (see ``docs/teach-a-mo
 Intune has no device type, so an answer is derived from operating system, manufacturer and model:
 
 1. the account's own rules, in their order;
-2. the platform: iOS, iPadOS and Android are ``mobile``; what is neither Windows nor macOS is ``unknown``;
+2. the platform: iOS, iPadOS and Android are ``mobile``; what is neither Windows nor macOS is ``unknown``. Of Android the
+   catalogue says more: headsets, room bars and desk phones stay ``mobile``, and the rule that decides says what they are;
 3. the catalogue, stage by stage (`STAGES`), so that a placeholder or a virtual machine is recognised before a family
    name is, and a desktop before a laptop: a desktop taken for a laptop is the worst mistake this module can make;
 4. ``unknown``, which is an answer too: it is counted and shown, so that an operator sees what to teach next.
@@ -26,18 +27,21 @@ from typing import Any, Final
 
 import re2
 
+from intune_pipeline.domain.rule_budget import RuleBudget
+from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.errors import WrongUseError
 
-DEVICE_TYPES: Final = ("laptop", "tablet", "mobile", "desktop", "unknown")
-"""Every answer there is."""
+NOT_A_PHONE: Final = "not_a_phone"
+"""The stage of the Android catalogue: what is neither a phone nor a tablet. Its users are rooms, never people."""
 
-STAGES: Final[Mapping[str, str | None]] = {
-    "placeholder": "unknown",
-    "not_a_pc": "unknown",
+STAGES: Final[Mapping[str, DeviceType | None]] = {
+    NOT_A_PHONE: DeviceType.MOBILE,
+    "placeholder": DeviceType.UNKNOWN,
+    "not_a_pc": DeviceType.UNKNOWN,
     "machine_type": None,
-    "tablet": "tablet",
-    "desktop": "desktop",
-    "laptop": "laptop",
+    "tablet": DeviceType.TABLET,
+    "desktop": DeviceType.DESKTOP,
+    "laptop": DeviceType.LAPTOP,
     "generic": None,
     "otherwise": None,
 }
@@ -52,8 +56,12 @@ REMEMBERED_ANSWERS: Final = 16_384
 PATTERN_LENGTH: Final = 500
 """Characters an account's pattern may have."""
 
+PATTERN_SIZE: Final = 1000
+"""Instructions an account's pattern may compile to; every one of them may be looked at for every character."""
+
 _ACCOUNT_MEMORY: Final = 1 << 20
 _CATALOGUE_MEMORY: Final = 128 << 20
+_WINDOWS_ONLY: Final = ("windows",)
 _CATALOGUE: Final = "intune_pipeline.domain.catalog"
 
 
@@ -66,14 +74,16 @@ class Classification:
     """What a device is, and why.
 
     Attributes:
-        device_type: One of `DEVICE_TYPES`.
+        device_type: The answer.
         rule: What decided: ``<catalogue file>:<rule>``, ``platform:<rule>``, ``account:<id>`` or ``none``.
         reason: The rule's reason, a phrase for people.
+        users_are_rooms: Whether whom Intune shows as its user is a room, a desk or a wall and never an employee.
     """
 
-    device_type: str
+    device_type: DeviceType
     rule: str
     reason: str
+    users_are_rooms: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +93,16 @@ class AccountRule:
     Attributes:
         id: Identifies the rule within its account.
         maker_pattern: RE2 pattern searched for in the manufacturer, case ignored; empty matches every manufacturer.
-        model_pattern: The same for the model.
-        device_type: One of `DEVICE_TYPES`.
+        model_pattern: The same for the model; or the name of a catalogue rule, such as ``android:headset``, for every
+            device which that rule decides.
+        device_type: What such devices are.
         note: Why the account wants it, shown with every answer.
     """
 
     id: str
     maker_pattern: str
     model_pattern: str
-    device_type: str
+    device_type: DeviceType
     note: str
 
 
@@ -102,7 +113,7 @@ class Rule:
     Attributes:
         stage: One of `STAGES`.
         answer: What the rule answers when it is the first to match.
-        pattern: RE2 pattern searched for in the tidied model.
+        pattern: RE2 pattern searched for in the tidied model; for Android in maker and model.
         example: A model that this very rule decides.
         manufacturer: The manufacturer the example comes with.
     """
@@ -118,9 +129,15 @@ class Catalogue:
     """The rules of one catalogue file, compiled into a single automaton, and its table of machine types if it has one."""
 
     def __init__(
-        self, name: str, manufacturers: str, rules: Sequence[Rule], machine_types: Mapping[str, Classification]
+        self,
+        name: str,
+        manufacturers: str,
+        rules: Sequence[Rule],
+        machine_types: Mapping[str, Classification],
+        platforms: Sequence[str] = _WINDOWS_ONLY,
     ) -> None:
         self.name = name
+        self.platforms = platforms
         self.rules = rules
         self.machine_types = machine_types
         self.for_every_maker = not manufacturers
@@ -149,6 +166,53 @@ class Catalogue:
         return self.machine_types.get(model[:_MACHINE_TYPE_LENGTH]) if _MACHINE_TYPE_MODEL.match(model) else None
 
 
+class CompiledRule:
+    """An account's rule, compiled.
+
+    Args:
+        rule: As the account wrote it.
+        budget: What it is charged to; None: nothing.
+
+    Raises:
+        PatternError: A pattern cannot be used.
+    """
+
+    def __init__(self, rule: AccountRule, budget: RuleBudget | None = None) -> None:
+        self.answer = Classification(rule.device_type, f"account:{rule.id}", f"this account's rule: {rule.note}")
+        self._id = rule.id
+        self._named = rule.model_pattern
+        self._budget = budget
+        self._maker = _pattern(rule.maker_pattern) if rule.maker_pattern else None
+        self._model = _pattern(rule.model_pattern)
+
+    def matches(self, manufacturer: str, model: str, built_in: str) -> bool:
+        """Whether the rule decides such a device.
+
+        Args:
+            manufacturer: Graph: manufacturer.
+            model: Graph: model.
+            built_in: The rule that decides without the account's, which a model pattern may name.
+
+        Raises:
+            RuleTooDearError: The budget is used up.
+        """
+        return self.matches_tidied(_tidy(manufacturer), _tidy(model), built_in)
+
+    def matches_tidied(self, manufacturer: str, model: str, built_in: str) -> bool:
+        """The same for texts that are tidied already."""
+        if self._budget is None:
+            return self._searched(manufacturer, model, built_in)
+        began = self._budget.now()
+        found = self._searched(manufacturer, model, built_in)
+        self._budget.charge(self._id, began)
+        return found
+
+    def _searched(self, manufacturer: str, model: str, built_in: str) -> bool:
+        if self._maker is not None and not self._maker.search(manufacturer):
+            return False
+        return self._named == built_in or bool(self._model.search(model))
+
+
 class Classifier:
     """Classifies devices by an account's rules and the built-in catalogue.
 
@@ -156,16 +220,14 @@ class Classifier:
 
     Args:
         account_rules: The account's overrides in the order they are tried.
+        budget: What they may cost; None: whatever they do.
 
     Raises:
         PatternError: A pattern of an account rule cannot be used.
     """
 
-    def __init__(self, account_rules: Iterable[AccountRule] = ()) -> None:
-        self._account_rules = [
-            (_pattern(rule.maker_pattern), _pattern(rule.model_pattern), _account_answer(rule))
-            for rule in account_rules
-        ]
+    def __init__(self, account_rules: Iterable[AccountRule] = (), budget: RuleBudget | None = None) -> None:
+        self._account_rules = [CompiledRule(rule, budget) for rule in account_rules]
         self._remembered = lru_cache(REMEMBERED_ANSWERS)(self._decide)
 
     def classify(self, operating_system: str, manufacturer: str, model: str) -> Classification:
@@ -179,28 +241,25 @@ class Classifier:
         return self._remembered(_tidy(operating_system), _tidy(manufacturer), _tidy(model))
 
     def _decide(self, operating_system: str, manufacturer: str, model: str) -> Classification:
-        for maker_pattern, model_pattern, answer in self._account_rules:
-            if maker_pattern.search(manufacturer) and model_pattern.search(model):
-                return answer
-        for begins_so, answer in _PLATFORMS:
-            if begins_so.match(operating_system):
-                return answer
-        if _MACOS.match(operating_system):
-            candidates = tuple(catalogue for catalogue in catalogues() if catalogue.name == _APPLE)
-        elif _WINDOWS.match(operating_system):
-            candidates = _catalogues_for(_without_underscores(manufacturer))
-        else:
-            return _OTHER_PLATFORM
-        return _first_answer(candidates, _without_underscores(model))
+        built_in = _built_in_answer(operating_system, manufacturer, model)
+        for rule in self._account_rules:
+            if rule.matches_tidied(manufacturer, model, built_in.rule):
+                return rule.answer
+        return built_in
 
 
 def check_pattern(pattern: str) -> None:
-    """Refuse a pattern that an account rule could not use.
+    """Refuse a pattern that an account rule could not use, or that would be slow on every device.
 
     Raises:
         PatternError: The pattern is malformed, too large, or uses what RE2 leaves out because it could be slow.
     """
-    _pattern(pattern)
+    size = _pattern(pattern).programsize
+    if size > PATTERN_SIZE:
+        raise PatternError(
+            f"The pattern is too large: it compiles to {size} instructions, {PATTERN_SIZE} are allowed. "
+            "Use fewer or smaller repetitions."
+        )
 
 
 @cache
@@ -216,8 +275,10 @@ def _load(entry: Traversable) -> Catalogue:
     rules = [
         Rule(
             stage=stage,
-            answer=Classification(STAGES[stage] or rule["type"], f"{name}:{rule['id']}", rule["reason"]),
-            pattern=rule["model"],
+            answer=Classification(
+                STAGES[stage] or DeviceType(rule["type"]), f"{name}:{rule['id']}", rule["reason"], stage == NOT_A_PHONE
+            ),
+            pattern=rule["model"] if isinstance(rule["model"], str) else "|".join(rule["model"]),
             example=rule["example"],
             manufacturer=rule.get("example_manufacturer", content["example_manufacturer"]),
         )
@@ -225,7 +286,10 @@ def _load(entry: Traversable) -> Catalogue:
         for rule in content.get(stage, ())
     ]
     table = content.get("machine_types")
-    return Catalogue(name, "|".join(content["manufacturers"]), rules, _machine_types(name, table) if table else {})
+    machine_types = _machine_types(name, table) if table else {}
+    return Catalogue(
+        name, "|".join(content["manufacturers"]), rules, machine_types, content.get("platforms", _WINDOWS_ONLY)
+    )
 
 
 def _machine_types(name: str, table: str) -> dict[str, Classification]:
@@ -236,21 +300,40 @@ def _machine_types(name: str, table: str) -> dict[str, Classification]:
         first, _, last = row["machine_type"].partition("-")
         family = row["family"] or f"a {row['device_type']}"
         reason = f"machine type {row['machine_type']}: {family}"
-        answer = Classification(row["device_type"], f"{name}:machine-type", reason)
+        answer = Classification(DeviceType(row["device_type"]), f"{name}:machine-type", reason)
         for machine_type in [f"{number:04}" for number in range(int(first), int(last) + 1)] if last else [first]:
             types.setdefault(machine_type.lower(), answer)
     return types
 
 
+def _built_in_answer(operating_system: str, manufacturer: str, model: str) -> Classification:
+    for begins_so, answer in _PLATFORMS:
+        if begins_so.match(operating_system):
+            return answer
+    maker, name = _without_underscores(manufacturer), _without_underscores(model)
+    if _ANDROID.match(operating_system):
+        return _first_answer(_of_platform("android"), f"{maker} {name}", otherwise=_ANDROID_PHONE)
+    if _MACOS.match(operating_system):
+        return _first_answer(_of_platform("macos"), name)
+    return _first_answer(_catalogues_for(maker), name) if _WINDOWS.match(operating_system) else _OTHER_PLATFORM
+
+
+@cache
+def _of_platform(platform: str) -> tuple[Catalogue, ...]:
+    return tuple(catalogue for catalogue in catalogues() if platform in catalogue.platforms)
+
+
 @lru_cache(REMEMBERED_ANSWERS)
 def _catalogues_for(manufacturer: str) -> tuple[Catalogue, ...]:
-    return tuple(catalogue for catalogue in catalogues() if catalogue.speaks_for(manufacturer))
+    return tuple(one for one in catalogues() if "windows" in one.platforms and one.speaks_for(manufacturer))
 
 
-def _first_answer(candidates: Iterable[Catalogue], model: str) -> Classification:
+def _first_answer(
+    candidates: Iterable[Catalogue], model: str, *, otherwise: Classification | None = None
+) -> Classification:
     found = [match for catalogue in candidates if (match := catalogue.first_match(model))]
     # min keeps the first of equals: in one stage the maker's own file decides before the files for every maker.
-    return min(found, key=lambda match: match[0], default=(0, _NO_RULE))[1]
+    return min(found, key=lambda match: match[0], default=(0, otherwise or _NO_RULE))[1]
 
 
 def _without_underscores(text: str) -> str:
@@ -286,10 +369,6 @@ def _pattern(pattern: str) -> Any:
         ) from error
 
 
-def _account_answer(rule: AccountRule) -> Classification:
-    return Classification(rule.device_type, f"account:{rule.id}", f"this account's rule: {rule.note}")
-
-
 _RANKS: Final = {stage: rank for rank, stage in enumerate(STAGES)}
 _MACHINE_TYPE_LENGTH: Final = 4
 # A machine type and what follows it: nothing, or the model ("20XW" + "S00A00"). Five digits are a type of their own.
@@ -299,19 +378,20 @@ _MACHINE_TYPE_MODEL: Final = re2.compile(r"^[0-9a-z]{4}([0-9a-z]{3,8})?$")
 _PLATFORMS: Final = (
     (
         re2.compile("ios|ipad|iphone"),
-        Classification("mobile", "platform:ios", "iPhones and iPads are mobile devices"),
-    ),
-    (
-        re2.compile("android"),
-        Classification("mobile", "platform:android", "Android phones and tablets are mobile devices"),
+        Classification(DeviceType.MOBILE, "platform:ios", "iPhones and iPads are mobile devices"),
     ),
     (
         re2.compile("windows ?(ce|holographic|mobile|phone|server)"),
-        Classification("unknown", "platform:not-a-pc", "Windows for phones, headsets or servers, not for PCs"),
+        Classification(DeviceType.UNKNOWN, "platform:not-a-pc", "Windows for phones, headsets or servers, not for PCs"),
     ),
 )
+_ANDROID: Final = re2.compile("android")
 _MACOS: Final = re2.compile("mac|os ?x")
 _WINDOWS: Final = re2.compile("windows")
-_APPLE: Final = "apple"
-_OTHER_PLATFORM: Final = Classification("unknown", "platform:other", "neither Windows, macOS, iOS, iPadOS nor Android")
-_NO_RULE: Final = Classification("unknown", "none", "no rule knows this manufacturer and model")
+_ANDROID_PHONE: Final = Classification(
+    DeviceType.MOBILE, "platform:android", "Android phones and tablets are mobile devices"
+)
+_OTHER_PLATFORM: Final = Classification(
+    DeviceType.UNKNOWN, "platform:other", "neither Windows, macOS, iOS, iPadOS nor Android"
+)
+_NO_RULE: Final = Classification(DeviceType.UNKNOWN, "none", "no rule knows this manufacturer and model")

@@ -18,7 +18,8 @@ class RunCounts:
 
     devices_listed: int = _count("devices in the list, personal ones included")
     devices_synced: int = _count("devices that have an asset now")
-    devices_failed: int = _count("devices whose batch was refused; the next sync tries again")
+    devices_failed: int = _count("devices that could not be read or written; the next sync tries again")
+    devices_unreadable: int = _count("of the failed: entries of the list without an id")
     assets_created: int = _count("new assets")
     assets_updated: int = _count("assets of which a field changed")
     assets_unchanged: int = _count("assets of which nothing changed")

@@ -1,32 +1,36 @@
 """One Graph ``managedDevice`` made clean: what is empty, how serials compare, what a date is.
 
 Belongs here: reading one record of Graph into a :class:`ManagedDevice`. Does not belong here: who is eligible
-(``eligibility``), what type a device has (``classification``), what its model string says (``model_facts``).
+(``eligibility``), what type a device has (``classification``), what is known about its model (``facts``).
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-COMPANY = "company"
-PERSONAL = "personal"
+from intune_pipeline.domain.empty_values import EMPTY_WORDS, imei
+from intune_pipeline.domain.serials import serial_key
 
-EMPTY_WORDS = frozenset({"", "unknown", "null", "none", "00000000-0000-0000-0000-000000000000"})
-"""Values Intune shows where it knows nothing; they never overwrite a value of allwhere."""
-
-LONGEST_TEXT = 500
+LONGEST_TEXT: Final = 500
 """Characters a value may have. No real one comes near it, and PostgreSQL refuses index entries over 2704 bytes."""
 
-SERIAL_SPACES = "\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
-"""Characters a serial is compared without; the generated column ``assets.serial_key`` removes the same."""
+LONGEST_NAME: Final = 200
+"""Characters of an operating system, maker or model: the three share one index entry."""
 
-_SPACES = re.compile(f"[{SERIAL_SPACES}]+")
-_ASCII_UPPER = {ord(lower): ord(lower.upper()) for lower in "abcdefghijklmnopqrstuvwxyz"}
+LARGEST_STORAGE: Final = 10**15
+"""Bytes of storage a device can have: 1 PB. A larger number is a fault of whoever counted."""
+
+LARGEST_MEMORY: Final = 64 * 2**40
+"""Bytes of memory a device can have: 64 TiB."""
+
+CLOCK_TOLERANCE: Final = timedelta(days=1)
+"""How far a date may lie after the listing; what lies further has not happened, so it says nothing."""
+
 # Control characters, invisible marks that only deceive the eye, and what UTF-8 or PostgreSQL cannot hold.
 _UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 _LINE_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 _LARGEST_INTEGER = 2**63 - 1
@@ -38,7 +42,7 @@ _YEARS = range(2000, 2200)
 class ManagedDevice:
     """One device as Intune shows it, with every empty value as None.
 
-    Sizes stay in bytes and the model stays as shown; ``model_facts`` turns them into what allwhere stores.
+    Sizes stay in bytes and the model stays as shown; ``sizes`` and ``facts`` turn them into what allwhere stores.
     ``ownership`` is lower-cased; anything but ``company`` and ``personal`` counts as unknown. ``serial_number`` may be
     junk such as "Unknown"; ``eligibility`` says so.
     """
@@ -69,32 +73,40 @@ class ManagedDevice:
         return serial_key(self.serial_number)
 
 
-def managed_device(record: Mapping[str, Any]) -> ManagedDevice:
+def managed_device(record: object, *, listed_at: datetime | None = None) -> ManagedDevice:
     """Read one ``managedDevice`` of Graph, whatever is missing, odd or of the wrong type in it.
 
+    Args:
+        record: An entry of Graph's list.
+        listed_at: When it was listed, aware; dates more than `CLOCK_TOLERANCE` after it count as unknown. None: every
+            date is believed.
+
     Raises:
-        ValueError: the record has no usable ``id``, without which nothing can be said about it.
+        ValueError: the entry is no object, or has no usable ``id``, without which nothing can be said about it.
     """
+    if not isinstance(record, Mapping):
+        raise ValueError("Microsoft Graph returned something else than a managed device.")  # noqa: TRY004 - one error
     device_id = identifier(record.get("id"))
     if device_id is None or device_id.lower() in EMPTY_WORDS:
         raise ValueError("Microsoft Graph returned a managed device without an id.")
     ownership = text(record.get("managedDeviceOwnerType"))
+    latest = listed_at + CLOCK_TOLERANCE if listed_at else None
     return ManagedDevice(
         intune_device_id=device_id,
         ownership=ownership.lower() if ownership else None,
         serial_number=identifier(record.get("serialNumber")),
-        operating_system=text(record.get("operatingSystem")),
+        operating_system=text(record.get("operatingSystem"), at_most=LONGEST_NAME),
         os_version=text(record.get("osVersion")),
-        manufacturer=text(record.get("manufacturer")),
-        model=text(record.get("model")),
-        imei=text(identifier(record.get("imei"))),
+        manufacturer=text(record.get("manufacturer"), at_most=LONGEST_NAME),
+        model=text(record.get("model"), at_most=LONGEST_NAME),
+        imei=imei(identifier(record.get("imei"))),
         azure_ad_device_id=text(record.get("azureADDeviceId")),
-        storage_bytes=size(record.get("totalStorageSpaceInBytes")),
-        device_name=text(record.get("deviceName")),
+        storage_bytes=size(record.get("totalStorageSpaceInBytes"), at_most=LARGEST_STORAGE),
+        device_name=line(record.get("deviceName")),
         management_agent=text(record.get("managementAgent")),
         management_state=text(record.get("managementState")),
-        enrolled_at=moment(record.get("enrolledDateTime")),
-        last_contact_at=moment(record.get("lastSyncDateTime")),
+        enrolled_at=moment(record.get("enrolledDateTime"), latest=latest),
+        last_contact_at=moment(record.get("lastSyncDateTime"), latest=latest),
         user_id=text(record.get("userId")),
         user_email=text(record.get("emailAddress")),
         user_principal_name=text(record.get("userPrincipalName")),
@@ -102,15 +114,22 @@ def managed_device(record: Mapping[str, Any]) -> ManagedDevice:
     )
 
 
-def text(value: object) -> str | None:
-    """The value as one trimmed line of at most `LONGEST_TEXT` characters; None for what is empty or no text at all.
+def line(value: object, *, at_most: int = LONGEST_TEXT) -> str | None:
+    """The value as one trimmed line; None for what is blank or no text at all.
 
     Characters nobody can see or PostgreSQL cannot hold (NUL, controls, lone surrogates) are removed.
+
+    Args:
+        value: Anything.
+        at_most: Characters that are kept.
     """
-    if not isinstance(value, str):
-        return None
-    cleaned = _one_line(value)[:LONGEST_TEXT].rstrip()
-    return None if cleaned.lower() in EMPTY_WORDS else cleaned
+    return (_one_line(value)[:at_most].rstrip() or None) if isinstance(value, str) else None
+
+
+def text(value: object, *, at_most: int = LONGEST_TEXT) -> str | None:
+    """The same as `line`, for fields where a word of `EMPTY_WORDS` cannot be a value: None for these too."""
+    cleaned = line(value, at_most=at_most)
+    return None if cleaned is None or cleaned.lower() in EMPTY_WORDS else cleaned
 
 
 def identifier(value: object) -> str | None:
@@ -133,20 +152,29 @@ def _one_line(value: str) -> str:
     return _LINE_BREAKS.sub(" ", _UNPRINTABLE.sub("", value)).strip()
 
 
-def size(value: object) -> int | None:
-    """A size in bytes, also where it came as digits; None for 0, for negative sizes and for what is no number."""
+def size(value: object, *, at_most: int = LARGEST_STORAGE) -> int | None:
+    """A size in bytes, also where it came as digits; None for 0, for negative sizes and for what is no number.
+
+    Args:
+        value: Anything.
+        at_most: Bytes such a device can have; None for more than that, too.
+    """
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len(str(_LARGEST_INTEGER)):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= _LARGEST_INTEGER:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= at_most:
         return None
-    return min(int(value), _LARGEST_INTEGER)
+    return int(value)
 
 
-def moment(value: object) -> datetime | None:
+def moment(value: object, *, latest: datetime | None = None) -> datetime | None:
     """A date of Graph as an aware datetime in UTC; None for what is no date and for dates no device can have.
 
     Graph: lists show seconds, single records up to seven fraction digits, of which six are kept; ``0001-01-01`` and
     ``9999-12-31`` mean "never", and so does every other date outside the years 2000 to 2199.
+
+    Args:
+        value: Anything.
+        latest: Later dates count as unknown; None: no limit but the years.
     """
     if not isinstance(value, str):
         return None
@@ -155,13 +183,4 @@ def moment(value: object) -> datetime | None:
         parsed = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-    return parsed if parsed.year in _YEARS else None
-
-
-def serial_key(serial_number: str | None) -> str | None:
-    """The compared form of a serial number: no spaces, A to Z in upper case; None where nothing is left."""
-    if serial_number is None:
-        return None
-    if serial_number.isascii() and serial_number.isalnum():
-        return serial_number.upper()
-    return _SPACES.sub("", serial_number).translate(_ASCII_UPPER) or None
+    return parsed if parsed.year in _YEARS and (latest is None or parsed <= latest) else None

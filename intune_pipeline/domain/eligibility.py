@@ -9,25 +9,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Final
 
 from intune_pipeline.domain.classification import Classification, Classifier
-from intune_pipeline.domain.devices import COMPANY, ManagedDevice
-from intune_pipeline.domain.devices import PERSONAL as PERSONAL_OWNERSHIP
-
-PERSONAL: Final = "personal"
-OWNERSHIP_UNKNOWN: Final = "ownership_unknown"
-NO_SERIAL: Final = "no_serial"
-JUNK_SERIAL: Final = "junk_serial"
-DESKTOP: Final = "desktop"
-UNKNOWN_TYPE: Final = "unknown_type"
-SUPERSEDED: Final = "superseded"
-SERIAL_COLLISION: Final = "serial_collision"
-SKIP_REASONS: Final = (
-    PERSONAL, OWNERSHIP_UNKNOWN, NO_SERIAL, JUNK_SERIAL, DESKTOP, UNKNOWN_TYPE, SUPERSEDED, SERIAL_COLLISION,
-)  # fmt: skip
-"""Every reason there is; None stands for eligible."""
+from intune_pipeline.domain.devices import ManagedDevice
+from intune_pipeline.domain.serials import is_junk_serial
+from intune_pipeline.domain.vocabulary import DeviceType, Ownership, SkipReason
 
 ACTIVE: Final = timedelta(days=30)
 """A device counts as active when its last contact is at most this long ago; Intune's own compliance default.
@@ -36,20 +24,13 @@ ACTIVE: Final = timedelta(days=30)
 recorded fleet is judged as it was when it was recorded.
 """
 
-SHORTEST_SERIAL: Final = 4
-"""Characters a serial has at least, spaces and dots not counted."""
+SAME_TIME: Final = timedelta(hours=24)
+"""Two records are in use at the same time when their last contacts are at most this far apart; Intune's agents call every
+eight hours, and a laptop sleeps at night."""
 
-_SKIPPED_TYPES: Final = {"desktop": DESKTOP, "unknown": UNKNOWN_TYPE}
+_SKIPPED_TYPES: Final = {DeviceType.DESKTOP: SkipReason.DESKTOP, DeviceType.UNKNOWN: SkipReason.UNKNOWN_TYPE}
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NO_LETTER_OR_DIGIT: Final = re.compile(r"[\W_]+")
-
-# What firmware shows when nobody entered a serial, without spaces, dots, punctuation and case.
-_JUNK_SERIALS: Final = frozenset({
-    "01234567890", "0123456789", "1234567890", "123456789", "12345678", "CHASSISSERIALNUMBER", "DEFAULT",
-    "DEFAULTSTRING", "EMPTY", "INVALID", "NONE", "NOTAPPLICABLE", "NOTAVAILABLE", "NOTDEFINED", "NOTSET",
-    "NOTSPECIFIED", "NULL", "SERIAL", "SERIALNUMBER", "SYSTEMSERIALNUMBER", "TOBEFILLEDBYOEM", "UNDEFINED", "UNKNOWN",
-    "UNSPECIFIED",
-})  # fmt: skip
 
 # Makers by the first word of their name; these change that word between their own products.
 _SAME_MAKER: Final = {"hewlett": "hp", "asustek": "asus", "micro": "msi"}
@@ -62,12 +43,12 @@ class JudgedDevice:
     Attributes:
         device: As listed; without personal details unless it belongs to the company.
         classification: Its type and the rule that decided.
-        skip_reason: One of `SKIP_REASONS`; None: eligible.
+        skip_reason: None: eligible.
     """
 
     device: ManagedDevice
     classification: Classification
-    skip_reason: str | None
+    skip_reason: SkipReason | None
 
 
 def judge(devices: Iterable[ManagedDevice], classifier: Classifier, *, listed_at: datetime) -> list[JudgedDevice]:
@@ -81,7 +62,9 @@ def judge(devices: Iterable[ManagedDevice], classifier: Classifier, *, listed_at
         classifier: Says what type each device has.
         listed_at: When Graph listed them, aware.
     """
-    listed = [device if device.ownership == COMPANY else without_personal_details(device) for device in devices]
+    listed = [
+        device if device.ownership == Ownership.COMPANY else without_personal_details(device) for device in devices
+    ]
     keys = [device.serial_key for device in listed]
     reasons = [_own_reason(device, key) for device, key in zip(listed, keys, strict=True)]
     by_serial: dict[str, list[int]] = defaultdict(list)
@@ -131,12 +114,6 @@ def without_personal_details(device: ManagedDevice) -> ManagedDevice:
     )
 
 
-def is_junk_serial(key: str) -> bool:
-    """Whether a serial, in its compared form, is what firmware shows when nobody entered one."""
-    letters = _NO_LETTER_OR_DIGIT.sub("", key).upper()
-    return len(key.replace(".", "")) < SHORTEST_SERIAL or len(set(letters)) <= 1 or letters in _JUNK_SERIALS
-
-
 def is_leaving(device: ManagedDevice) -> bool:
     """Whether the device is being retired, wiped or deleted.
 
@@ -147,12 +124,12 @@ def is_leaving(device: ManagedDevice) -> bool:
     return state.startswith(("retire", "wipe", "delete")) and not state.endswith(("failed", "canceled"))
 
 
-def _own_reason(device: ManagedDevice, key: str | None) -> str | None:
-    if device.ownership != COMPANY:
-        return PERSONAL if device.ownership == PERSONAL_OWNERSHIP else OWNERSHIP_UNKNOWN
+def _own_reason(device: ManagedDevice, key: str | None) -> SkipReason | None:
+    if device.ownership != Ownership.COMPANY:
+        return SkipReason.PERSONAL if device.ownership == Ownership.PERSONAL else SkipReason.OWNERSHIP_UNKNOWN
     if key is None:
-        return NO_SERIAL
-    return JUNK_SERIAL if is_junk_serial(key) else None
+        return SkipReason.NO_SERIAL
+    return SkipReason.JUNK_SERIAL if is_junk_serial(key) else None
 
 
 def _recency(device: ManagedDevice) -> tuple[datetime, bool, datetime, str, str]:
@@ -166,13 +143,47 @@ def _recency(device: ManagedDevice) -> tuple[datetime, bool, datetime, str, str]
     )
 
 
-def _twins(twins: Sequence[ManagedDevice], active_since: datetime) -> list[str | None]:
+def _twins(twins: Sequence[ManagedDevice], active_since: datetime) -> list[SkipReason | None]:
     """The skip reason of each of several records of one serial: the newest wins, unless different machines contest it."""
     active = [twin.last_contact_at is not None and twin.last_contact_at >= active_since for twin in twins]
-    if _are_different_machines([twin for twin, is_active in zip(twins, active, strict=True) if is_active]):
-        return [SERIAL_COLLISION if is_active else SUPERSEDED for is_active in active]
+    contestants = [twin for twin, is_active in zip(twins, active, strict=True) if is_active]
+    if _are_different_machines(contestants) or _are_in_use_at_once(contestants):
+        return [SkipReason.SERIAL_COLLISION if is_active else SkipReason.SUPERSEDED for is_active in active]
     winner = max(range(len(twins)), key=lambda index: _recency(twins[index]))
-    return [None if index == winner else SUPERSEDED for index in range(len(twins))]
+    return [None if index == winner else SkipReason.SUPERSEDED for index in range(len(twins))]
+
+
+def _are_in_use_at_once(records: Iterable[ManagedDevice]) -> bool:
+    """Whether different users use records of one serial at the same time: several machines with one made-up serial.
+
+    A machine that is wiped and given to somebody else ends its old record before the new one is enrolled, so a record
+    that was in contact after the enrolment of the next one is another machine. Records on their way out do not count
+    beside a newer one.
+    """
+    newest: dict[str, ManagedDevice] = {}
+    for record in sorted(records, key=_recency):
+        if users := _users(record):
+            newest[users[0]] = record
+    machines = sorted(newest.values(), key=_recency)
+    staying = [machine for machine in machines[:-1] if not is_leaving(machine)] + machines[-1:]
+    # Neighbours are enough: where each next machine was enrolled after the last contact of the one before, so was every
+    # later one.
+    return any(_overlap(older, newer) for older, newer in pairwise(staying))
+
+
+def _overlap(older: ManagedDevice, newer: ManagedDevice) -> bool:
+    older_contact, newer_contact = older.last_contact_at or _NEVER, newer.last_contact_at or _NEVER
+    return (
+        newer_contact - older_contact <= SAME_TIME
+        and older_contact > (newer.enrolled_at or _NEVER)
+        and not set(_users(older)) & set(_users(newer))
+    )
+
+
+def _users(record: ManagedDevice) -> list[str]:
+    """Whatever tells who uses a record, in lower case."""
+    shown = (record.user_id, record.user_principal_name, record.user_email)
+    return [user.lower() for user in shown if user]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,22 @@
 """Who owns which field of an asset, and what Intune's record says about it.
 
-Belongs here: the field policy table and nothing else. Does not belong here: reading a record (``devices``), what a model
-string says (``model_facts``), when an asset is created or changed (``reconciliation``).
+Belongs here: the field policy table and nothing else. Does not belong here: reading a record (``devices``), what is known
+about a model (``facts``), when an asset is created or changed (``reconciliation``).
 
 Null protection follows from the table: a reading that is empty is left out of what Intune says, so it can overwrite
-nothing. Empty is None, and for sizes 0; ``devices`` has already made None of blank text, "Unknown", the all-zero GUID
-and year 1.
+nothing. Empty is None, and for sizes 0; ``devices`` has already made None of blank text, "Unknown", the all-zero GUID,
+sizes no machine has and year 1, and ``empty_values`` knows what else is empty in a field.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from intune_pipeline.domain import empty_values
 from intune_pipeline.domain.eligibility import JudgedDevice
-from intune_pipeline.domain.model_facts import ModelFacts, facts_from_model, storage_gb
+from intune_pipeline.domain.facts import fact_values
+from intune_pipeline.domain.sizes import storage_gb
 
 
 class Owner(Enum):
@@ -60,7 +62,7 @@ class DeviceDetails:
 @dataclass(frozen=True, slots=True)
 class _Reading:
     judged: JudgedDevice
-    facts: ModelFacts
+    facts: Mapping[str, str]
     details: DeviceDetails
 
 
@@ -83,18 +85,23 @@ SEALED_FIELD: Final = "activation_lock_bypass_code"
 """The one field that holds a secret."""
 
 FIELDS: Final = (
-    # Graph has no colour and no storage type: the columns are Intune's by the specification, and stay as they are.
+    # Graph has no colour: the column is Intune's by the specification, and stays as it is.
     Field("color", Owner.INTUNE),
-    Field("display_size", Owner.INTUNE, lambda reading: reading.facts.display_size),
+    Field("display_size", Owner.INTUNE, lambda reading: reading.facts.get("display_size")),
     Field("imei", Owner.INTUNE, lambda reading: reading.judged.device.imei),
-    Field("make", Owner.INTUNE, lambda reading: reading.judged.device.manufacturer),
-    Field("model", Owner.INTUNE, lambda reading: reading.facts.model),
+    Field("make", Owner.INTUNE, lambda reading: empty_values.maker(reading.judged.device.manufacturer)),
+    Field("model", Owner.INTUNE, lambda reading: reading.facts.get("model")),
+    Field("model_name", Owner.INTUNE, lambda reading: reading.facts.get("model_name")),
     Field("memory_gb", Owner.INTUNE, lambda reading: reading.details.memory_gb),
     Field("storage_gb", Owner.INTUNE, lambda reading: storage_gb(reading.judged.device.storage_bytes)),
-    Field("storage_type", Owner.INTUNE),
-    Field("operating_system", Owner.INTUNE, lambda reading: reading.judged.device.operating_system),
-    Field("os_version", Owner.INTUNE, lambda reading: reading.judged.device.os_version),
-    Field("release_date", Owner.INTUNE, lambda reading: str(reading.facts.release_year or "")),
+    Field("storage_type", Owner.INTUNE, lambda reading: reading.facts.get("storage_type")),
+    Field(
+        "operating_system",
+        Owner.INTUNE,
+        lambda reading: empty_values.operating_system(reading.judged.device.operating_system),
+    ),
+    Field("os_version", Owner.INTUNE, lambda reading: empty_values.os_version(reading.judged.device.os_version)),
+    Field("release_date", Owner.INTUNE, lambda reading: reading.facts.get("release_date")),
     Field("intune_device_id", Owner.INTUNE, lambda reading: reading.judged.device.intune_device_id),
     Field("azure_ad_device_id", Owner.INTUNE, lambda reading: reading.judged.device.azure_ad_device_id),
     Field(SEALED_FIELD, Owner.INTUNE, lambda reading: reading.details.bypass_code),
@@ -125,5 +132,9 @@ def intune_values(judged: JudgedDevice, details: DeviceDetails) -> dict[str, Val
         judged: The device.
         details: What single requests told about it.
     """
-    reading = _Reading(judged, facts_from_model(judged.device.model or ""), details)
+    device = judged.device
+    facts = fact_values(
+        device.operating_system or "", device.manufacturer or "", empty_values.model(device.model) or ""
+    )
+    reading = _Reading(judged, facts, details)
     return {name: value for name, read in _READINGS if (value := read(reading))}

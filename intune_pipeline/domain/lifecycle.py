@@ -38,6 +38,8 @@ class DeviceMemory:
         absent_since: When the first of these was read.
         candidate_user: Compared e-mail of the user seen instead of the assignee, waiting for confirmation.
         candidate_syncs: Consecutive syncs that showed this user.
+        listed_user: Compared e-mail of the user the last list showed, "" for nobody; None: from before this was remembered.
+        listed_user_since: When a list first showed this user without interruption.
     """
 
     intune_device_id: str
@@ -48,6 +50,8 @@ class DeviceMemory:
     absent_since: datetime | None = None
     candidate_user: str | None = None
     candidate_syncs: int = 0
+    listed_user: str | None = None
+    listed_user_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,12 @@ from intune_pipeline.domain.drift import Drift, Measure
 from intune_pipeline.domain.vocabulary import ConnectionStatus, NeedKind
 
 NO_SYNC_EXPECTED: Final = frozenset(
-    {ConnectionStatus.PENDING, ConnectionStatus.VERIFYING, ConnectionStatus.DISCONNECTED}
+    {
+        ConnectionStatus.PENDING,
+        ConnectionStatus.VERIFYING,
+        ConnectionStatus.AWAITING_CONFIRMATION,
+        ConnectionStatus.DISCONNECTED,
+    }
 )
 """Statuses in which no sync runs, so that none can be late."""
 
@@ -101,7 +106,15 @@ def needs(facts: NeedFacts) -> list[Need]:
 
 
 def _of_connection(facts: NeedFacts) -> Iterator[Need]:
-    if facts.status is ConnectionStatus.AWAITING_APPROVAL:
+    if facts.status is ConnectionStatus.AWAITING_CONFIRMATION:
+        yield Need(
+            NeedKind.TENANT_WAITING,
+            "Your Microsoft administrator consented; nothing is read before the tenant is confirmed.",
+            facts.status_since,
+            1,
+            "Look at the tenant's name, then confirm or refuse it.",
+        )
+    elif facts.status is ConnectionStatus.AWAITING_APPROVAL:
         yield Need(
             NeedKind.PLAN_WAITING,
             "The plan of the first sync waits for your approval.",

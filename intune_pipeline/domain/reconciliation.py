@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from intune_pipeline.domain import lifecycle
 from intune_pipeline.domain.assignees import (
+    HELD_GRADES,
     Assignees,
     Assignment,
     Candidate,
@@ -31,7 +32,7 @@ from intune_pipeline.domain.assignees import (
     PrimaryUser,
 )
 from intune_pipeline.domain.counts import RunCounts
-from intune_pipeline.domain.eligibility import PERSONAL, JudgedDevice
+from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.fields import (
     FILLED_FIELDS,
     INTUNE_FIELDS,
@@ -42,13 +43,13 @@ from intune_pipeline.domain.fields import (
 )
 from intune_pipeline.domain.kept import WHOLE_ASSET, KeptFields, KeptValue, keeping, outdated
 from intune_pipeline.domain.lifecycle import Absence, DeviceMemory, GoneDevice, LifecycleHold
-from intune_pipeline.domain.people import EmployeeDirectory, Person, email_key
+from intune_pipeline.domain.people import Employee, EmployeeDirectory, Lookalike, Person, email_key
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.vocabulary import AssetAction, AssetStatus, Outcome, PersonAction, SkipReason
 
 __all__ = [
     "Asset", "Change", "Counts", "DeviceDetails", "DeviceMemory", "DeviceStep", "EmployeeHold", "Ending", "Evidence",
-    "LifecycleHold", "Listing", "NeededEvidence", "PersonStep", "Plan", "Policy", "PrimaryUser", "Sealed", "State",
+    "LifecycleHold", "Listing", "NeededEvidence", "PersonDecision", "PersonStep", "Plan", "Policy", "PrimaryUser", "Sealed", "State",
     "decide_people", "needed_evidence", "plan",
 ]  # fmt: skip
 
@@ -67,6 +68,7 @@ class Asset:
         status: One of allwhere's statuses.
         assignee_id: The employee who has it.
         values: Every field of `INTUNE_FIELDS` and `FILLED_FIELDS`.
+        assigned_by_person_at: When a person chose the assignee; None when the sync did so last.
     """
 
     id: int
@@ -75,6 +77,7 @@ class Asset:
     status: str
     assignee_id: int | None
     values: Mapping[str, Value]
+    assigned_by_person_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +127,13 @@ class Listing:
         listed_at: When it was read; aware.
         complete: Whether it is the whole list; a capped or failed one proves no absence.
         personal: Personal devices that were counted and dropped before.
+        unreadable: Entries without an id, about which nothing can be said: counted as failed.
     """
 
     listed_at: datetime
     complete: bool = True
     personal: int = 0
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,24 +237,20 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PersonStep:
-    """A user of eligible devices and the employee they stand for.
+class PersonDecision:
+    """What was decided about a user before the plan is made, as people can look at it.
 
     Attributes:
         email: The address that identifies the user.
-        name: First and last name: the employee's, or as Intune shows it; None where that cannot be split safely.
-        devices: How many eligible devices the list shows for the user.
+        name: First and last name; None where nobody is to be hired.
         employee_id: The employee, None when there is none yet.
         action: Nobody is created for ``none``.
-        lookalike_id: The employee of the same name without a work e-mail, beside whom the user is created or held.
     """
 
     email: str
     name: tuple[str, str] | None
-    devices: int
     employee_id: int | None
     action: PersonAction
-    lookalike_id: int | None = None
 
     @property
     def email_key(self) -> str:
@@ -257,7 +258,44 @@ class PersonStep:
         return email_key(self.email)
 
     def __repr__(self) -> str:
-        return f"PersonStep(employee_id={self.employee_id!r}, action={self.action!r})"
+        return f"PersonDecision(employee_id={self.employee_id!r}, action={self.action!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonStep:
+    """A user of eligible devices and the employee they stand for.
+
+    Attributes:
+        person: The user.
+        devices: How many eligible devices the list shows for the user.
+        employee: The employee, None when there is none yet.
+        action: Nobody is created for ``none``.
+        lookalike: The employee who could be the same person, beside whom the user is created or held.
+        shared_reason: Why nobody is created: the user looks like a shared account.
+    """
+
+    person: Person
+    devices: int
+    employee: Employee | None
+    action: PersonAction
+    lookalike: Lookalike | None = None
+    shared_reason: str | None = None
+
+    @property
+    def lookalike_id(self) -> int | None:
+        """The look-alike's id where both are surely or probably one person."""
+        return self.lookalike.employee_id if self.lookalike and self.lookalike.grade in HELD_GRADES else None
+
+    @property
+    def name(self) -> tuple[str, str] | None:
+        """First and last name: the employee's, or as Intune shows it."""
+        return (self.employee.first_name, self.employee.last_name) if self.employee else self.person.name
+
+    @property
+    def decision(self) -> PersonDecision:
+        """The decision alone."""
+        employee_id = self.employee.id if self.employee else None
+        return PersonDecision(self.person.email, self.name, employee_id, self.action)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -269,6 +307,14 @@ class Counts(RunCounts):
     """
 
     devices_skipped: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def unwritten(cls, listing: Listing, listed: int, personal: int) -> "Counts":
+        """What is counted of a list before its devices: what a sync does not write."""
+        counts = cls(devices_listed=listed, devices_failed=listing.unreadable, devices_unreadable=listing.unreadable)
+        if personal:
+            counts.devices_skipped[SkipReason.PERSONAL] = personal
+        return counts
 
     def add(self, step: DeviceStep) -> None:
         """Count one device; employees and what is held are counted per person, not here."""
@@ -293,7 +339,8 @@ class Counts(RunCounts):
 
     def as_dict(self) -> dict[str, Any]:
         """The counts under their names, ``devices_skipped`` as reason → count."""
-        return {name: dict(value) if isinstance(value := getattr(self, name), Counter) else value for name in _COUNTS}
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        return {**counts, "devices_skipped": {str(reason): count for reason, count in self.devices_skipped.items()}}
 
 
 _COUNTS: Final = tuple(count.name for count in fields(Counts))
@@ -315,7 +362,7 @@ class Plan:
         moot_holds: Ids of holds that have nothing left to decide.
         memory: What was remembered of every device before.
         counts: What it amounts to.
-        people: What was decided about the users before.
+        decided: What was decided about people before.
         decider: Decides again about a device whose asset has changed meanwhile.
     """
 
@@ -330,7 +377,7 @@ class Plan:
     moot_holds: tuple[int, ...]
     memory: Mapping[str, DeviceMemory] = field(repr=False)
     counts: Counts
-    people: tuple[PersonStep, ...] = field(repr=False)
+    decided: tuple[PersonDecision, ...] = field(repr=False)
     decider: "Decider" = field(repr=False, compare=False)
 
     def forgotten_candidates(self) -> dict[str, None]:
@@ -353,21 +400,34 @@ class Plan:
                 yield _change(ending.asset, ending.device.serial_key, AssetAction.UPDATE, ending.changes)
 
     @cached_property
+    def people(self) -> tuple[PersonStep, ...]:
+        """The users of eligible devices, by e-mail."""
+        return tuple(self._people())
+
+    def _people(self) -> Iterator[PersonStep]:
+        assignees = self.decider.assignees
+        users = _Users()
+        for step in self.steps:
+            if step.outcome == Outcome.SYNCED:
+                users.add(assignees.user_of(step.judged.device), step.new_employee, step.held)
+        return users.steps(self.decider)
+
+    @cached_property
     def redecided(self) -> Counter[tuple[PersonAction, PersonAction]]:
         """How many people are treated otherwise than was decided before, by that decision and the one that holds now.
 
         The state changed in between: an employee or an asset was created or deleted, or somebody decided about a hold.
         """
-        decided = {step.email_key: step for step in self.people}
+        decided = {one.email_key: one for one in self.decided}
         now = dict(self._decided_now(decided))
-        relied_on = {key for key, step in decided.items() if step.action in {PersonAction.CREATE, PersonAction.HELD}}
+        relied_on = {key for key, one in decided.items() if one.action in {PersonAction.CREATE, PersonAction.HELD}}
         pairs = (
             (decided[key].action if key in decided else PersonAction.NONE, now.get(key, PersonAction.NONE))
             for key in sorted(relied_on | now.keys())
         )
         return Counter(pair for pair in pairs if pair[0] != pair[1] or pair[0] == PersonAction.MATCHED)
 
-    def _decided_now(self, decided: Mapping[str, PersonStep]) -> Iterator[tuple[str, PersonAction]]:
+    def _decided_now(self, decided: Mapping[str, PersonDecision]) -> Iterator[tuple[str, PersonAction]]:
         """Compared e-mails of the people who are created or held, or are another employee than was decided."""
         for step in self.steps:
             if step.held:
@@ -380,10 +440,69 @@ class Plan:
                 if employee_id is not None and (before is None or before.employee_id != employee_id):
                     yield user.email_key, PersonAction.MATCHED
 
+    def new_addresses(self) -> list[dict[str, Any]]:
+        """Employees who are known by Entra's user id or principal name and whose e-mail is new: employee and address."""
+        directory = self.decider.directory
+        return [
+            {"employee_id": step.employee.id, "email": step.person.email}
+            for step in self.people
+            if step.employee and directory.match_by_address(step.person) is None
+        ]
+
+    def users_to_remember(self) -> list[dict[str, Any]]:
+        """Users of Entra whose employee is not remembered yet, or is another one now."""
+        known = self.decider.directory.known_users
+        users = []
+        for step in self.people:
+            user_id = (step.person.user_id or "").lower()
+            if not user_id or step.action not in {PersonAction.MATCHED, PersonAction.CREATE}:
+                continue
+            before = known.get(user_id)
+            principal_name = next(iter(step.person.other_keys), step.person.email_key)
+            after = (principal_name, step.employee.id if step.employee else None)
+            if before is None or (before.principal_name, before.employee_id) != after:
+                shown = {"user_id": user_id, "principal_name": principal_name, "email_key": step.person.email_key}
+                users.append({**shown, "employee_id": after[1]})
+        return users
+
     @property
     def lookalikes(self) -> tuple[PersonStep, ...]:
-        """The people who would be created, or are held, beside an employee of the same name without a work e-mail."""
-        return tuple(step for step in self.people if step.lookalike_id is not None)
+        """The people who would be created, or are held, beside an employee who could be the same person."""
+        return tuple(step for step in self.people if step.lookalike is not None)
+
+    @property
+    def shared_accounts(self) -> tuple[PersonStep, ...]:
+        """The users who look like shared accounts and are left out until somebody decides."""
+        return tuple(step for step in self.people if step.shared_reason is not None)
+
+
+class _Users:
+    """The users of eligible devices, gathered device by device."""
+
+    def __init__(self) -> None:
+        self._people: dict[str, Person] = {}
+        self._devices: Counter[str] = Counter()
+        self._new: dict[str, PersonAction] = {}
+
+    def add(self, user: Person | None, created: Person | None, held: HeldEmployee | None) -> None:
+        """One device: its user, and who becomes an employee or is held back for it, who may be another one."""
+        if user:
+            self._people[user.email_key] = user
+            self._devices[user.email_key] += 1
+        if person := held.person if held else created:
+            self._people.setdefault(person.email_key, person)
+            self._new[person.email_key] = PersonAction.HELD if held else PersonAction.CREATE
+
+    def steps(self, decider: "Decider") -> Iterator[PersonStep]:
+        """What happens with each, by e-mail."""
+        assignees = decider.assignees
+        for key, person in sorted(self._people.items()):
+            employee = decider.directory.match(person)
+            action = PersonAction.MATCHED if employee else self._new.get(key, PersonAction.NONE)
+            is_new = action in {PersonAction.CREATE, PersonAction.HELD}
+            shared = assignees.shared_reason(person) if action == PersonAction.HELD else None
+            alike = assignees.lookalikes_of(person) if is_new and not shared else ()
+            yield PersonStep(person, self._devices[key], employee, action, next(iter(alike), None), shared)
 
 
 class Decider:
@@ -395,15 +514,16 @@ class Decider:
         state: State,
         policy: Policy,
         evidence: Evidence,
-        people: Iterable[PersonStep] = (),
+        decided: Iterable[PersonDecision] = (),
+        everybody: Mapping[str, Person] | None = None,
     ) -> None:
         self._details = state.details
         self._memory = state.memory
         self._kept = state.kept
         self.directory = state.directory
-        names = {step.email_key: step.name for step in people if step.action == PersonAction.CREATE and step.name}
+        names = {one.email_key: one.name for one in decided if one.action == PersonAction.CREATE and one.name}
         self.assignees = Assignees(
-            judged, state.directory, state.employee_holds, state.pending_assets, policy, evidence, names
+            judged, state.directory, state.employee_holds, state.pending_assets, policy, evidence, names, everybody
         )
 
     def decide(self, judged: JudgedDevice, asset: Asset | None) -> DeviceStep:
@@ -430,7 +550,9 @@ class Decider:
         if asset is None:
             return self.assignees.for_new_asset(judged.device)
         memory = self._memory.get(judged.device.intune_device_id)
-        return self.assignees.for_existing_asset(judged.device, asset.id, asset.status, asset.assignee_id, memory)
+        return self.assignees.for_existing_asset(
+            judged.device, asset.id, asset.status, asset.assignee_id, memory, asset.assigned_by_person_at
+        )
 
     def employs(self, judged: JudgedDevice, asset: Asset | None) -> Assignment | None:
         """The same as far as it is done; None: the device is left out, because its asset was undone."""
@@ -441,7 +563,7 @@ class Decider:
         if asset is None or assignment.employee is None or not kept:
             return assignment
         is_kept = keeping(kept, "assignee_id", self._said("assignee_id", assignment.employee)) or (
-            asset.status != AssetStatus.ALLOCATED and keeping(kept, "status", ())
+            asset.status != AssetStatus.ALLOCATED and keeping(kept, "status", (AssetStatus.ALLOCATED,))
         )
         return replace(assignment, employee=None) if is_kept else assignment
 
@@ -553,17 +675,41 @@ def needed_evidence(judged: Sequence[JudgedDevice], state: State, policy: Policy
         for one in judged
         if one.skip_reason is None
         and (asset := state.assets.get(one.device.serial_key or ""))
-        and assignees.needs_primary_user(one.device, asset.status, asset.assignee_id)
+        and assignees.needs_primary_user(
+            one.device,
+            asset.status,
+            asset.assignee_id,
+            state.memory.get(one.device.intune_device_id),
+            asset.assigned_by_person_at,
+        )
     )
     suspected = lifecycle.suspects(_absences(judged, state, policy, listing), state.lifecycle_holds, policy)
     others = lifecycle.siblings(frozenset(suspected), state.memory.values())
     return NeededEvidence(tuple(sorted(asked)), tuple(sorted({*suspected, *others})))
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedPeople:
+    """Whom the devices of a list belong to.
+
+    Attributes:
+        steps: The users of eligible devices, by e-mail.
+        everybody: Everybody the list shows, by each compared e-mail; reading them is most of the work.
+    """
+
+    steps: tuple[PersonStep, ...]
+    everybody: Mapping[str, Person] = field(repr=False)
+
+    @property
+    def decisions(self) -> tuple[PersonDecision, ...]:
+        """The decisions alone."""
+        return tuple(step.decision for step in self.steps)
+
+
 def decide_people(
     judged: Sequence[JudgedDevice], state: State, policy: Policy, evidence: Evidence | None = None
-) -> tuple[PersonStep, ...]:
-    """The users of eligible devices, by e-mail: who is an employee, who becomes one, who is held back.
+) -> DecidedPeople:
+    """Who is an employee, who becomes one, who is held back.
 
     Args:
         judged: Every listed device, at most one record per id; personal devices may be left out.
@@ -572,9 +718,7 @@ def decide_people(
         evidence: Graph's answers to `needed_evidence`; what is missing counts as not answered.
     """
     decider = Decider(judged, state, policy, evidence or Evidence())
-    devices: Counter[str] = Counter()
-    users: dict[str, Person] = {}
-    actions: dict[str, PersonAction] = {}
+    users = _Users()
     for one in judged:
         if one.skip_reason is not None:
             continue
@@ -583,25 +727,10 @@ def decide_people(
             user = decider.assignees.user_of(one.device)
         except Exception:  # noqa: BLE001, S112 - the plan counts such a device as failed
             continue
-        if assignment is None:
-            continue
-        if user:
-            users[user.email_key] = user
-            devices[user.email_key] += 1
-        person = assignment.held.person if assignment.held else assignment.employee
-        if isinstance(person, Person):
-            # Not always the list's user: a device's primary user may be another one.
-            users.setdefault(person.email_key, person)
-            actions[person.email_key] = PersonAction.HELD if assignment.held else PersonAction.CREATE
-    return tuple(_person_step(decider, users[key], devices[key], actions.get(key)) for key in sorted(users))
-
-
-def _person_step(decider: Decider, person: Person, devices: int, action: PersonAction | None) -> PersonStep:
-    if employee := decider.directory.match(person):
-        name = (employee.first_name, employee.last_name)
-        return PersonStep(person.email, name, devices, employee.id, PersonAction.MATCHED)
-    lookalike_id = decider.assignees.lookalike_of(person) if action else None
-    return PersonStep(person.email, person.name, devices, None, action or PersonAction.NONE, lookalike_id)
+        if assignment is not None:
+            created = assignment.employee if isinstance(assignment.employee, Person) else None
+            users.add(user, created, assignment.held)
+    return DecidedPeople(tuple(users.steps(decider)), decider.assignees.people)
 
 
 def plan(
@@ -610,7 +739,8 @@ def plan(
     policy: Policy,
     listing: Listing,
     evidence: Evidence | None = None,
-    people: Sequence[PersonStep] | None = None,
+    decided: Sequence[PersonDecision] | None = None,
+    everybody: Mapping[str, Person] | None = None,
 ) -> Plan:
     """Everything a sync will do.
 
@@ -620,17 +750,20 @@ def plan(
         policy: The connection's settings.
         listing: The list.
         evidence: Graph's answers to `needed_evidence`; what is missing counts as not answered.
-        people: What `decide_people` decided, now or a while ago; None: decided now. What the state does not bear out any
+        decided: What `decide_people` decided, now or a while ago; None: decided now. What the state does not bear out any
             more is decided again, see `Plan.redecided`.
+        everybody: Everybody the list shows, where `decide_people` has read them already.
 
     Raises:
         ValueError: Two eligible devices have the same serial, which ``eligibility`` rules out.
     """
     evidence = evidence or Evidence()
     _check_serials(judged)
-    decided = decide_people(judged, state, policy, evidence) if people is None else tuple(people)
-    decider = Decider(judged, state, policy, evidence, decided)
-    kept = sorted((one for one in judged if one.skip_reason != PERSONAL), key=_by_serial)
+    if decided is None:
+        people = decide_people(judged, state, policy, evidence)
+        decided, everybody = people.decisions, people.everybody
+    decider = Decider(judged, state, policy, evidence, decided, everybody)
+    kept = sorted((one for one in judged if one.skip_reason != SkipReason.PERSONAL), key=_by_serial)
     steps = tuple(_safely(decider, one, state.assets.get(one.device.serial_key or "")) for one in kept)
 
     found = _absences(judged, state, policy, listing)
@@ -651,7 +784,7 @@ def plan(
         lifecycle.moot_holds(state.lifecycle_holds, found) if listing.complete else (),
         state.memory,
         _count(listing, len(judged) - len(kept), steps, endings, held, gone=_gone(judged, state, listing)),
-        decided,
+        tuple(decided),
         decider,
     )
 
@@ -724,11 +857,9 @@ def _count(
     *,
     gone: int,
 ) -> Counts:
-    counts = Counts(
-        devices_listed=len(steps) + personal + listing.personal, lifecycle_held=len(held), devices_gone=gone
-    )
-    if personal + listing.personal:
-        counts.devices_skipped[PERSONAL] = personal + listing.personal
+    all_personal = personal + listing.personal
+    counts = Counts.unwritten(listing, len(steps) + all_personal + listing.unreadable, all_personal)
+    counts.lifecycle_held, counts.devices_gone = len(held), gone
     for step in steps:
         counts.add(step)
     for ending in endings:

@@ -80,6 +80,21 @@ class EmployeeDecision(StrEnum):
     SKIPPED = "skipped"
 
 
+class EmployeeHoldKind(StrEnum):
+    """Why an employee is held back until somebody decides."""
+
+    LOOKALIKE = "lookalike"
+    SHARED = "shared"
+
+
+class LookalikeGrade(StrEnum):
+    """How sure it is that two employees are one person, the surest first."""
+
+    SURELY = "surely"
+    PROBABLY = "probably"
+    PERHAPS = "perhaps"
+
+
 class LifecycleDecision(StrEnum):
     """What was decided about lifecycle ends a sync held back."""
 
@@ -148,6 +163,8 @@ class ConnectionStatus(StrEnum):
 
     PENDING = "pending"
     VERIFYING = "verifying"
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    """An invited Microsoft administrator consented; a Primary Admin confirms the tenant."""
     AWAITING_APPROVAL = "awaiting_approval"
     CONNECTED = "connected"
     NEEDS_CONSENT = "needs_consent"
@@ -197,6 +214,74 @@ class ConnectStep(StrEnum):
 
     CONSENT = "consent"
     SIGN_IN = "sign_in"
+    INVITED_SIGN_IN = "invited_sign_in"
+    INVITED_CONSENT = "invited_consent"
+    INVITED_PROOF = "invited_proof"
+    """An invited administrator: signs in, consents, signs in again."""
+
+
+class InvitationStatus(StrEnum):
+    """What became of a link to a Microsoft administrator."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    """The administrator consented; a Primary Admin confirms the tenant."""
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class DirectoryRole(StrEnum):
+    """A person's role in a Microsoft tenant, as far as it matters for consent."""
+
+    GLOBAL_ADMINISTRATOR = "global_administrator"
+    PRIVILEGED_ROLE_ADMINISTRATOR = "privileged_role_administrator"
+    CLOUD_APPLICATION_ADMINISTRATOR = "cloud_application_administrator"
+
+
+class OwnershipProblem(StrEnum):
+    """Why a person who signed in at Microsoft may not link their tenant."""
+
+    PERSONAL_ACCOUNT = "personal_account"
+    GUEST = "guest"
+    ROLES_NOT_TOLD = "roles_not_told"
+    """The token has no ``wids``: the application does not ask for it, or the person has no role at all."""
+    NO_ROLE = "no_role"
+
+
+class EndOfConnection(StrEnum):
+    """Why a connection was ended by something else than Microsoft's answer or its own account."""
+
+    OVERTAKEN = "overtaken"
+    """Another account proved the same tenant first."""
+    REFUSED = "refused"
+    """The invited administrator, or the Primary Admin who was to confirm, said no."""
+    MOVED = "moved"
+    """An operator moved the tenant to another account."""
+
+
+class Role(StrEnum):
+    """What an admin is in allwhere, the strongest first."""
+
+    PRIMARY_ADMIN = "primary_admin"
+    SECONDARY_ADMIN = "secondary_admin"
+
+
+class SecurityEvent(StrEnum):
+    """What the security log tells of."""
+
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    SIGN_IN_MISCONFIGURED = "sign_in_misconfigured"
+    SESSION_REFUSED = "session_refused"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105
+    ROLE_REFUSED = "role_refused"
+    FORM_REFUSED = "form_refused"
+    REQUEST_REFUSED = "request_refused"
+    REVEAL_FAILED = "reveal_failed"
+    LIMIT_HIT = "limit_hit"
+    ORGANIZATION_BOUND = "organization_bound"
 
 
 class NeedKind(StrEnum):
@@ -204,6 +289,7 @@ class NeedKind(StrEnum):
 
     CONNECTION_BROKEN = "connection_broken"
     NOT_CONNECTED = "not_connected"
+    TENANT_WAITING = "tenant_waiting"
     PLAN_WAITING = "plan_waiting"
     LATE = "late"
     SYNC_FAILED = "sync_failed"

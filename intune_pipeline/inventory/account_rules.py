@@ -4,18 +4,30 @@ Belongs here: listing, adding, removing, ordering, previewing. Does not belong h
 (``domain.classification``).
 """
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.classification import DEVICE_TYPES, AccountRule, Classifier, check_pattern
+from intune_pipeline.domain.classification import AccountRule, Classifier, CompiledRule, check_pattern
+from intune_pipeline.domain.facts import fact_values
+from intune_pipeline.domain.rule_budget import RuleBudget
+from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.schema import account_rules
+
+MOST_RULES: Final = 200
+"""Rules of one account."""
+
+PREVIEW_SECONDS: Final = 1.0
+SYNC_SECONDS: Final = 30.0
+"""What an account's rules may take in one sync, all devices together."""
 
 
 class RuleError(WrongUseError):
@@ -54,6 +66,11 @@ class Change:
     new_device_type: str
     devices: int
 
+    @property
+    def model_name(self) -> str:
+        """The model for people; "" when Intune shows none."""
+        return fact_values("", self.manufacturer, self.model).get("model_name", "")
+
 
 def every(db: Connection, account: str) -> list[Rule]:
     """An account's rules in the order they are tried.
@@ -70,6 +87,24 @@ def every(db: Connection, account: str) -> list[Rule]:
     return [Rule(**row) for row in db.execute(query).mappings()]
 
 
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """Known devices that look alike to a rule."""
+
+    operating_system: str
+    manufacturer: str
+    model: str
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a preview looks at: read in a transaction, judged after it."""
+
+    rules: list[AccountRule]
+    models: list[KnownModel]
+
+
 def for_classifier(db: Connection, account: str) -> list[AccountRule]:
     """The same as the domain's rules.
 
@@ -77,29 +112,65 @@ def for_classifier(db: Connection, account: str) -> list[AccountRule]:
         UnknownAccountError: there is no such account.
     """
     return [
-        AccountRule(str(rule.id), rule.maker_pattern, rule.model_pattern, rule.device_type, rule.note)
+        AccountRule(str(rule.id), rule.maker_pattern, rule.model_pattern, DeviceType(rule.device_type), rule.note)
         for rule in every(db, account)
     ]
 
 
-def preview(db: Connection, account: str, maker_pattern: str, model_pattern: str, device_type: str) -> list[Change]:
-    """What a new rule, tried after the account's others, would make of the devices known now; most devices first.
+def classifier(rules: Sequence[AccountRule]) -> Classifier:
+    """The classifier of a sync: an account pays for its own rules, up to `SYNC_SECONDS`.
+
+    Raises:
+        PatternError: a pattern of a rule cannot be used.
+    """
+    return Classifier(rules, RuleBudget(SYNC_SECONDS, time.thread_time) if rules else None)
+
+
+def known(db: Connection, account: str) -> Known:
+    """An account's rules and the models of its devices, each model once.
 
     Raises:
         UnknownAccountError: there is no such account.
+    """
+    models = [KnownModel(*row) for row in db.execute(_KNOWN, {"account": account})]
+    return Known(for_classifier(db, account), models)
+
+
+def preview(
+    of: Known,
+    maker_pattern: str,
+    model_pattern: str,
+    device_type: str,
+    *,
+    timer: Callable[[], float] = time.thread_time,
+) -> list[Change]:
+    """What a new rule, tried after the account's others, would make of the devices known now; most devices first.
+
+    Args:
+        of: what is known, from `known`; no database connection is needed any more.
+        maker_pattern: RE2, case ignored; empty matches every maker.
+        model_pattern: RE2, case ignored.
+        device_type: one of ``domain.classification.DEVICE_TYPES``.
+        timer: counts the seconds a preview may take; those of this thread's work, however busy the machine is.
+
+    Raises:
         RuleError: the type cannot be used.
         PatternError: a pattern cannot be used.
+        RuleTooDearError: it takes longer than `PREVIEW_SECONDS`.
     """
     _check(maker_pattern, model_pattern, device_type)
-    rules = for_classifier(db, account)
-    before = Classifier(rules)
-    after = Classifier([*rules, AccountRule("new", maker_pattern, model_pattern, device_type, "")])
+    budget = RuleBudget(PREVIEW_SECONDS, timer)
+    rule = CompiledRule(AccountRule("new", maker_pattern, model_pattern, DeviceType(device_type), ""), budget)
+    catalogue = Classifier()
+    before = Classifier(of.rules, budget)
     changes: Counter[tuple[str, str, str, str]] = Counter()
-    for operating_system, manufacturer, model, devices in db.execute(_KNOWN, {"account": account}):
-        old = before.classify(operating_system, manufacturer, model).device_type
-        new = after.classify(operating_system, manufacturer, model).device_type
-        if old != new:
-            changes[manufacturer, model, old, new] += devices
+    for model in of.models:
+        built_in = catalogue.classify(model.operating_system, model.manufacturer, model.model)
+        if not rule.matches(model.manufacturer, model.model, built_in.rule):
+            continue
+        now = before.classify(model.operating_system, model.manufacturer, model.model)
+        if not now.rule.startswith("account:") and now.device_type != device_type:
+            changes[model.manufacturer, model.model, now.device_type, device_type] += model.devices
     return [Change(*key, devices) for key, devices in changes.most_common()]
 
 
@@ -120,17 +191,19 @@ def add(
         account: the account's slug.
         maker_pattern: RE2, case ignored; empty matches every maker.
         model_pattern: RE2, case ignored.
-        device_type: one of ``domain.classification.DEVICE_TYPES``.
+        device_type: one of `DeviceType`.
         note: why; shown wherever the rule decides.
         created_by: who, also for the audit log.
 
     Raises:
         UnknownAccountError: there is no such account.
-        RuleError: the type cannot be used.
+        RuleError: the type cannot be used, or the account has as many rules as it may.
         PatternError: a pattern cannot be used.
     """
     _check(maker_pattern, model_pattern, device_type)
     owner = _locked(db, account)
+    if len(every(db, account)) >= MOST_RULES:
+        raise RuleError(f"An account may have {MOST_RULES} rules. Remove one, or join some into one pattern.")
     highest = sa.select(sa.func.coalesce(sa.func.max(account_rules.c.position), 0) + 1).where(
         account_rules.c.account_id == owner.id
     )
@@ -196,8 +269,8 @@ def reorder(db: Connection, account: str, rule_ids: Sequence[int], *, actor: str
 def _check(maker_pattern: str, model_pattern: str, device_type: str) -> None:
     if not model_pattern.strip():
         raise RuleError("A rule needs a model pattern.")
-    if device_type not in DEVICE_TYPES:
-        raise RuleError(f"{device_type!r} is no device type; there are {', '.join(DEVICE_TYPES)}.")
+    if device_type not in set(DeviceType):
+        raise RuleError(f"{device_type!r} is no device type; there are {', '.join(DeviceType)}.")
     check_pattern(maker_pattern)
     check_pattern(model_pattern)
 

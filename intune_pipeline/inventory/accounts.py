@@ -77,6 +77,12 @@ def find(db: Connection, slug: str) -> Account | None:
     return None if row is None else Account(row.id, row.slug, row.name)
 
 
+def by_id(db: Connection, account_id: int) -> Account:
+    """The account of this id, which a foreign key says there is."""
+    row = db.execute(sa.select(accounts).where(accounts.c.id == account_id)).one()
+    return Account(row.id, row.slug, row.name)
+
+
 def get(db: Connection, slug: str) -> Account:
     """The account of this slug.
 
@@ -88,6 +94,39 @@ def get(db: Connection, slug: str) -> Account:
         known = list(db.scalars(sa.select(accounts.c.slug).order_by(accounts.c.slug)))
         raise UnknownAccountError(f"There is no account {slug!r}; {_hint(slug, known)}.")
     return account
+
+
+def of_organization(db: Connection, org_id: str, name: str) -> tuple[Account | None, bool]:
+    """The account of a sign-in provider's organisation, and whether it was bound to it just now.
+
+    An account whose organisation is not known yet is found by its slug once, and bound to the id that comes with that
+    name; from then on only the id counts, whatever the organisation, or another one, is called.
+
+    Args:
+        db: a connection in a transaction.
+        org_id: the provider's immutable id of the organisation.
+        name: the organisation's name in the provider's words.
+    """
+    if not org_id:
+        return None, False
+    # A function of the tables' owner: the portal asks before it may see any account.
+    asked = sa.text("select id, slug, name, bound from account_of_organization(:org_id, :name)")
+    row = db.execute(asked, {"org_id": org_id, "name": name}).one_or_none()
+    return (Account(row.id, row.slug, row.name), row.bound) if row else (None, False)
+
+
+def bind_organization(db: Connection, slug: str, org_id: str | None) -> None:
+    """Say which organisation of the sign-in provider an account is; None: whichever signs in next under its slug.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        WrongUseError: another account is that organisation.
+    """
+    owner = get(db, slug)
+    taken = sa.select(accounts.c.slug).where(accounts.c.org_id == org_id, accounts.c.id != owner.id)
+    if org_id is not None and (other := db.scalar(taken)):
+        raise WrongUseError(f"{other} is the organisation {org_id} already; one organisation is one account.")
+    db.execute(sa.update(accounts).where(accounts.c.id == owner.id).values(org_id=org_id))
 
 
 def _hint(slug: str, known: list[str]) -> str:

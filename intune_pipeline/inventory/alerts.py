@@ -11,6 +11,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from intune_pipeline.inventory import security_counts
+from intune_pipeline.inventory.vault import REVEALS_PER_HOUR
+
 #: A cause that stops every tenant is one trouble, not one per tenant. Its name in ``microsoft.causes``.
 OF_EVERY_TENANT = "our_credential"
 LATE = "late"
@@ -35,6 +38,13 @@ _TROUBLES = sa.text(
         from employee_holds
         where decision = 'waiting'
         group by connection_id
+    ),
+    reveals as (
+        select account_id, count(*) as codes, (array_agg(actor order by id desc))[1] as actor
+        from audit_log
+        where action = 'reveal' and at > now() - interval '1 hour'
+        group by account_id
+        having count(*) >= :reveals
     ),
     open_connections as (
         select c.id, c.status, c.connected_at, a.slug as account
@@ -65,6 +75,13 @@ _TROUBLES = sa.text(
            e.people || ' employees would be created beside one of the same name; somebody decides for each.'
     from open_connections c
     join held_employees e on e.connection_id = c.id
+    union all
+    select 'reveals', c.id, a.slug,
+           r.codes || ' bypass codes were revealed within an hour, the last one by ' || r.actor
+           || '; more are refused for now. Look at the audit log and ask whether that is right.'
+    from reveals r
+    join accounts a on a.id = r.account_id
+    left join connections c on c.account_id = r.account_id
     order by cause, connection_id
     """
 )
@@ -104,7 +121,8 @@ class Trouble:
     """Something that is wrong now.
 
     Attributes:
-        cause: a cause of ``microsoft.causes``, ``failed``, ``late``, ``lifecycle_hold`` or ``employee_hold``.
+        cause: a cause of ``microsoft.causes``, ``failed``, ``late``, ``lifecycle_hold``, ``employee_hold``, ``reveals``, or an event of
+            the portal's security log that happens too often.
         connection_id: whose; None for what concerns every tenant.
         account: the account's slug; None likewise.
         message: one sentence: what happened and what to do.
@@ -134,8 +152,9 @@ def troubles(db: Connection, *, late_after: timedelta) -> list[Trouble]:
     """
     found = [
         Trouble(row.cause, row.connection_id, row.account, f"{row.account}: {row.message}")
-        for row in db.execute(_TROUBLES, {"late_after": late_after})
+        for row in db.execute(_TROUBLES, {"late_after": late_after, "reveals": REVEALS_PER_HOUR})
     ]
+    found += [Trouble(cause, None, None, message) for cause, message in security_counts.excesses(db)]
     ours = [trouble for trouble in found if trouble.cause == OF_EVERY_TENANT]
     others = [trouble for trouble in found if trouble.cause != OF_EVERY_TENANT]
     return [Trouble(OF_EVERY_TENANT, None, None, _without_account(ours[0])), *others] if ours else others

@@ -27,6 +27,43 @@ class Entry:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Where an account's chain does not hold: this row or one before it was changed, removed or put in."""
+
+    account: str
+    id: int
+
+
+def broken(db: Connection) -> list[Break]:
+    """The first row of each account at which the chain of hashes does not hold; empty when nobody touched the log.
+
+    A row whose person was erased has no salt, so that its content proves nothing any more; the entry of the erasure
+    names it. Rows that retention removed are named by the hash that the row after them follows. What no chain shows is
+    that its newest rows were cut off.
+    """
+    return [Break(*row) for row in db.execute(_BROKEN)]
+
+
+_BROKEN = sa.text("""
+    with chain as (
+        select l.*, lag(l.hash) over (partition by l.account_id order by l.id) as hash_before from audit_log l
+    )
+    select a.slug, min(c.id) from chain c join accounts a on a.id = c.account_id
+    where c.hash <> audit_hash(c.previous_hash, c.id, c.account_id, c.action, c.at, c.content_digest)
+       or c.previous_hash <> c.hash_before
+       or c.hash_before is null and c.previous_hash <> '' and not exists (
+           select from audit_log f
+           where f.account_id = c.account_id and f.action = 'forget' and f.details ->> 'last_hash' = c.previous_hash)
+       or c.salt is not null
+           and c.content_digest <> audit_content_digest(c.salt, c.actor, c.subject, c.reason, c.details)
+       or c.salt is null and not exists (
+           select from audit_log e
+           where e.account_id = c.account_id and e.action = 'erase' and e.details -> 'audit_ids' @> to_jsonb(c.id))
+    group by a.slug order by a.slug
+""")
+
+
 def record(
     db: Connection,
     account_id: int,

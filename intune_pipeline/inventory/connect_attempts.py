@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from intune_pipeline.domain.vocabulary import ConnectStep
 from intune_pipeline.inventory.schema import connect_attempts
 
 LIFETIME = timedelta(minutes=15)
-Step = Literal["consent", "sign_in"]
 
 
 class AttemptProblem(StrEnum):
@@ -70,7 +70,7 @@ def begin(
     account_id: int,
     session_id: str,
     requested_by: str,
-    step: Step,
+    step: ConnectStep,
     choices: Mapping[str, Any],
     tenant_id: str | None = None,
     sealed: str | None = None,
@@ -104,8 +104,15 @@ def begin(
     )
 
 
-def take(db: Connection, state: str, *, account_id: int, session_id: str, step: Step) -> Attempt:
+def take(db: Connection, state: str, *, account_id: int, session_id: str, step: ConnectStep) -> Attempt:
     """Use an attempt up; of two that come at once, one gets it.
+
+    Args:
+        db: a connection in a transaction.
+        state: what came back.
+        account_id: the account of whoever is signed in, or who an invited administrator answers.
+        session_id: of the browser it came back in.
+        step: which way the browser had left.
 
     Raises:
         AttemptError: there is none for this state, session, account and step that is unused and young enough.

@@ -1,12 +1,11 @@
 """Accounts' links to their Microsoft Intune tenants: which tenant, in which state, with which settings.
 
-Belongs here: binding, changing and ending a connection. Does not belong here: proving a grant (``microsoft``), syncing
-(``sync_requests``, ``sync_runs``).
+Belongs here: reading, changing and ending a connection. Does not belong here: how an account gets its tenant
+(``linking``), whose a tenant is (``tenant_owners``), syncing (``sync_requests``, ``sync_runs``).
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -14,24 +13,18 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.policy import Policy
+from intune_pipeline.domain.vocabulary import (
+    ConnectionStatus,
+    RequestStatus,
+)
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.schema import accounts as accounts_table
 from intune_pipeline.inventory.schema import connections, sync_requests
 
-TENANT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
 
 class NotConnectedError(WrongUseError):
     """The account has no connection, or it was disconnected."""
-
-
-class TenantLinkedElsewhereError(WrongUseError):
-    """The tenant belongs to another account's connection."""
-
-
-class TenantMismatchError(WrongUseError):
-    """The account is connected to another tenant."""
 
 
 SETTINGS = tuple(field.name for field in fields(Policy))
@@ -45,6 +38,13 @@ class Record:
     account_id: int
     account: str
     tenant_id: str | None
+    candidate_tenant_id: str | None
+    requested_by: str | None = field(repr=False)
+    verifying_since: datetime | None
+    proven_at: datetime | None
+    proven_by_oid: str | None = field(repr=False)
+    proven_by_upn: str | None = field(repr=False)
+    proven_by_roles: list[str]
     status: str
     status_cause: str | None
     status_message: str | None
@@ -91,6 +91,11 @@ def with_status(db: Connection, status: str) -> list[Record]:
     return [Record(**row) for row in db.execute(query).mappings()]
 
 
+def accounts_being_verified(db: Connection) -> list[int]:
+    """Ids of the accounts whose connection is ``verifying``, for the portal, which otherwise sees one account at a time."""
+    return list(db.scalars(sa.text("select * from accounts_being_verified()")))
+
+
 def of_account(db: Connection, account: str) -> Record | None:
     """The connection of an account, None when it never had one."""
     row = db.execute(_RECORDS.where(accounts_table.c.slug == account)).mappings().one_or_none()
@@ -122,7 +127,7 @@ def syncable(db: Connection, account: str) -> Record:
         NotConnectedError: the account has no connection, it was disconnected, or its tenant is not proven yet.
     """
     record = get(db, account)
-    if record.status == "disconnected":
+    if record.status == ConnectionStatus.DISCONNECTED:
         raise NotConnectedError(
             f"{account} was disconnected from Microsoft Intune on {record.disconnected_at:%Y-%m-%d}; connect it again to sync it."
         )
@@ -136,105 +141,6 @@ def tenants_of(db: Connection) -> list[Tenant]:
     columns = (connections.c.id, accounts_table.c.slug, connections.c.tenant_id, connections.c.status)
     query = sa.select(*columns).join_from(accounts_table, connections).order_by(accounts_table.c.slug)
     return [Tenant(*row) for row in db.execute(query)]
-
-
-def add(
-    db: Connection,
-    account: str,
-    tenant_id: str,
-    *,
-    actor: str,
-    name: str | None = None,
-    mdm_assignee_updates: bool = False,
-) -> Record:
-    """Connect an account to a tenant at once, creating the account when its slug is new: the operator's way.
-
-    Raises:
-        WrongUseError: the slug or the tenant id is malformed.
-        TenantLinkedElsewhereError: another account is connected to this tenant.
-        TenantMismatchError: the account is connected to another tenant.
-    """
-    accounts.create(db, account, name)
-    bound = bind(db, account, tenant_id, actor=actor, mdm_assignee_updates=mdm_assignee_updates)
-    set_status(db, bound.id, "connected")
-    return get(db, account)
-
-
-def bind(
-    db: Connection,
-    account: str,
-    tenant_id: str,
-    *,
-    actor: str,
-    mdm_assignee_updates: bool = False,
-    hold_lookalike_employees: bool = False,
-) -> Record:
-    """Bind a proven tenant to an account; the connection is ``verifying`` until :func:`set_status` says otherwise.
-
-    A tenant belongs to one account at a time, however many try at once. The account's former connection is taken up
-    again, with its other settings.
-
-    Args:
-        db: a connection in a transaction.
-        account: the account's slug.
-        tenant_id: a GUID, in any case.
-        actor: who connects, for the audit log.
-        mdm_assignee_updates: the choice "Allow MDM to update allwhere assignee".
-        hold_lookalike_employees: the choice "Hold look-alikes for my decision".
-
-    Raises:
-        UnknownAccountError: there is no such account.
-        WrongUseError: the tenant id is malformed.
-        TenantLinkedElsewhereError: another account is connected to this tenant.
-        TenantMismatchError: the account is connected to another tenant.
-    """
-    tenant_id = tenant_id.strip().lower()
-    if not TENANT_ID.fullmatch(tenant_id):
-        raise WrongUseError(f"{tenant_id!r} is no tenant id; it looks like 0f2c1e5a-1234-5678-9abc-def012345678.")
-    owner = accounts.get(db, account)
-    try:
-        with db.begin_nested():
-            bound = db.execute(
-                _BIND,
-                {
-                    "account_id": owner.id,
-                    "tenant_id": tenant_id,
-                    "mdm": mdm_assignee_updates,
-                    "hold": hold_lookalike_employees,
-                },
-            ).one_or_none()
-    except sa.exc.IntegrityError:
-        raise TenantLinkedElsewhereError(
-            f"The Microsoft tenant {tenant_id} is already linked to another allwhere account; "
-            "disconnect it there first, or choose another tenant."
-        ) from None
-    if bound is None:
-        raise TenantMismatchError(
-            f"{account} is connected to another Microsoft tenant; disconnect it before you connect {tenant_id}."
-        )
-    audit.record(
-        db,
-        owner.id,
-        actor=actor,
-        action="connect",
-        subject=tenant_id,
-        mdm_assignee_updates=mdm_assignee_updates,
-        hold_lookalike_employees=hold_lookalike_employees,
-    )
-    return get(db, account)
-
-
-_BIND = sa.text("""
-    insert into connections as c (account_id, tenant_id, status, mdm_assignee_updates, hold_lookalike_employees)
-    values (:account_id, :tenant_id, 'verifying', :mdm, :hold)
-    on conflict (account_id) do update
-    set tenant_id = excluded.tenant_id, status = 'verifying', status_cause = null, status_message = null,
-        mdm_assignee_updates = excluded.mdm_assignee_updates,
-        hold_lookalike_employees = excluded.hold_lookalike_employees, disconnected_at = null,
-        connected_at = case when c.status = 'disconnected' then null else c.connected_at end
-    where c.tenant_id is null or c.tenant_id = excluded.tenant_id or c.status = 'disconnected'
-    returning c.id
-""")
 
 
 def set_status(
@@ -293,7 +199,7 @@ def change_settings(db: Connection, account: str, values: Mapping[str, Any], *, 
 
 
 def disconnect(db: Connection, account: str, *, actor: str) -> Record:
-    """End a connection: no new syncs. Assets, employees and history stay; the tenant can be linked again, here or elsewhere.
+    """End a connection: no new syncs. Assets, employees and history stay, and the tenant remains the account's own.
 
     Raises:
         UnknownAccountError: there is no such account.
@@ -302,15 +208,30 @@ def disconnect(db: Connection, account: str, *, actor: str) -> Record:
     before = get(db, account)
     ended = db.execute(
         sa.update(connections)
-        .where(connections.c.id == before.id, connections.c.status != "disconnected")
-        .values(status="disconnected", status_cause=None, status_message=None, disconnected_at=sa.func.now())
+        .where(connections.c.id == before.id, connections.c.status != ConnectionStatus.DISCONNECTED)
+        .values(
+            status=ConnectionStatus.DISCONNECTED,
+            status_cause=None,
+            status_message=None,
+            candidate_tenant_id=None,
+            disconnected_at=sa.func.now(),
+        )
     )
     if ended.rowcount == 0:
         raise NotConnectedError(f"{account} is disconnected already.")
-    db.execute(
-        sa.update(sync_requests)
-        .where(sync_requests.c.connection_id == before.id, sync_requests.c.status == "pending")
-        .values(status="failed", finished_at=sa.func.now(), error="The account was disconnected before the sync began.")
-    )
+    fail_waiting_syncs(db, before.id)
     audit.record(db, before.account_id, actor=actor, action="disconnect", subject=before.tenant_id or "")
     return get(db, account)
+
+
+def fail_waiting_syncs(db: Connection, connection_id: int) -> None:
+    """Close what was asked for and has not begun: the connection ended."""
+    db.execute(
+        sa.update(sync_requests)
+        .where(sync_requests.c.connection_id == connection_id, sync_requests.c.status == RequestStatus.PENDING)
+        .values(
+            status=RequestStatus.FAILED,
+            finished_at=sa.func.now(),
+            error="The account was disconnected before the sync began.",
+        )
+    )

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.fields import DeviceDetails, Sealed
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.inventory.vault import Vault
 
 _STORED_AT_ONCE = 1000
@@ -27,12 +28,14 @@ class Answer:
         memory_gb: GiB; None where Intune knows none.
         bypass_code: in the clear, never shown; None where Intune has none.
         failure: why nothing came; None for an answer, however empty.
+        serial_number: the device's, which its code is bound to; a code without one is not kept.
     """
 
     intune_device_id: str
     memory_gb: int | None = None
     bypass_code: str | None = field(default=None, repr=False)
     failure: str | None = None
+    serial_number: str | None = None
 
 
 def due(db: Connection, connection_id: int, device_ids: Sequence[str], *, refresh_after: timedelta) -> list[str]:
@@ -68,17 +71,30 @@ def sealed(db: Connection, connection_id: int, answers: Collection[Answer], vaul
 
     A code that did not change keeps its ciphertext; with a closed vault there is none.
     """
-    known = _known(db, connection_id, [answer.intune_device_id for answer in answers if answer.bypass_code])
+    with_codes = {
+        answer.intune_device_id: key
+        for answer in answers
+        if answer.bypass_code and vault.is_open and (key := serial_key(answer.serial_number))
+    }
+    known = _known(db, connection_id, list(with_codes))
+    seal = vault.of_account(db, _account_id(db, connection_id)) if with_codes else None
+
+    def code_of(answer: Answer) -> Sealed | None:
+        key = with_codes.get(answer.intune_device_id)
+        if seal is None or key is None or answer.bypass_code is None:
+            return None
+        return Sealed(seal.seal(answer.bypass_code, key, known.get(answer.intune_device_id, ())))
+
     return {
-        answer.intune_device_id: DeviceDetails(
-            answer.memory_gb,
-            Sealed(vault.seal(answer.bypass_code, known.get(answer.intune_device_id, ())))
-            if answer.bypass_code and vault.is_open
-            else None,
-        )
+        answer.intune_device_id: DeviceDetails(answer.memory_gb, code_of(answer))
         for answer in answers
         if answer.failure is None
     }
+
+
+def _account_id(db: Connection, connection_id: int) -> int:
+    query = sa.text("select account_id from connections where id = :id")
+    return int(db.execute(query, {"id": connection_id}).scalar_one())
 
 
 def store(db: Connection, connection_id: int, answers: Collection[Answer], vault: Vault) -> None:

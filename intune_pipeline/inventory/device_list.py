@@ -5,6 +5,7 @@ Belongs here: the list, its CSV and its counts. Does not belong here: the story 
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,15 +14,26 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Select
 
-from intune_pipeline.domain.devices import serial_key
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory.schema import accounts, connections, device_outcomes
 
 SortColumn = Literal[
-    "serial_number", "device_name", "model", "device_type", "outcome", "reason", "last_seen_at", "last_synced_at"
+    "serial_number",
+    "device_name",
+    "model_name",
+    "model",
+    "device_type",
+    "outcome",
+    "reason",
+    "last_seen_at",
+    "last_synced_at",
 ]
 _CSV_ROWS_AT_ONCE = 1000
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: What spreadsheets begin a formula with, the full-width forms that some of them read alike included.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+#: What separates columns in some readers' countries: what follows it begins a cell there.
+_SEPARATORS = re.compile(r"[;,\t\r\n|]\s*[=+\-@＝＋－＠]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,7 @@ class Device:
     serial_number: str | None
     device_name: str | None
     manufacturer: str | None
+    model_name: str | None
     model: str | None
     operating_system: str | None
     device_type: str | None
@@ -53,7 +66,7 @@ class Query:
     """What is looked for.
 
     Attributes:
-        search: part of a serial number, name, maker, model or operating system; "" finds all.
+        search: part of a serial number, name, maker, model, its readable name or operating system; "" finds all.
         outcome: only these; None: all.
         reason: only devices with this skip reason.
         device_type: only these.
@@ -154,7 +167,13 @@ def _found(account: str, query: Query) -> Select[Any]:
 def _matches(search: str) -> ColumnElement[bool]:
     table = device_outcomes.c
     together = sa.func.concat_ws(
-        " ", table.serial_number, table.device_name, table.manufacturer, table.model, table.operating_system
+        " ",
+        table.serial_number,
+        table.device_name,
+        table.manufacturer,
+        table.model_name,
+        table.model,
+        table.operating_system,
     )
     key = serial_key(search) or search
     return sa.or_(table.serial_key.contains(key, autoescape=True), together.icontains(search, autoescape=True))
@@ -172,7 +191,13 @@ def _cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    harmless = _SEPARATORS.sub(_apostrophe_before_last, text)
+    return f"'{harmless}" if harmless.lstrip().startswith(_FORMULA_STARTS) else harmless
+
+
+def _apostrophe_before_last(found: re.Match[str]) -> str:
+    """The same with an apostrophe before the sign that would begin a formula."""
+    return f"{found.group()[:-1]}'{found.group()[-1]}"
 
 
 def _csv_line(cells: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ import os
 import pwd
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,12 @@ START_TIMEOUT_SECONDS = 120
 #: Linux: 108 bytes with the final NUL; macOS: 104.
 MAX_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
 SOCKET_NAME = ".s.PGSQL.5432"
+_INHERITED = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
+#: Linux keeps access control lists there, in the form of its header posix_acl_xattr.h.
+_ACL = "system.posix_acl_access"
+_ACL_VERSION = 2
+_ACL_OWNER, _ACL_USER, _ACL_GROUP, _ACL_MASK, _ACL_OTHER = 0x01, 0x02, 0x04, 0x10, 0x20
+_ACL_NOBODY = 0xFFFFFFFF
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -86,9 +93,9 @@ class EmbeddedPostgres:
     directory: Path
     socket_directory: Path
 
-    def url(self, database: str) -> str:
-        """The SQLAlchemy address of one of its databases."""
-        return f"postgresql+psycopg2://{SUPERUSER}@/{quote(database, safe='')}?host={quote(str(self.socket_directory), safe='')}"
+    def url(self, database: str, user: str = SUPERUSER) -> str:
+        """The SQLAlchemy address of one of its databases; whoever reaches the socket may be any user."""
+        return f"postgresql+psycopg2://{user}@/{quote(database, safe='')}?host={quote(str(self.socket_directory), safe='')}"
 
     def release(self) -> None:
         """Stop using the server; the last user stops it. Done by itself when the process ends."""
@@ -290,14 +297,14 @@ class _Cluster:
         identity: dict[str, Any] = {}
         if os.geteuid() == 0:
             owner = data.stat()
-            _let_others_pass(data)
-            _let_others_pass(_binaries())
+            _let_pass(data, owner.st_uid)
+            _let_pass(_binaries(), owner.st_uid)
             identity = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
         with tempfile.TemporaryFile() as output:
             done = subprocess.run(
                 [str(_binaries() / program), *arguments, "-D", "."],
                 check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=data,
-                env={**os.environ, "LC_ALL": "C"}, **identity,
+                env=_environment(), **identity,
             )  # fmt: skip
             output.seek(0)
             said = output.read().decode(errors="replace").strip().splitlines()
@@ -332,12 +339,42 @@ def _system_user() -> pwd.struct_passwd:
         ) from None
 
 
-def _let_others_pass(path: Path) -> None:
-    """Let the server's user traverse, not list, the directories above a path of root's."""
+def _environment() -> dict[str, str]:
+    """What PostgreSQL's programs need of ours; the rest holds secrets, which would lie in the server's environment."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ} | {"LC_ALL": "C"}
+
+
+def _let_pass(path: Path, uid: int) -> None:
+    """Let one user traverse, not list, the directories above a path of root's; nobody else's rights change.
+
+    Raises:
+        EmbeddedPostgresError: the file system keeps no access control lists.
+    """
     for parent in path.parents:
-        mode = parent.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            parent.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+        found = parent.stat()
+        if found.st_mode & stat.S_IXOTH or (found.st_uid == uid and found.st_mode & stat.S_IXUSR):
+            continue
+        entries = _access_list(parent, found.st_mode)
+        entries[_ACL_USER, uid] = entries.get((_ACL_USER, uid), 0) | 1
+        entries[_ACL_MASK, _ACL_NOBODY] = entries.get((_ACL_MASK, _ACL_NOBODY), entries[_ACL_GROUP, _ACL_NOBODY]) | 1
+        packed = b"".join(struct.pack("<HHI", tag, rights, who) for (tag, who), rights in sorted(entries.items()))
+        try:
+            os.setxattr(parent, _ACL, struct.pack("<I", _ACL_VERSION) + packed)
+        except OSError as error:
+            raise EmbeddedPostgresError(
+                f"PostgreSQL does not run as root, and its user cannot be let into {parent} ({error.strerror}); run as another "
+                "user, put the project where others may enter, or set ALLWHERE_DATABASE_URL."
+            ) from None
+
+
+def _access_list(directory: Path, mode: int) -> dict[tuple[int, int], int]:
+    """The directory's POSIX access control list: rights by kind and user; what its mode says where it has none."""
+    try:
+        stored = os.getxattr(directory, _ACL)
+    except OSError:
+        rights = {_ACL_OWNER: mode >> 6, _ACL_GROUP: mode >> 3, _ACL_OTHER: mode}
+        return {(tag, _ACL_NOBODY): right & 7 for tag, right in rights.items()}
+    return {(tag, who): rights for tag, rights, who in struct.iter_unpack("<HHI", stored[4:])}
 
 
 def _is_postmaster(pid: int, data: Path) -> bool:

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - statements are made of the schema's own names
 """The frames between Dagster's assets: typed tables in schema ``pipeline``, one tenant's rows replaced at a time.
 
 Belongs here: checking, storing and reading frames, with the listing each stems from. Does not belong here: what the
@@ -24,6 +25,10 @@ from intune_pipeline.inventory.schema import FRAMES, snapshots
 #: Columns that must not exist, whoever adds them; that a code is stored may be said.
 SECRET_COLUMNS = re.compile(r"bypass_code|secret|token|passw|credential|ciphertext|private_key|api_key")
 HARMLESS_COLUMNS = frozenset({"has_bypass_code"})
+
+#: The asset that says which devices are skipped, and what tells of a device's user.
+JUDGED = "classified_devices"
+USER_COLUMNS = ("user_id", "user_email", "user_principal_name", "user_display_name")
 
 _DTYPES: dict[type[Any], Any] = {
     sa.BigInteger: pd.Int64Dtype(),
@@ -57,8 +62,9 @@ class Listing:
         run_id: the Dagster run that made the frame.
         listed_at: when the listing began.
         complete: whether the list was read to its end; a capped one proves no absence.
-        devices_listed: devices in the list, personal ones included.
+        devices_listed: entries of the list, personal devices and unreadable ones included.
         personal: personal devices, counted and dropped.
+        unreadable: entries without an id, counted as failed.
     """
 
     listing_id: str
@@ -69,6 +75,7 @@ class Listing:
     complete: bool
     devices_listed: int
     personal: int
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
@@ -108,6 +115,7 @@ def typed(asset: str, frame: pd.DataFrame) -> pd.DataFrame:
 def write(db: Connection, asset: str, snapshot: Snapshot) -> None:
     """Replace a tenant's rows of one asset, and what they stem from, in the caller's transaction.
 
+    Who uses the devices that were skipped is not stored; within the run that judged them it is known.
     Two that write the same tenant's frame at once wait for each other; the last one's rows stay.
 
     Args:
@@ -133,7 +141,27 @@ def write(db: Connection, asset: str, snapshot: Snapshot) -> None:
         )
     )
     db.execute(sa.delete(table).where(table.c.partition_key == key))
+    if asset == JUDGED:
+        frame = _without_users_of_skipped(frame)
     _copy(db, table, frame, key)
+    if asset == JUDGED:
+        db.execute(_FORGET_USERS, {"partition_key": key})
+
+
+def _without_users_of_skipped(frame: pd.DataFrame) -> pd.DataFrame:
+    """What is stored of the judged devices: nobody needs to know who uses those that were skipped."""
+    is_skipped = frame["skip_reason"].notna()
+    return frame.assign(**{name: frame[name].mask(is_skipped, None).astype(object) for name in USER_COLUMNS})
+
+
+# The frame before says no more than the one that was judged from it.
+_FORGET_USERS = sa.text(f"""
+    update pipeline.raw_intune_devices r set {", ".join(f"{name} = null" for name in USER_COLUMNS)}
+    from pipeline.classified_devices c
+    where r.partition_key = :partition_key and c.partition_key = :partition_key
+      and c.intune_device_id = r.intune_device_id and c.skip_reason is not null
+      and coalesce({", ".join(f"r.{name}" for name in USER_COLUMNS)}) is not null
+""")
 
 
 def read(db: Connection, asset: str, partition_key: str) -> Snapshot:
@@ -216,16 +244,21 @@ def _misfit(asset: str, column: sa.Column[Any]) -> FrameRefusedError:
 
 
 def _copy(db: Connection, table: Table, frame: pd.DataFrame, partition_key: str) -> None:
-    """COPY the rows in PostgreSQL's text format, built column by column."""
+    """COPY the rows in PostgreSQL's text format, built column by column.
+
+    PostgreSQL does not COPY into a table with row-level security, so the rows go through a temporary one.
+    """
     columns = [_copied(frame[name]) for name in frame.columns]
     head = [_escaped(partition_key)] * len(frame)
     lines = map("\t".join, zip(head, *columns, strict=True))
     names = ", ".join(["partition_key", *frame.columns])
+    arriving = f"arriving_{table.name}"
     cursor = db.connection.cursor()
     try:
-        cursor.copy_expert(
-            f"copy {table.fullname} ({names}) from stdin", io.StringIO("".join(f"{line}\n" for line in lines))
-        )
+        cursor.execute(f"create temporary table {arriving} (like {table.fullname}) on commit drop")
+        cursor.copy_expert(f"copy {arriving} ({names}) from stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+        cursor.execute(f"insert into {table.fullname} ({names}) select {names} from {arriving}")
+        cursor.execute(f"drop table {arriving}")
     except psycopg2.Error as error:
         # The error's own text shows the value that does not fit.
         raise FrameRefusedError(

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
-from intune_pipeline.domain.devices import serial_key
 from intune_pipeline.domain.fields import SEALED_FIELD
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.domain.vocabulary import Outcome, Trigger
 from intune_pipeline.inventory import accounts, kept_values
 from intune_pipeline.inventory.schema import SERIAL_KEY_SQL
@@ -66,6 +66,7 @@ def _asset(row: RowMapping) -> AssetStory:
         "account_id",
         "serial_key",
         "assignee_id",
+        "assigned_by_person_at",
         "sync_run_id",
         "created_at",
         "updated_at",
@@ -155,7 +156,8 @@ _ASSET = sa.text(f"""
     where a.account_id = :account_id and a.serial_key = :key
 """)  # noqa: S608 - a constant
 _RECORDS = sa.text("""
-    select o.intune_device_id, o.outcome, o.reason, o.device_type, o.rule, o.rule_reason, o.manufacturer, o.model,
+    select o.intune_device_id, o.outcome, o.reason, o.device_type, o.rule, o.rule_reason, o.manufacturer,
+           o.model_name, o.model,
            o.operating_system, o.device_name, o.last_contact_at, o.first_seen_at, o.last_seen_at, o.first_synced_at,
            o.last_synced_at, o.absent_lists, o.ended_at, o.candidate_user, o.candidate_syncs
     from device_outcomes o join connections c on c.id = o.connection_id

@@ -12,7 +12,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.vocabulary import EmployeeDecision, LifecycleDecision
+from intune_pipeline.domain.vocabulary import EmployeeDecision, EmployeeHoldKind, LifecycleDecision
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit
 from intune_pipeline.inventory.schema import connections, lifecycle_holds
@@ -30,23 +30,38 @@ class NothingWaitsError(WrongUseError):
 
 @dataclass(frozen=True, slots=True)
 class WaitingEmployee:
-    """A person who is not created as an employee before somebody decides.
+    """A user who is not created as an employee before somebody decides.
 
     Attributes:
         id: the hold's id.
-        first_name: the person's.
-        last_name: the person's.
+        first_name: the user's, None where no name can be read.
+        last_name: see there.
         email: the work e-mail Intune shows.
-        lookalike: the employee of the same name, with his addresses; None when he was removed meanwhile.
-        created_at: when the sync held the person back.
+        lookalike: the employee who could be the same person, with their addresses; None when removed meanwhile, and for
+            shared accounts.
+        created_at: when the sync held the user back.
+        kind: whether for a look-alike, or because the user looks like a shared account.
+        reason: why, a phrase for people.
+        grade: how sure it is that both are one person; None for shared accounts.
+        display_name: as Intune shows it.
     """
 
     id: int
-    first_name: str
-    last_name: str
+    first_name: str | None
+    last_name: str | None
     email: str
     lookalike: str | None
     created_at: datetime
+    kind: str
+    reason: str | None
+    grade: str | None
+    display_name: str | None
+
+    @property
+    def shown(self) -> str:
+        """The user for people: the name, else as Intune shows it."""
+        name = " ".join(filter(None, (self.first_name, self.last_name)))
+        return name if self.kind == EmployeeHoldKind.LOOKALIKE else self.display_name or name or self.email
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +107,8 @@ def decide_employees(db: Connection, account: str, hold_ids: Sequence[int], deci
         db: a connection in a transaction.
         account: the account's slug.
         hold_ids: ids of waiting holds.
-        decision: ``create`` a new employee, ``link`` to the look-alike, or ``skip``: no employee and no assignee.
+        decision: ``create`` a new employee (a shared account is a person after all), ``link`` to the look-alike, or
+            ``skip``: no employee and no assignee, from now on.
         decided_by: a portal user, or ``operator:NAME``.
 
     Returns:
@@ -100,7 +116,8 @@ def decide_employees(db: Connection, account: str, hold_ids: Sequence[int], deci
 
     Raises:
         UnknownAccountError: there is no such account.
-        NothingWaitsError: one of them does not wait, or is to be linked to an employee who was removed meanwhile.
+        NothingWaitsError: one of them does not wait, is to be linked to an employee who was removed meanwhile, or to be
+            created without a name.
     """
     account_id = accounts.get(db, account).id
     ids = sorted(set(hold_ids))
@@ -111,9 +128,13 @@ def decide_employees(db: Connection, account: str, hold_ids: Sequence[int], deci
     if decision == "link":
         if alone := [str(row.id) for row in waiting.values() if row.lookalike_id is None]:
             raise NothingWaitsError(
-                f"The employee that {', '.join(alone)} looks like was removed meanwhile; create or skip instead."
+                f"{', '.join(alone)} looks like no employee, or that one was removed meanwhile; create or skip instead."
             )
         db.execute(_LINKED, given)
+    if decision == "create" and (nameless := [row.email for row in waiting.values() if not row.has_name]):
+        raise NothingWaitsError(
+            f"Intune shows no first and last name for {', '.join(nameless)}; add the employee with this e-mail in allwhere."
+        )
     db.execute(_DECIDE, {**given, "decision": _DECIDED[decision], "decided_by": decided_by})
     for row in waiting.values():
         audit.record(db, account_id, actor=decided_by, action="release", subject=row.email, decision=_DECIDED[decision])
@@ -154,7 +175,8 @@ def decide_lifecycle(db: Connection, account: str, decision: LifecycleDecision, 
 
 _EMPLOYEES = sa.text("""
     select h.id, h.first_name, h.last_name, h.email,
-           e.first_name || ' ' || e.last_name || coalesce(' (' || emails.list || ')', '') as lookalike, h.created_at
+           e.first_name || ' ' || e.last_name || coalesce(' (' || emails.list || ')', '') as lookalike, h.created_at,
+           h.kind, h.reason, h.grade, h.display_name
     from employee_holds h
     join connections c on c.id = h.connection_id
     join accounts a on a.id = c.account_id
@@ -163,10 +185,10 @@ _EMPLOYEES = sa.text("""
         select string_agg(m.email, ', ' order by m.email_key) as list from employee_emails m where m.employee_id = e.id
     ) emails on true
     where a.slug = :account and h.decision = 'waiting'
-    order by h.last_name, h.first_name, h.id
+    order by h.kind, h.grade desc, h.last_name, h.first_name, h.display_name, h.id
 """)
 _LOCKED_EMPLOYEES = sa.text("""
-    select h.id, h.email, h.lookalike_id
+    select h.id, h.email, h.lookalike_id, h.first_name is not null and h.last_name is not null as has_name
     from employee_holds h join connections c on c.id = h.connection_id
     where c.account_id = :account_id and h.id = any(cast(:ids as bigint[])) and h.decision = 'waiting'
     order by h.id for update of h

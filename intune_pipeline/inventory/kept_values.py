@@ -10,8 +10,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.devices import serial_key
 from intune_pipeline.domain.fields import INTUNE_FIELDS
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.domain.vocabulary import KeptKind
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit

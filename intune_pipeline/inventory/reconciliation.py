@@ -10,7 +10,6 @@ new assets and device outcomes, so that they cannot wait for each other in a cir
 and candidates, is written with the last batch: a run that was killed has counted nothing.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -20,8 +19,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
-from intune_pipeline.domain.assignees import Candidate, candidate_of
-from intune_pipeline.domain.eligibility import PERSONAL
+from intune_pipeline.domain.assignees import Candidate, HeldEmployee, candidate_of, listed_user
+from intune_pipeline.domain.facts import fact_values
 from intune_pipeline.domain.fields import SEALED_FIELD, Value
 from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.reconciliation import (
@@ -34,10 +33,10 @@ from intune_pipeline.domain.reconciliation import (
     Plan,
     Sealed,
 )
-from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus
+from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus, SkipReason
 from intune_pipeline.errors import PipelineError
+from intune_pipeline.inventory import audit, schema
 from intune_pipeline.inventory import reconciliation_statements as statements
-from intune_pipeline.inventory import schema
 from intune_pipeline.inventory.database import WITHOUT_WAITING
 from intune_pipeline.inventory.state import asset_of
 
@@ -137,13 +136,10 @@ class _Totals:
     @classmethod
     def before(cls, plan: Plan) -> "_Totals":
         """What is counted before the first batch: what a sync does not write."""
-        personal = {reason: count for reason, count in plan.counts.devices_skipped.items() if reason == PERSONAL}
-        counts = Counts(
-            devices_listed=plan.counts.devices_listed,
-            devices_skipped=Counter(personal),
-            lifecycle_held=plan.counts.lifecycle_held,
-            devices_gone=plan.counts.devices_gone,
-        )
+        personal = plan.counts.devices_skipped[SkipReason.PERSONAL]
+        counts = Counts.unwritten(plan.listing, plan.counts.devices_listed, personal)
+        counts.lifecycle_held = plan.counts.lifecycle_held
+        counts.devices_gone = plan.counts.devices_gone
         return cls(counts, {}, frozenset())
 
     def including(self, batch: Iterable[_Written], memory: Mapping[str, DeviceMemory]) -> "_Totals":
@@ -313,7 +309,7 @@ class _Run:
         holds = {step.held.person.email_key: step.held for step in steps if step.held}
         if not holds:
             return
-        people = [{**_employee(held.person), "lookalike_id": held.lookalike_id} for held in holds.values()]
+        people = [_hold_row(held) for held in holds.values()]
         waiting = [
             {"email": step.held.person.email, "asset_id": asset_ids[_serial_key(step)]}
             for step in steps
@@ -378,8 +374,20 @@ class _Run:
         if absences:
             db.execute(statements.ABSENCES, {**self._known, "rows": _json(absences)})
         self._note_lifecycle_hold(db)
+        self._note_users(db)
         if self._finish:
             self._finish(db, totals.counts)
+
+    def _note_users(self, db: Connection) -> None:
+        """Remember whom Entra's users stand for, and add the new addresses of those who were known by it."""
+        if addresses := self._plan.new_addresses():
+            added = db.scalars(statements.NEW_ADDRESSES, {**self._known, "rows": _json(addresses)}).all()
+            for email in added:
+                audit.record(
+                    db, self._plan.account_id, actor=f"sync {self._sync_run_id}", action="address", subject=email
+                )
+        if users := self._plan.users_to_remember():
+            db.execute(statements.KNOWN_USERS, {**self._known, "rows": _json(users)})
 
     def _note_candidates(self, db: Connection, candidates: Mapping[str, Candidate | None]) -> None:
         rows = [
@@ -450,6 +458,7 @@ def _shown(change: Change) -> str | None:
 
 def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
     device, classification = step.judged.device, step.judged.classification
+    facts = fact_values(device.operating_system or "", device.manufacturer or "", device.model or "")
     return {
         "intune_device_id": device.intune_device_id,
         "serial_number": device.serial_number,
@@ -460,9 +469,11 @@ def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
         "rule_reason": classification.reason,
         "manufacturer": device.manufacturer,
         "model": device.model,
+        "model_name": facts.get("model_name"),
         "operating_system": device.operating_system,
         "device_name": device.device_name,
         "last_contact_at": device.last_contact_at,
+        "listed_user": listed_user(device),
         "asset_id": asset_id,
     }
 
@@ -471,6 +482,22 @@ def _employee(person: Person) -> dict[str, str | None]:
     """A person as columns of an employee; only people with a name become one."""
     first_name, last_name = person.name or (None, None)
     return {"email": person.email, "first_name": first_name, "last_name": last_name}
+
+
+def _hold_row(held: HeldEmployee) -> dict[str, str | int | None]:
+    """A held employee as columns of ``employee_holds``."""
+    verdict = held.person.verdict
+    first_name, last_name = verdict.name or verdict.possible or (None, None)
+    return {
+        "email": held.person.email,
+        "first_name": first_name,
+        "last_name": last_name,
+        "display_name": held.person.display_name,
+        "lookalike_id": held.lookalike_id,
+        "kind": held.kind,
+        "reason": held.reason,
+        "grade": held.grade,
+    }
 
 
 def _json(rows: object) -> str:

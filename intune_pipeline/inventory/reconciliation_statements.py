@@ -33,7 +33,7 @@ _CREATED_FIELDS: Final = ("serial_number", *_WRITTEN_FIELDS)
 _HISTORY_FIELDS: Final = ("asset_id", "field", "old_value", "new_value", "reason")
 _OUTCOME_FIELDS: Final = (
     "intune_device_id", "serial_number", "outcome", "reason", "device_type", "rule", "rule_reason", "manufacturer",
-    "model", "operating_system", "device_name", "last_contact_at", "asset_id",
+    "model", "model_name", "operating_system", "device_name", "last_contact_at", "listed_user", "asset_id",
 )  # fmt: skip
 
 LOCKED_ASSETS = sa.text(f"""
@@ -83,11 +83,33 @@ HISTORY = sa.text(f"""
     select :sync_run_id, {_list(_HISTORY_FIELDS, "r.")} from {_recordset(schema.asset_changes, _HISTORY_FIELDS, "r")}
 """)
 NEW_HOLDS = sa.text("""
-    insert into employee_holds (connection_id, email, first_name, last_name, lookalike_id)
+    insert into employee_holds (connection_id, email, first_name, last_name, display_name, lookalike_id, kind, reason, grade)
     select :connection_id, r.* from json_to_recordset(cast(:rows as json)) as r
-        (email text, first_name text, last_name text, lookalike_id bigint)
+        (email text, first_name text, last_name text, display_name text, lookalike_id bigint, kind text, reason text,
+         grade text)
     order by r.email
     on conflict (connection_id, email_key) do nothing
+""")
+#: A new address of somebody whom Entra's user id or principal name shows to be this employee.
+NEW_ADDRESSES = sa.text("""
+    insert into employee_emails (employee_id, account_id, email, kind)
+    select r.employee_id, :account_id, r.email, 'work'
+    from json_to_recordset(cast(:rows as json)) as r (employee_id bigint, email text)
+    join employees e on e.id = r.employee_id and e.account_id = :account_id
+    order by r.email
+    on conflict do nothing
+    returning email
+""")
+KNOWN_USERS = sa.text("""
+    insert into known_users (connection_id, user_id, principal_name, employee_id)
+    select distinct on (r.user_id) :connection_id, r.user_id, r.principal_name, e.id
+    from json_to_recordset(cast(:rows as json)) as r
+        (user_id text, principal_name text, email_key text, employee_id bigint)
+    left join employee_emails m on m.account_id = :account_id and m.email_key = r.email_key
+    join employees e on e.account_id = :account_id and e.id = coalesce(r.employee_id, m.employee_id)
+    order by r.user_id
+    on conflict (connection_id, user_id) do update
+    set principal_name = excluded.principal_name, employee_id = excluded.employee_id
 """)
 HELD_ASSIGNMENTS = sa.text("""
     insert into held_assignments (employee_hold_id, asset_id)
@@ -118,14 +140,19 @@ RELEASED_VALUES = sa.text("""
 _UPSERTED_FIELDS: Final = tuple(name for name in _OUTCOME_FIELDS if name not in {"intune_device_id", "asset_id"})
 OUTCOMES = sa.text(f"""
     insert into device_outcomes as o
-        (connection_id, sync_run_id, last_seen_at, first_synced_at, last_synced_at, {_list(_OUTCOME_FIELDS)})
-    select :connection_id, :sync_run_id, :listed_at, synced.at, synced.at, {_list(_OUTCOME_FIELDS, "r.")}
+        (connection_id, sync_run_id, last_seen_at, listed_user_since, first_synced_at, last_synced_at,
+         {_list(_OUTCOME_FIELDS)})
+    select :connection_id, :sync_run_id, :listed_at, :listed_at, synced.at, synced.at, {_list(_OUTCOME_FIELDS, "r.")}
     from {_recordset(schema.device_outcomes, _OUTCOME_FIELDS, "r")}
     cross join lateral (select case when r.outcome = 'synced' then now() end as at) synced
     order by r.intune_device_id
     on conflict (connection_id, intune_device_id) do update set
         sync_run_id = excluded.sync_run_id,
         last_seen_at = excluded.last_seen_at,
+        listed_user_since = case
+            when o.listed_user is null then o.first_seen_at
+            when o.listed_user <> excluded.listed_user then excluded.last_seen_at
+            else o.listed_user_since end,
         first_synced_at = coalesce(o.first_synced_at, excluded.first_synced_at),
         last_synced_at = coalesce(excluded.last_synced_at, o.last_synced_at),
         asset_id = case when excluded.outcome = 'failed' then o.asset_id else excluded.asset_id end,

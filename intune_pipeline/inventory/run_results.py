@@ -14,9 +14,9 @@ from intune_pipeline.inventory.schema import device_outcomes
 _EXPOSED = sa.text(
     """
     select (select count(*) from assets
-            where account_id = :account_id and activation_lock_bypass_code not like 'gAAAA%')
+            where account_id = :account_id and activation_lock_bypass_code !~ '^(gAAAA|v1[.])')
          + (select count(*) from device_details d join connections c on c.id = d.connection_id
-            where c.account_id = :account_id and d.bypass_code not like 'gAAAA%')
+            where c.account_id = :account_id and d.bypass_code !~ '^(gAAAA|v1[.])')
          + (select count(*) from asset_changes h join assets a on a.id = h.asset_id
             where a.account_id = :account_id and h.field = 'activation_lock_bypass_code'
               and coalesce(h.old_value, h.new_value) is not null)

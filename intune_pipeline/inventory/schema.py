@@ -29,10 +29,10 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from intune_pipeline.domain.counts import MEANINGS
-from intune_pipeline.domain.devices import SERIAL_SPACES
+from intune_pipeline.domain.serials import SERIAL_DROPPED, SERIAL_REPLACED, SERIAL_REPLACEMENTS
 from intune_pipeline.domain.vocabulary import (
     AssetStatus,
     ChangedEntity,
@@ -42,10 +42,14 @@ from intune_pipeline.domain.vocabulary import (
     DeviceType,
     EmailKind,
     EmployeeDecision,
+    EmployeeHoldKind,
+    InvitationStatus,
     KeptKind,
     LifecycleDecision,
+    LookalikeGrade,
     Outcome,
     RequestStatus,
+    Role,
     RunPhase,
     RunStatus,
     Trigger,
@@ -65,13 +69,30 @@ metadata = MetaData(
 OPEN_REQUESTS = (RequestStatus.PENDING, RequestStatus.STARTED)
 """Statuses of a request that waits for a sync or for its end."""
 
-_SPACE_ESCAPES = "".join(f"\\u{ord(c):04x}" if c != "-" else "-" for c in SERIAL_SPACES)
-#: SQL of a serial's compared form; the same law as ``domain.devices.serial_key``.
-SERIAL_KEY_SQL = f"""nullif(upper(regexp_replace({{0}}, '[{_SPACE_ESCAPES}]+', '', 'g') collate "C"), '')"""
+
+def _literal(characters: str) -> str:
+    r"""A string of SQL in ASCII alone: "a\u00a0" becomes E'a\u00a0'."""
+    escaped = (
+        c if c.isascii() and c.isalnum() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+        for c in characters
+    )
+    return f"E'{''.join(escaped)}'"
+
+
+#: SQL of a serial's compared form; the same law as ``domain.serials.serial_key``. translate() drops the characters of its
+#: second argument that have no partner in the third.
+SERIAL_KEY_SQL = (
+    f"nullif(translate({{0}}, {_literal(SERIAL_REPLACED + SERIAL_DROPPED)}, {_literal(SERIAL_REPLACEMENTS)}), '')"
+)
 
 
 def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} in ({', '.join(repr(word.value) for word in words)})", name=column)
+
+
+def _ciphertext(column: str) -> CheckConstraint:
+    """Plaintext cannot be stored by mistake; Fernet's form is of an earlier version, until ``bypass-code rotate``."""
+    return CheckConstraint(f"{column} like 'gAAAA%' or {column} like 'v1.%'", name="bypass_code_ciphertext")
 
 
 def _now(name: str, comment: str) -> Column[Any]:
@@ -84,6 +105,12 @@ accounts = Table(
     Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
     Column("slug", Text, nullable=False, unique=True, comment="name on the command line and Dagster partition key"),
     Column("name", Text, nullable=False, server_default="", comment="the customer's name, for people"),
+    Column(
+        "org_id",
+        Text,
+        unique=True,
+        comment="the sign-in provider's immutable id of the organisation; null until the first sign-in or an operator sets it",
+    ),
     CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' and length(slug) <= 63", name="slug"),
     comment="allwhere's customers",
 )
@@ -93,7 +120,30 @@ connections = Table(
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
     Column("account_id", ForeignKey("accounts.id"), nullable=False, unique=True, comment="the account's row"),
-    Column("tenant_id", Text, comment="Entra tenant GUID, lower case; null until the tenant is proven"),
+    Column(
+        "tenant_id",
+        Text,
+        comment="Entra tenant GUID, lower case; null until an administrator's role and the grant are proven",
+    ),
+    Column(
+        "candidate_tenant_id",
+        Text,
+        comment="the tenant whose administrator signed in and whose grant is not proven yet; reserves nothing",
+    ),
+    Column("requested_by", Text, comment="who began to connect it, in allwhere"),
+    Column(
+        "proven_at", DateTime(timezone=True), comment="when an administrator of the tenant last signed in to link it"
+    ),
+    Column("verifying_since", DateTime(timezone=True), comment="when verifying began, the last time"),
+    Column("proven_by_oid", Text, comment="that administrator's object id in Entra"),
+    Column("proven_by_upn", Text, comment="that administrator's user principal name"),
+    Column(
+        "proven_by_roles",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'::text[]"),
+        comment="that administrator's directory roles that allow consent",
+    ),
     Column(
         "status",
         Text,
@@ -158,7 +208,8 @@ connections = Table(
     _now("created_at", "when the row came"),
     _one_of("status", ConnectionStatus),
     CheckConstraint("tenant_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'", name="tenant_id"),
-    CheckConstraint("status not in ('connected', 'needs_consent') or tenant_id is not null", name="connected_tenant"),
+    CheckConstraint("candidate_tenant_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'", name="candidate_tenant_id"),
+    CheckConstraint("status <> 'connected' or tenant_id is not null", name="connected_tenant"),
     CheckConstraint(
         "assignee_confirmations >= 1 and enrolment_manager_devices >= 1 and absent_lists >= 1 and absent_hours >= 0 "
         "and lifecycle_max_share between 0 and 1 and lifecycle_max_devices >= 0",
@@ -166,11 +217,22 @@ connections = Table(
     ),
     comment="an account's link to its Microsoft Intune tenant, with the settings of its sync",
 )
+Index("connections_tenant_id_key", connections.c.tenant_id, unique=True)
 Index(
-    "connections_tenant_id_key",
-    connections.c.tenant_id,
-    unique=True,
-    postgresql_where=connections.c.status != ConnectionStatus.DISCONNECTED,
+    "connections_candidate_tenant_id_idx",
+    connections.c.candidate_tenant_id,
+    postgresql_where=connections.c.candidate_tenant_id.is_not(None),
+)
+
+tenant_owners = Table(
+    "tenant_owners",
+    metadata,
+    Column("tenant_id", Text, primary_key=True, comment="Entra tenant GUID, lower case"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account it belongs to"),
+    _now("since", "when the account proved it, or an operator moved it"),
+    CheckConstraint("tenant_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'", name="tenant_id"),
+    Index(None, "account_id"),
+    comment="which account a tenant belongs to, also after a disconnect; only an operator moves it",
 )
 
 employees = Table(
@@ -281,7 +343,7 @@ assets = Table(
         Text,
         Computed(SERIAL_KEY_SQL.format("serial_number"), persisted=True),
         nullable=False,
-        comment="compared form: no spaces, upper case",
+        comment="compared form: upper case, without spaces and invisible characters, plain digits and dashes",
     ),
     Column("asset_type", Text, comment="laptop, tablet, mobile …; set at creation, then allwhere's"),
     Column("name", Text, comment="a person's, never touched by a sync"),
@@ -296,27 +358,37 @@ assets = Table(
     Column("location", Text, comment="a person's, never touched by a sync"),
     Column("notes", Text, comment="a person's, never touched by a sync"),
     Column("assignee_id", BigInteger, comment="who holds it"),
+    Column(
+        "assigned_by_person_at",
+        DateTime(timezone=True),
+        comment="when a person chose the assignee; null when a sync did so last or nobody changed it; a trigger keeps it",
+    ),
     Column("color", Text, comment="colour"),
-    Column("display_size", Text, comment="inches"),
+    Column("display_size", Text, comment="inches, as plain decimals"),
     Column("imei", Text, comment="IMEI"),
     Column("make", Text, comment="maker"),
-    Column("model", Text, comment="model"),
+    Column("model", Text, comment="what Intune says"),
+    Column("model_name", Text, comment="the model for people: what the maker calls it, else the model cleaned"),
     Column("memory_gb", Integer, comment="GiB"),
     Column("storage_gb", Integer, comment="GB as sold"),
-    Column("storage_type", Text, comment="SSD, HDD …"),
+    Column(
+        "storage_type",
+        Text,
+        comment="SSD (computers) or Flash (phones, tablets) where the family never had a disk, else as entered",
+    ),
     Column("operating_system", Text, comment="operating system"),
     Column("os_version", Text, comment="its version"),
     Column("release_date", Text, comment="a year, or a date, as far as it is known"),
     Column("intune_device_id", Text, comment="Intune's id of the newest device record"),
     Column("azure_ad_device_id", Text, comment="Entra's id of the device"),
-    Column("activation_lock_bypass_code", Text, comment="ciphertext (Fernet), never plaintext"),
+    Column("activation_lock_bypass_code", Text, comment="ciphertext, never plaintext"),
     Column("sync_run_id", BigInteger, comment="the sync run that created the asset, null for people's own entries"),
     _now("created_at", "when the row came"),
     _now("updated_at", "when a field last changed; a sync that changes nothing leaves it"),
     ForeignKeyConstraint(["assignee_id", "account_id"], ["employees.id", "employees.account_id"]),
     UniqueConstraint("account_id", "serial_key"),
     _one_of("status", AssetStatus),
-    CheckConstraint("activation_lock_bypass_code like 'gAAAA%'", name="bypass_code_ciphertext"),
+    _ciphertext("activation_lock_bypass_code"),
     Index(None, "assignee_id"),
     comment="what a customer owns, one row per serial number",
 )
@@ -364,6 +436,17 @@ change_events = Table(
     Index(None, "account_id", "transaction_id", "id"),
     Index(None, "at"),
     comment="every change of assets and employees for the change feed; kept for 90 days",
+)
+
+known_users = Table(
+    "known_users",
+    metadata,
+    Column("connection_id", ForeignKey("connections.id"), primary_key=True, comment="the connection's row"),
+    Column("user_id", Text, primary_key=True, comment="Entra's id of the user, lower case"),
+    Column("principal_name", Text, nullable=False, comment="compared user principal name, empty where there was none"),
+    Column("employee_id", ForeignKey("employees.id", ondelete="CASCADE"), nullable=False, comment="the employee's row"),
+    Index(None, "employee_id"),
+    comment="which employee a user of Entra stands for, so that a new e-mail does not make a second one",
 )
 
 kept_values = Table(
@@ -428,6 +511,7 @@ device_outcomes = Table(
     Column("rule_reason", Text, comment="why it decided so, in words"),
     Column("manufacturer", Text, comment="as Intune shows it"),
     Column("model", Text, comment="as Intune shows it"),
+    Column("model_name", Text, comment="the model for people, as in assets"),
     Column("operating_system", Text, comment="as Intune shows it"),
     Column("device_name", Text, comment="as Intune shows it"),
     Column("last_contact_at", DateTime(timezone=True), comment="Intune's lastSyncDateTime"),
@@ -443,6 +527,10 @@ device_outcomes = Table(
     _now("last_seen_at", "last list that held the device"),
     Column("absent_lists", Integer, nullable=False, server_default="0", comment="complete lists in a row without it"),
     Column("absent_since", DateTime(timezone=True), comment="the first of these lists"),
+    Column("listed_user", Text, comment="compared e-mail of the user the last list showed, empty for nobody"),
+    Column(
+        "listed_user_since", DateTime(timezone=True), comment="the first list that showed this user without a break"
+    ),
     Column("candidate_user", Text, comment="user seen instead of the assignee, waiting for confirmation"),
     Column("candidate_syncs", Integer, nullable=False, server_default="0", comment="consecutive syncs that showed it"),
     Column("ended_at", DateTime(timezone=True), comment="when the device was found gone from Intune"),
@@ -458,10 +546,10 @@ device_details = Table(
     Column("connection_id", ForeignKey("connections.id"), primary_key=True, comment="the connection's row"),
     Column("intune_device_id", Text, primary_key=True, comment="Intune's id of the device record"),
     Column("memory_gb", Integer, comment="GiB"),
-    Column("bypass_code", Text, comment="ciphertext (Fernet), never plaintext"),
+    Column("bypass_code", Text, comment="ciphertext, never plaintext"),
     Column("refreshed_at", DateTime(timezone=True), comment="last complete answer; null when none came yet"),
     Column("failure", Text, comment="why the last attempt gave nothing; retried at the next run"),
-    CheckConstraint("bypass_code like 'gAAAA%'", name="bypass_code_ciphertext"),
+    _ciphertext("bypass_code"),
     comment="what only a single request per device tells",
 )
 
@@ -510,9 +598,19 @@ employee_holds = Table(
     Column(
         "email_key", Text, Computed("lower(btrim(email))", persisted=True), comment="compared form: trimmed, lower case"
     ),
-    Column("first_name", Text, nullable=False, comment="as it would be stored"),
-    Column("last_name", Text, nullable=False, comment="as it would be stored"),
-    Column("lookalike_id", ForeignKey("employees.id", ondelete="SET NULL"), comment="the employee of the same name"),
+    Column("first_name", Text, comment="as it would be stored; null where no name can be read"),
+    Column("last_name", Text, comment="as it would be stored; null where no name can be read"),
+    Column("display_name", Text, comment="as Intune shows it"),
+    Column(
+        "kind", Text, nullable=False, server_default=EmployeeHoldKind.LOOKALIKE, comment="lookalike, shared: no person"
+    ),
+    Column("reason", Text, comment="why, a phrase for people"),
+    Column("grade", Text, comment="surely or probably the same person; null for a shared account"),
+    Column(
+        "lookalike_id",
+        ForeignKey("employees.id", ondelete="SET NULL"),
+        comment="the employee who could be the same person",
+    ),
     Column(
         "decision",
         Text,
@@ -526,7 +624,10 @@ employee_holds = Table(
     UniqueConstraint("connection_id", "email_key"),
     Index(None, "lookalike_id"),
     _one_of("decision", EmployeeDecision),
-    comment="employees a sync would create beside one of the same name without a work e-mail, waiting for a decision",
+    _one_of("kind", EmployeeHoldKind),
+    _one_of("grade", LookalikeGrade),
+    CheckConstraint("kind = 'shared' or (first_name is not null and last_name is not null)", name="name"),
+    comment="users a sync did not make employees: look-alikes of employees and shared accounts, waiting for a decision",
 )
 
 held_assignments = Table(
@@ -631,8 +732,74 @@ audit_log = Table(
     Column("reason", Text, comment="in the actor's own words"),
     Column("details", JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment="what changed"),
     _now("at", "when"),
+    Column("salt", Text, comment="of content_digest; random, null once the person in the row was erased"),
+    Column("content_digest", Text, nullable=False, comment="SHA-256 of salt, actor, subject, reason and details"),
+    Column("previous_hash", Text, nullable=False, comment="hash of the account's row before, empty for the first"),
+    Column(
+        "hash", Text, nullable=False, comment="SHA-256 of previous_hash, id, account, action, time and content_digest"
+    ),
     Index(None, "account_id", "at"),
-    comment="connects, changes, releases, reveals",
+    Index("audit_log_chain_idx", "account_id", "id"),
+    comment="connects, changes, releases, reveals; a trigger chains each account's rows, which are never changed",
+)
+
+account_keys = Table(
+    "account_keys",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("wrapped_key", Text, nullable=False, comment="the data key, encrypted with BYPASS_CODE_KEYS"),
+    _now("created_at", "when"),
+    Index(None, "account_id"),
+    comment="the keys that encrypt an account's bypass codes, themselves encrypted; the newest that opens seals",
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("pseudonym", Text, nullable=False, comment="what stands where the person was named"),
+    Column("salt", Text, nullable=False, comment="of the digests; random"),
+    Column("digests", JSONB, nullable=False, comment="salted SHA-256 of each address and Entra user id"),
+    Column("reason", Text, nullable=False, comment="in the operator's own words"),
+    Column("erased_by", Text, nullable=False, comment="who erased"),
+    _now("erased_at", "when"),
+    Index(None, "account_id"),
+    comment="people who were erased and whom no sync brings back while the row stands",
+)
+
+admin_invitations = Table(
+    "admin_invitations",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("token_hash", Text, nullable=False, unique=True, comment="SHA-256 of the link's secret"),
+    Column("requested_by", Text, nullable=False, comment="who asks, in allwhere"),
+    Column(
+        "choices",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'::jsonb"),
+        comment="what was ticked on the connect page",
+    ),
+    Column(
+        "status",
+        Text,
+        nullable=False,
+        server_default="open",
+        comment="open, answered, confirmed, refused, withdrawn; an open one ends by expires_at",
+    ),
+    Column("expires_at", DateTime(timezone=True), nullable=False, comment="72 hours after it was made"),
+    _now("created_at", "when"),
+    _one_of("status", InvitationStatus),
+    comment="links that ask a customer's Microsoft administrator for consent; each is answered once",
+)
+Index(
+    "admin_invitations_account_id_key",
+    admin_invitations.c.account_id,
+    unique=True,
+    postgresql_where=admin_invitations.c.status.in_([InvitationStatus.OPEN, InvitationStatus.ANSWERED]),
 )
 
 connect_attempts = Table(
@@ -679,6 +846,72 @@ Index(
     postgresql_where=alerts.c.cleared_at.is_(None),
 )
 
+portal_sessions = Table(
+    "portal_sessions",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("token_hash", Text, nullable=False, unique=True, comment="SHA-256 of the token in the browser's cookie"),
+    Column("account_id", ForeignKey("accounts.id"), index=True, comment="null: an organisation allwhere does not know"),
+    Column("subject", Text, nullable=False, index=True, comment="the sign-in provider's id of the person"),
+    Column("email", Text, nullable=False, comment="verified e-mail, empty when there is none"),
+    Column("name", Text, nullable=False, comment="for show, empty when there is none"),
+    Column("role", Text, comment="primary_admin or secondary_admin; null for somebody who is no admin"),
+    Column("beta", Boolean, nullable=False, comment="whether the person has the permission intune:beta"),
+    Column("authenticated_at", DateTime(timezone=True), comment="auth_time of the provider; null when it did not say"),
+    Column("signed_in_at", DateTime(timezone=True), nullable=False, comment="when the session began"),
+    Column("last_seen_at", DateTime(timezone=True), nullable=False, comment="last request, to the minute"),
+    Column(
+        "ended_at", DateTime(timezone=True), comment="signed out or ended by an operator; null: not ended by anybody"
+    ),
+    _one_of("role", Role),
+    comment="sign-ins to the portal; ended after 8 hours, after an hour without a request, or by somebody",
+    info={"apart_by": None},  # asked before it is known who signs in
+)
+
+kept_forms = Table(
+    "kept_forms",
+    metadata,
+    Column("token_hash", Text, primary_key=True, comment="SHA-256 of the token in the address that shows it again"),
+    Column(
+        "session_id",
+        ForeignKey("portal_sessions.id", ondelete="CASCADE"),
+        nullable=False,
+        unique=True,
+        comment="the session it was typed in; one form per session is kept",
+    ),
+    Column("sealed", Text, nullable=False, comment="where it was sent and what was typed, encrypted"),
+    Column("kept_at", DateTime(timezone=True), nullable=False, comment="forgotten an hour later"),
+    comment="forms sent with a sign-in that had ended or was too old, shown again after signing in",
+    info={"apart_by": None},  # of a session
+)
+
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("name", Text, primary_key=True, comment="what is limited"),
+    Column("key", Text, primary_key=True, comment="whose uses are counted: an account or an address"),
+    Column(
+        "used_until",
+        DateTime(timezone=True),
+        nullable=False,
+        index=True,
+        comment="theoretical arrival time of the generic cell rate algorithm; in the past: nothing is used up",
+    ),
+    comment="how much of each limit is used up, for all processes of the portal together",
+    info={"apart_by": None},  # of addresses too
+)
+
+security_counts = Table(
+    "security_counts",
+    metadata,
+    Column("hour", DateTime(timezone=True), primary_key=True, comment="the hour, by its beginning"),
+    Column("event", Text, primary_key=True, comment="an event of the security log"),
+    Column("account", Text, primary_key=True, comment="the account's slug, empty when none is known"),
+    Column("times", Integer, nullable=False, comment="how often"),
+    comment="how often each security event happened; many in an hour alarm operators",
+    info={"apart_by": None},  # of nobody known too
+)
+
 # -- frames between Dagster assets, in schema pipeline --------------------------------------------------------------
 
 PIPELINE = "pipeline"
@@ -716,6 +949,13 @@ snapshots = Table(
     Column("complete", Boolean, nullable=False, comment="false for a capped list, which proves no absence"),
     Column("devices_listed", Integer, nullable=False, comment="devices in the list, personal ones included"),
     Column("personal", Integer, nullable=False, comment="personal devices, counted and dropped"),
+    Column(
+        "unreadable",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="entries of the list without an id, counted as failed",
+    ),
     Column("rows", Integer, nullable=False, comment="rows of the frame; another number means that it was lost"),
     _now("written_at", "when the frame was stored"),
     schema=PIPELINE,
@@ -763,6 +1003,7 @@ classified_devices = _frame(
     _text("device_type", "laptop, tablet, mobile, desktop, unknown"),
     _text("rule", "id of the rule that decided the type"),
     _text("rule_reason", "why, in words"),
+    Column("users_are_rooms", Boolean, comment="whether its user is a room, a desk or a wall and never an employee"),
     _text("skip_reason", "null for eligible devices"),
 )
 intune_device_details = _frame(

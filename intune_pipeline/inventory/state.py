@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from intune_pipeline.domain.fields import FILLED_FIELDS, INTUNE_FIELDS, SEALED_FIELD, Value
 from intune_pipeline.domain.kept import KeptValue
-from intune_pipeline.domain.people import Employee, EmployeeDirectory
+from intune_pipeline.domain.people import Employee, EmployeeDirectory, KnownUser
 from intune_pipeline.domain.reconciliation import (
     Asset,
     DeviceMemory,
@@ -30,7 +30,7 @@ from intune_pipeline.inventory.details import kept
 VALUE_FIELDS: Final = (*INTUNE_FIELDS, *FILLED_FIELDS)
 """Columns of ``assets`` a sync may write, but for status and assignee."""
 
-_IDENTITY: Final = ("id", "serial_number", "serial_key", "status", "assignee_id")
+_IDENTITY: Final = ("id", "serial_number", "serial_key", "status", "assignee_id", "assigned_by_person_at")
 ASSET_COLUMNS: Final = (*_IDENTITY, *VALUE_FIELDS)
 """Columns that `asset_of` reads."""
 
@@ -52,20 +52,16 @@ def load_state(db: Connection, connection_id: int, *, values: bool = True) -> St
         raise LookupError(f"There is no connection {connection_id}.")
     columns = [schema.assets.c[name] for name in (ASSET_COLUMNS if values else _IDENTITY)]
     owned = db.execute(sa.select(*columns).where(schema.assets.c.account_id == account_id))
-    assets = (
-        map(asset_of, owned.mappings())
-        if values
-        else (Asset(row.id, row.serial_number, row.serial_key, row.status, row.assignee_id, {}) for row in owned)
-    )
+    assets = map(asset_of, owned.mappings()) if values else map(_without_values, owned)
     return State(
         connection_id=connection_id,
         account_id=account_id,
         assets={asset.serial_key: asset for asset in assets},
-        directory=EmployeeDirectory(_employees(db, account_id)),
+        directory=EmployeeDirectory(_employees(db, account_id), _known_users(db, connection_id)),
         memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(db, _MEMORY, connection_id)},
         details=kept(db, connection_id) if values else {},
         employee_holds={
-            row.email_key: EmployeeHold(row.id, row.decision, row.lookalike_id)
+            row.email_key: EmployeeHold(row.id, row.decision, row.lookalike_id, row.kind)
             for row in _rows(db, _EMPLOYEE_HOLDS, connection_id)
         },
         pending_assets=frozenset(row.asset_id for row in _rows(db, _PENDING, connection_id)),
@@ -98,7 +94,20 @@ def asset_of(row: RowMapping) -> Asset:
     values: dict[str, Value] = {name: row[name] for name in VALUE_FIELDS}
     if token := row[SEALED_FIELD]:
         values[SEALED_FIELD] = Sealed(token)
-    return Asset(row["id"], row["serial_number"], row["serial_key"], row["status"], row["assignee_id"], values)
+    return Asset(
+        row["id"],
+        row["serial_number"],
+        row["serial_key"],
+        row["status"],
+        row["assignee_id"],
+        values,
+        row["assigned_by_person_at"],
+    )
+
+
+def _without_values(row: sa.Row[Any]) -> Asset:
+    asset_id, serial_number, serial_key, status, assignee_id, assigned_at = row
+    return Asset(asset_id, serial_number, serial_key, status, assignee_id, {}, assigned_at)
 
 
 def _employees(db: Connection, account_id: int) -> Iterator[Employee]:
@@ -116,6 +125,10 @@ def _kept_values(db: Connection, account_id: int) -> dict[str, dict[str, list[Ke
     return kept
 
 
+def _known_users(db: Connection, connection_id: int) -> list[KnownUser]:
+    return [KnownUser(*row) for row in _rows(db, _KNOWN_USERS, connection_id)]
+
+
 def _rows(db: Connection, query: sa.TextClause, connection_id: int) -> Iterable[sa.Row[Any]]:
     return db.execute(query, {"connection_id": connection_id})
 
@@ -126,13 +139,16 @@ _EMPLOYEES = sa.text("""
     where e.account_id = :account_id
     order by e.id, m.email_key
 """)
+_KNOWN_USERS = sa.text("""
+    select user_id, principal_name, employee_id from known_users where connection_id = :connection_id
+""")
 _MEMORY = sa.text("""
     select intune_device_id, serial_key, first_synced_at is not null, ended_at is not null, absent_lists, absent_since,
-           candidate_user, candidate_syncs
+           candidate_user, candidate_syncs, listed_user, listed_user_since
     from device_outcomes where connection_id = :connection_id
 """)
 _EMPLOYEE_HOLDS = sa.text("""
-    select id, email_key, decision, lookalike_id from employee_holds where connection_id = :connection_id
+    select id, email_key, decision, lookalike_id, kind from employee_holds where connection_id = :connection_id
 """)
 _PENDING = sa.text("""
     select a.asset_id from held_assignments a join employee_holds h on h.id = a.employee_hold_id

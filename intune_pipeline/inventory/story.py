@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from intune_pipeline.domain.facts import shown_model
 from intune_pipeline.domain.fields import SEALED_FIELD
 from intune_pipeline.domain.skipped import SKIPPED
 from intune_pipeline.domain.vocabulary import KeptKind
@@ -30,6 +31,7 @@ class IntuneRecord:
         rule: the rule that decided the type.
         rule_reason: why, in words.
         manufacturer: as shown.
+        model_name: the model for people; None in records from before it was kept.
         model: as shown.
         operating_system: as shown.
         device_name: as shown.
@@ -51,6 +53,7 @@ class IntuneRecord:
     rule: str | None
     rule_reason: str | None
     manufacturer: str | None
+    model_name: str | None
     model: str | None
     operating_system: str | None
     device_name: str | None
@@ -228,7 +231,7 @@ def _asset_lines(asset: AssetStory) -> Iterator[str]:
 
 
 def _record_lines(record: IntuneRecord) -> Iterator[str]:
-    what = " ".join(part for part in (record.manufacturer, record.model) if part) or "of unknown make"
+    what = shown_model(record.manufacturer, record.model_name, record.model) or "of unknown make"
     name = f" {record.device_name!r}" if record.device_name else ""
     yield f"  {record.outcome}{f' ({record.reason})' if record.reason else ''}: {record.intune_device_id}{name}, {what}"
     contact = f"last contact {moment(record.last_contact_at)}" if record.last_contact_at else "never in contact"

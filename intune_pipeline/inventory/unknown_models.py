@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
+from intune_pipeline.domain.facts import fact_values
 from intune_pipeline.inventory.schema import unknown_models
 
 
@@ -30,6 +31,11 @@ class UnknownModel:
     model: str
     devices: int
     example_serial_number: str | None
+
+    @property
+    def model_name(self) -> str:
+        """The model for people; "" when Intune shows none."""
+        return fact_values(self.operating_system, self.manufacturer, self.model).get("model_name", "")
 
 
 def record(db: Connection, sync_run_id: int, connection_id: int, models: Iterable[UnknownModel]) -> None:

@@ -1,21 +1,29 @@
 """Activation-lock bypass codes: sealed before they are stored, revealed one at a time.
 
-Belongs here: sealing, comparing, rotating keys, revealing with an audit entry. Does not belong here: fetching codes
-(``microsoft``) and when they are fetched (``details``). A code in the clear never enters a repr, an exception or a log.
+Belongs here: accounts' data keys, rotating keys, revealing with an audit entry. Does not belong here: ciphers
+(``sealing``), fetching codes (``microsoft``) and when they are fetched (``details``). A code in the clear never enters a
+repr, an exception or a log.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import sqlalchemy as sa
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine
 
-from intune_pipeline.domain.devices import serial_key
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.errors import PipelineError, WrongUseError
 from intune_pipeline.inventory import accounts, audit
+from intune_pipeline.inventory.schema import account_keys, audit_log
+from intune_pipeline.inventory.sealing import AccountSeal, KeyRing, new_data_key
 
+REVEALS_PER_HOUR: Final = 5
+SHORTEST_REASON: Final = 10
 _ROTATED_AT_ONCE = 5000
+_REVEAL_LOCK = 0x1A7E_0004
 
 
 class VaultClosedError(WrongUseError):
@@ -23,61 +31,68 @@ class VaultClosedError(WrongUseError):
 
 
 class KeyLostError(PipelineError):
-    """A code was sealed with a key that is not among the keys any more."""
+    """A code was sealed with a key that is not among the keys any more, or for another account or serial number."""
 
 
 class NoCodeError(WrongUseError):
     """There is no asset of this serial number, or no code is stored for it."""
 
 
+class RevealLimitError(WrongUseError):
+    """The account has revealed as many codes as it may within an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What a rotation did.
+
+    Attributes:
+        keys: data keys that the first key of the ring encrypts now.
+        codes: codes in the form of earlier versions that were sealed anew, bound to their asset.
+        dropped: such codes of devices that no list showed; the next sync collects them again.
+    """
+
+    keys: int
+    codes: int
+    dropped: int
+
+
 class Vault:
-    """Seals with the first key, opens with all of them.
+    """Seals an account's codes with its data key, which the first key of the ring wraps; all keys open.
 
     Args:
         keys: Fernet keys, checked by the settings; empty keeps the vault closed.
     """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
-        self._fernets = [Fernet(key.get_secret_value()) for key in keys]
+        self._ring = KeyRing(keys)
 
     def __repr__(self) -> str:
-        return f"Vault({len(self._fernets)} keys)"
+        return f"Vault({len(self._ring)} keys)"
 
     @property
     def is_open(self) -> bool:
         """Whether there are keys."""
-        return bool(self._fernets)
+        return len(self._ring) > 0
 
-    def seal(self, code: str, known: Iterable[str | None] = ()) -> str:
-        """The ciphertext of a code: a known one where it holds the same code, so that nothing seems to have changed.
+    def of_account(self, db: Connection, account_id: int) -> AccountSeal:
+        """What seals and opens an account's codes; its first data key, or one in place of a lost one, is made here.
 
         Args:
-            code: in the clear.
-            known: ciphertexts the device may have already; None and those of lost keys are passed over.
+            db: a connection in a transaction.
+            account_id: whose codes.
 
         Raises:
             VaultClosedError: there are no keys.
         """
-        fernet = self._fernet()
-        for ciphertext in known:
-            if ciphertext is not None and _opened(fernet, ciphertext) == code:
-                return ciphertext
-        return fernet.encrypt(code.encode()).decode()
-
-    def open(self, ciphertext: str) -> str:
-        """The code in the clear.
-
-        Raises:
-            VaultClosedError: there are no keys.
-            KeyLostError: none of the keys opens it.
-        """
-        code = _opened(self._fernet(), ciphertext)
-        if code is None:
-            raise KeyLostError(
-                "This bypass code was encrypted with a key that is not in BYPASS_CODE_KEYS any more; "
-                "put that key back behind the others, or let the next syncs collect the code anew."
-            )
-        return code
+        self._check_open()
+        of_account = account_keys.c.account_id == account_id
+        wrapped = db.scalars(sa.select(account_keys.c.wrapped_key).where(of_account).order_by(account_keys.c.id.desc()))
+        data_keys = [key for one in wrapped if (key := self._ring.unwrap(one)) is not None]
+        if not data_keys:
+            data_keys = [new_data_key()]
+            db.execute(sa.insert(account_keys).values(account_id=account_id, wrapped_key=self._ring.wrap(data_keys[0])))
+        return AccountSeal(account_id, data_keys, self._ring)
 
     def reveal(self, db: Connection, account: str, serial_number: str, *, reason: str, actor: str) -> str:
         """The code of one asset in the clear, with the audit entry in the same transaction.
@@ -92,96 +107,208 @@ class Vault:
             actor: a portal user, or ``operator:NAME``.
 
         Raises:
-            WrongUseError: no reason is given.
+            WrongUseError: no reason is given, or one too short to say anything.
             UnknownAccountError: there is no such account.
             NoCodeError: there is no such asset, or no code of it.
+            RevealLimitError: there were `REVEALS_PER_HOUR` in the last hour; operators are told of that too.
             VaultClosedError: there are no keys.
             KeyLostError: none of the keys opens it.
         """
-        if not reason.strip():
-            raise WrongUseError("A bypass code is revealed only with a reason, which is kept in the audit log.")
+        if len(reason.strip()) < SHORTEST_REASON:
+            raise WrongUseError(
+                f"A bypass code is revealed only with a reason of {SHORTEST_REASON} characters at least, which is kept in the audit log."
+            )
         owner = accounts.get(db, account)
-        ciphertext = db.execute(_CODE, {"account_id": owner.id, "key": serial_key(serial_number)}).one_or_none()
-        if ciphertext is None:
+        found = db.execute(_CODE, {"account_id": owner.id, "key": serial_key(serial_number)}).one_or_none()
+        if found is None:
             raise NoCodeError(f"{account} has no asset with the serial number {serial_number}.")
-        if ciphertext[0] is None:
+        if found.ciphertext is None:
             raise NoCodeError(
                 f"No bypass code is stored for {serial_number}: Intune has none for it, or it has not been collected yet."
             )
-        code = self.open(ciphertext[0])
+        _spend_reveal(db, owner)
+        code = self.of_account(db, owner.id).open(found.ciphertext, found.serial_key)
+        if code is None:
+            raise KeyLostError(
+                "This bypass code was encrypted with a key that is not in BYPASS_CODE_KEYS any more, or for another serial "
+                "number; put that key back behind the others, or let the next syncs collect the code anew."
+            )
         audit.record(db, owner.id, actor=actor, action="reveal", subject=serial_number.strip(), reason=reason.strip())
         return code
 
-    def rotate(self, engine: Engine) -> int:
-        """Seal every stored code with the first key, in batches; returns how many ciphertexts were replaced.
+    def rotate(self, engine: Engine) -> Rotated:
+        """Wrap every data key with the first key, and seal codes of earlier versions anew, bound to their asset.
 
-        Equal ciphertexts become equal ciphertexts in both tables, so that no sync sees a change; neither the history nor
-        ``updated_at`` tells of it. Safe to run again, which is also what to do when a sync ran meanwhile.
+        Equal ciphertexts of an asset and its device become equal ciphertexts, so that no sync sees a change; neither the
+        history nor ``updated_at`` tells of it. Safe to run again, which is also what to do when a sync ran meanwhile.
 
         Raises:
             VaultClosedError: there are no keys.
-            KeyLostError: some codes cannot be opened; all others are rotated.
+            KeyLostError: some keys or codes cannot be opened; all others are rotated.
         """
-        fernet = self._fernet()
-        last, rotated, lost = "", 0, 0
-        while True:
+        self._check_open()
+        with engine.begin() as db:
+            keys, lost = self._rewrap(db)
+            account_ids = db.scalars(_ACCOUNTS_OF_EARLIER_CODES).all()
+        codes = dropped = 0
+        for account_id in account_ids:
             with engine.begin() as db:
-                batch = db.scalars(_BATCH, {"last": last, "limit": _ROTATED_AT_ONCE}).all()
-                if not batch:
-                    break
-                last = batch[-1]
-                due = [ciphertext for ciphertext in batch if _opened(self._fernets[0], ciphertext) is None]
-                readable = [ciphertext for ciphertext in due if _opened(fernet, ciphertext) is not None]
-                lost += len(due) - len(readable)
-                rotated += len(readable)
-                pairs = {"old": readable, "new": [fernet.rotate(ciphertext).decode() for ciphertext in readable]}
-                for statement in _REPLACE:
-                    db.execute(statement, pairs)
+                seal = self.of_account(db, account_id)
+            resealed = _Resealing(engine, account_id, seal)
+            resealed.run()
+            codes, dropped, lost = codes + resealed.codes, dropped + resealed.dropped, lost + resealed.lost
         if lost:
             raise KeyLostError(
-                f"{rotated} bypass codes are encrypted with the first key now, but {lost} were encrypted with a key that is "
-                "not in BYPASS_CODE_KEYS any more; put that key back behind the others and run this again."
+                f"{keys + codes} keys and bypass codes are encrypted with the first key now, but {lost} were encrypted with a "
+                "key that is not in BYPASS_CODE_KEYS any more; put that key back behind the others and run this again."
             )
-        return rotated
+        return Rotated(keys, codes, dropped)
 
-    def _fernet(self) -> MultiFernet:
-        if not self._fernets:
+    def _rewrap(self, db: Connection) -> tuple[int, int]:
+        """Returns how many data keys were wrapped anew and how many cannot be opened."""
+        rewrapped = lost = 0
+        for key_id, wrapped in db.execute(
+            sa.select(account_keys.c.id, account_keys.c.wrapped_key).with_for_update()
+        ).all():
+            if self._ring.is_current(wrapped):
+                continue
+            data_key = self._ring.unwrap(wrapped)
+            if data_key is None:
+                lost += 1
+                continue
+            own = account_keys.c.id == key_id
+            db.execute(sa.update(account_keys).where(own).values(wrapped_key=self._ring.wrap(data_key)))
+            rewrapped += 1
+        return rewrapped, lost
+
+    def _check_open(self) -> None:
+        if not self.is_open:
             raise VaultClosedError(
                 "BYPASS_CODE_KEYS is not set, so bypass codes are neither collected nor revealed; "
                 "docs/operations.md shows how to make a key."
             )
-        return MultiFernet(self._fernets)
 
 
-def _opened(fernet: Fernet | MultiFernet, ciphertext: str) -> str | None:
-    try:
-        return fernet.decrypt(ciphertext).decode()
-    except InvalidToken:
-        return None
+class _Resealing:
+    """Seals one account's codes of earlier versions anew, in batches."""
+
+    def __init__(self, engine: Engine, account_id: int, seal: AccountSeal) -> None:
+        self._engine = engine
+        self._account_id = account_id
+        self._seal = seal
+        self._sealed: dict[tuple[str, str], str | None] = {}
+        self.codes = self.dropped = self.lost = 0
+
+    def run(self) -> None:
+        last = ("", "")
+        while True:
+            with self._engine.begin() as db:
+                known = {"account_id": self._account_id, "code": last[0], "place": last[1], "limit": _ROTATED_AT_ONCE}
+                batch = db.execute(_EARLIER_CODES, known).all()
+                if not batch:
+                    return
+                last = (batch[-1].code, batch[-1].place)
+                self._write(db, [row for row in batch if row.serial_key is not None])
+                orphans = [row.device_id for row in batch if row.serial_key is None]
+                if orphans:
+                    self.dropped += len(orphans)
+                    db.execute(_FORGET, {"account_id": self._account_id, "devices": orphans})
+
+    def _write(self, db: Connection, rows: Sequence[Any]) -> None:
+        for table, statement in _REPLACE.items():
+            pairs = [(row.device_id, row.asset_id, row.code, self._anew(row)) for row in rows if row.place[0] == table]
+            done = [pair for pair in pairs if pair[3] is not None]
+            self.lost += len(pairs) - len(done)
+            self.codes += len(done)
+            names = ("devices", "assets", "old", "new")
+            columns = dict(zip(names, map(list, zip(*done, strict=True)), strict=True)) if done else None
+            if columns:
+                db.execute(statement, {**columns, "account_id": self._account_id})
+
+    def _anew(self, row: Any) -> str | None:
+        """One new ciphertext for each old one of an asset, wherever that is stored; None when it does not open."""
+        place = (row.serial_key, row.code)
+        if place not in self._sealed:
+            code = self._seal.open(row.code, row.serial_key)
+            self._sealed[place] = None if code is None else self._seal.seal(code, row.serial_key)
+        return self._sealed[place]
+
+
+def _spend_reveal(db: Connection, owner: accounts.Account) -> None:
+    """Count this reveal among those of the last hour; two at once wait for each other.
+
+    Raises:
+        RevealLimitError: there were too many.
+    """
+    db.execute(sa.text("select pg_advisory_xact_lock(:lock, hashint8(:id))"), {"lock": _REVEAL_LOCK, "id": owner.id})
+    lately = (
+        sa.select(audit_log.c.at)
+        .where(
+            audit_log.c.account_id == owner.id,
+            audit_log.c.action == "reveal",
+            audit_log.c.at > sa.func.now() - timedelta(hours=1),
+        )
+        .order_by(audit_log.c.at.desc())
+        .offset(REVEALS_PER_HOUR - 1)
+    )
+    oldest: datetime | None = db.scalar(lately)
+    if oldest is not None:
+        raise RevealLimitError(
+            f"{REVEALS_PER_HOUR} bypass codes of {owner.slug} were revealed within an hour, which is the limit; "
+            f"the next can be revealed at {oldest + timedelta(hours=1):%H:%M} UTC."
+        )
 
 
 _CODE = sa.text("""
-    select coalesce(a.activation_lock_bypass_code, (
+    select a.serial_key, coalesce(a.activation_lock_bypass_code, (
         select d.bypass_code from device_outcomes o
         join device_details d on d.connection_id = o.connection_id and d.intune_device_id = o.intune_device_id
         where o.asset_id = a.id and o.outcome = 'synced' and d.bypass_code is not null
         order by o.last_synced_at desc nulls last limit 1
-    ))
+    )) as ciphertext
     from assets a where a.account_id = :account_id and a.serial_key = :key
 """)
 
-# Both tables walked in the order of the ciphertexts. What a batch wrote may come again; it needs nothing then.
-_BATCH = sa.text("""
-    select ciphertext from (
-        select bypass_code as ciphertext from device_details
-        union select activation_lock_bypass_code from assets
+# A place is the table, and the row in it; equal ciphertexts come one after the other.
+_EARLIER_CODES = sa.text("""
+    select * from (
+        select 'a' || a.id as place, a.id as asset_id, null as device_id, a.serial_key,
+               a.activation_lock_bypass_code as code
+        from assets a where a.account_id = :account_id and a.activation_lock_bypass_code like 'gAAAA%'
+        union all
+        select 'd' || d.intune_device_id, null, d.intune_device_id, o.serial_key, d.bypass_code
+        from device_details d join connections c on c.id = d.connection_id
+        left join device_outcomes o on o.connection_id = d.connection_id and o.intune_device_id = d.intune_device_id
+        where c.account_id = :account_id and d.bypass_code like 'gAAAA%'
     ) stored
-    where ciphertext collate "C" > :last order by ciphertext collate "C" limit :limit
+    where (code collate "C", place collate "C") > (:code, :place)
+    order by code collate "C", place collate "C" limit :limit
 """)
-_REPLACE = [
-    sa.text(f"""
-        update {table} t set {column} = pair.new
-        from unnest(cast(:old as text[]), cast(:new as text[])) as pair (old, new) where t.{column} = pair.old
-    """)  # noqa: S608 - constants
-    for table, column in (("device_details", "bypass_code"), ("assets", "activation_lock_bypass_code"))
-]
+_ACCOUNTS_OF_EARLIER_CODES = sa.text("""
+    select account_id from assets where activation_lock_bypass_code like 'gAAAA%'
+    union
+    select c.account_id from device_details d join connections c on c.id = d.connection_id
+    where d.bypass_code like 'gAAAA%'
+    order by account_id
+""")
+#: By the first letter of the place. Only what is still as it was read is replaced.
+_REPLACE: Final = {
+    "a": sa.text("""
+        update assets a set activation_lock_bypass_code = r.new
+        from unnest(cast(:assets as bigint[]), cast(:old as text[]), cast(:new as text[]), cast(:devices as text[]))
+             as r (id, old, new, device)
+        where a.id = r.id and a.account_id = :account_id and a.activation_lock_bypass_code = r.old
+    """),
+    "d": sa.text("""
+        update device_details d set bypass_code = r.new
+        from unnest(cast(:devices as text[]), cast(:old as text[]), cast(:new as text[]), cast(:assets as bigint[]))
+             as r (device, old, new, asset)
+        where d.intune_device_id = r.device and d.bypass_code = r.old
+          and d.connection_id in (select c.id from connections c where c.account_id = :account_id)
+    """),
+}
+_FORGET = sa.text("""
+    update device_details set bypass_code = null, refreshed_at = null
+    where intune_device_id = any(cast(:devices as text[])) and bypass_code like 'gAAAA%'
+      and connection_id in (select c.id from connections c where c.account_id = :account_id)
+""")

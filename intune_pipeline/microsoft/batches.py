@@ -1,7 +1,7 @@
 """Many small requests sent twenty at a time: Graph's ``$batch``, with retries for each item on its own.
 
-Here: filling batches, keeping a few in flight, sending items again when their own answer says so. Not here: the HTTP
-request that carries a batch (`graph`), what the answers are for.
+Belongs here: filling batches, keeping a few in flight, sending items again when their own answer says so. Does not belong
+here: the HTTP request that carries a batch (`exchange`), what the answers are for (`graph`).
 """
 
 import heapq
@@ -25,12 +25,13 @@ MAX_ITEMS = 20
 IN_FLIGHT = 8
 """Batches under way at once: enough to use up the quota when Intune takes a second and a half for one."""
 
-Answer = dict[str, Any] | MicrosoftError
+ItemResult = dict[str, Any] | MicrosoftError
+"""The body that one request of a batch got, or why it got none."""
 
 
 @dataclass(order=True)
 class _Item:
-    """One request of a batch and when it may be sent."""
+    """One request of a batch and when it may be sent; ``alone`` when the answer of a batch with it was not read."""
 
     due: float
     turn: int
@@ -38,6 +39,7 @@ class _Item:
     url: str = field(compare=False)
     patience: Patience | None = field(compare=False, default=None)
     refused: bool = field(compare=False, default=False)
+    alone: bool = field(compare=False, default=False)
 
 
 @dataclass
@@ -50,6 +52,8 @@ class BatchSender:
         stats: counts throttled and repeated items.
         tenant_id: for errors.
         patience: makes the patience for one item.
+        clock: tells the time in seconds.
+        sleep: waits for so many seconds.
     """
 
     post: Callable[[dict[str, Any], int], Reply]
@@ -57,11 +61,14 @@ class BatchSender:
     stats: Traffic
     tenant_id: str
     patience: Callable[[], Patience]
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
-    def answers(self, requests: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Answer]]:
+    def answers(self, requests: Iterable[tuple[str, str]]) -> Iterator[tuple[str, ItemResult]]:
         """Ask for every (key, path below ``/v1.0``); yield each key once with its body or the error for good.
 
-        When a whole batch fails for good, so do all items that are left.
+        When a whole batch fails for good, so do all items that are left. When only its answer is not read, because of
+        one item that is too large or nested too deep, its items are sent again one by one.
         """
         turns = itertools.count()
         queue = [_Item(0.0, next(turns), key, url) for key, url in requests]
@@ -72,23 +79,55 @@ class BatchSender:
                 if failed is not None:
                     yield from ((item.key, failed) for item in queue)
                     queue = []
-                while len(flying) < IN_FLIGHT and (batch := _due(queue)):
+                while len(flying) < IN_FLIGHT and (batch := self._due(queue)):
                     flying[self.threads.submit(self.post, _payload(batch), len(batch))] = batch
-                for landed in _landed(flying, queue):
+                for landed in self._landed(flying, queue):
                     items = flying.pop(landed)
                     error = landed.exception()
-                    if isinstance(error, MicrosoftError):
+                    if isinstance(error, MicrosoftError) and error.unread:
+                        yield from self._apart(items, error, queue)
+                    elif isinstance(error, MicrosoftError):
                         failed = error
                         yield from ((item.key, error) for item in items)
-                        continue
-                    for item, answer in self._read(items, landed.result()):
-                        if failed is None and isinstance(answer, MicrosoftError) and self._again(item, answer):
-                            heapq.heappush(queue, item)
-                        else:
-                            yield item.key, answer
+                    else:
+                        for item, result in self._read(items, landed.result()):
+                            if failed is None and isinstance(result, MicrosoftError) and self._again(item, result):
+                                heapq.heappush(queue, item)
+                            else:
+                                yield item.key, result
         finally:
             for future in flying:
                 future.cancel()
+
+    def _due(self, queue: list[_Item]) -> list[_Item]:
+        """Take up to a batch of the items whose time has come."""
+        now, batch = self.clock(), list[_Item]()
+        while queue and queue[0].due <= now and len(batch) < MAX_ITEMS:
+            if batch and queue[0].alone:
+                break
+            batch.append(heapq.heappop(queue))
+            if batch[0].alone:
+                break
+        return batch
+
+    def _landed(self, flying: dict[Future[Reply], list[_Item]], queue: list[_Item]) -> set[Future[Reply]]:
+        """The batches answered by now, after waiting for one of them or for the next item's time."""
+        pause = max(queue[0].due - self.clock(), 0.0) if queue and len(flying) < IN_FLIGHT else None
+        if not flying:
+            self.sleep(pause or 0.0)
+            return set()
+        return wait(flying, timeout=pause, return_when=FIRST_COMPLETED).done
+
+    def _apart(
+        self, items: list[_Item], error: MicrosoftError, queue: list[_Item]
+    ) -> Iterator[tuple[str, MicrosoftError]]:
+        """Send the items of a batch whose answer was not read one by one; what was alone already has failed."""
+        for item in items:
+            if len(items) == 1:
+                yield item.key, error
+            else:
+                item.alone = True
+                heapq.heappush(queue, item)
 
     def _again(self, item: _Item, error: MicrosoftError) -> bool:
         """Whether to send an item again, and when; one 401 is forgiven, Intune is known to take it back."""
@@ -97,53 +136,40 @@ class BatchSender:
             item.refused = True
         elif not item.patience.allows(error):
             return False
-        item.due = time.monotonic() + item.patience.pause
+        item.due = self.clock() + item.patience.pause
         self.stats.add(retried=1)
         return True
 
-    def _read(self, items: list[_Item], reply: Reply) -> Iterator[tuple[_Item, Answer]]:
+    def _read(self, items: list[_Item], reply: Reply) -> Iterator[tuple[_Item, ItemResult]]:
         responses = reply.body.get("responses")
         listed = responses if isinstance(responses, list) else []
         by_id = {str(one.get("id")): one for one in listed if isinstance(one, dict)}
         for number, item in enumerate(items):
             yield item, self._answer(by_id.get(str(number)) or {}, reply.request_id)
 
-    def _answer(self, response: dict[str, Any], batch_request_id: str) -> Answer:
-        """The body of one item, or why there is none; an item that is missing or malformed may come next time."""
+    def _answer(self, response: dict[str, Any], batch_request_id: str) -> ItemResult:
+        """The body of one item, or why there is none; an item that is missing or without a body may come next time."""
         status, body, headers = response.get("status"), response.get("body"), response.get("headers")
         if status == HTTPStatus.OK and isinstance(body, dict):
             return body
         headers = CaseInsensitiveDict(headers if isinstance(headers, dict) else {})
-        failed = isinstance(status, int) and status != HTTPStatus.OK
-        cause = cause_of_graph_answer(int(status or 0), body) if failed else Cause.OUTAGE
+        if status == HTTPStatus.OK and body is not None:
+            cause = Cause.UNEXPECTED
+        elif isinstance(status, int) and status != HTTPStatus.OK:
+            cause = cause_of_graph_answer(status, body)
+        else:
+            cause = Cause.OUTAGE
         if cause is Cause.THROTTLED:
             self.stats.add(throttled=1)
         return MicrosoftError(
             cause,
             tenant_id=self.tenant_id,
-            status=status,
+            status=status if isinstance(status, int) else None,
             code=graph_code(body),
             request_id=graph_request_id(headers, body) or batch_request_id,
             retry_after=retry_after_seconds(headers.get("Retry-After")),
         )
 
 
-def _due(queue: list[_Item]) -> list[_Item]:
-    """Take up to a batch of the items whose time has come."""
-    now, batch = time.monotonic(), list[_Item]()
-    while queue and queue[0].due <= now and len(batch) < MAX_ITEMS:
-        batch.append(heapq.heappop(queue))
-    return batch
-
-
 def _payload(batch: list[_Item]) -> dict[str, Any]:
     return {"requests": [{"id": str(number), "method": "GET", "url": item.url} for number, item in enumerate(batch)]}
-
-
-def _landed(flying: dict[Future[Reply], list[_Item]], queue: list[_Item]) -> set[Future[Reply]]:
-    """The batches answered by now, after waiting for one of them or for the next item's time."""
-    pause = max(queue[0].due - time.monotonic(), 0.0) if queue and len(flying) < IN_FLIGHT else None
-    if not flying:
-        time.sleep(pause or 0.0)
-        return set()
-    return wait(flying, timeout=pause, return_when=FIRST_COMPLETED).done

@@ -1,7 +1,7 @@
 """Why Microsoft said no: every error answer of Entra and Graph turned into one of a few causes.
 
-Here: the causes with what each means for the connection and for people, and the two functions that recognise them.
-Not here: retrying (`patience`), asking (`graph`, `tokens`). No cause ever changes an asset.
+Belongs here: the causes with what each means for the connection and for people, and the two functions that recognise
+them. Does not belong here: retrying (`patience`), asking (`graph`, `tokens`). No cause ever changes an asset.
 
 An answer is recognised by status and code. Only "tenant without Intune" has no code of its own: Graph answers a bare
 ``BadRequest`` with one fixed sentence. What is not recognised is `Cause.UNEXPECTED`, never a guess.
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum, StrEnum
 from typing import Any, Self
 
+from intune_pipeline.domain.vocabulary import ConnectionStatus
 from intune_pipeline.errors import PipelineError
 
 
@@ -44,7 +45,7 @@ class Cause(Enum):
 
     severity: Severity
     retry: bool
-    connection_status: str | None
+    connection_status: ConnectionStatus | None
     audience: Audience
     sentence: str
 
@@ -53,7 +54,7 @@ class Cause(Enum):
         value: str,
         severity: Severity,
         retry: bool,  # noqa: FBT001 - a column of the table below
-        connection_status: str | None,
+        connection_status: ConnectionStatus | None,
         audience: Audience,
         sentence: str,
     ) -> Self:
@@ -71,7 +72,7 @@ class Cause(Enum):
         "consent_missing",
         Severity.ERROR,
         False,
-        "needs_consent",
+        ConnectionStatus.NEEDS_CONSENT,
         Audience.CUSTOMER_ADMIN,
         (
             "Microsoft Entra has no consent for allwhere in this tenant, because it was never given or was removed: a Global "
@@ -82,18 +83,29 @@ class Cause(Enum):
         "app_disabled",
         Severity.ERROR,
         False,
-        "error",
+        ConnectionStatus.ERROR,
         Audience.CUSTOMER_ADMIN,
         (
-            "The allwhere application is disabled in this tenant: an administrator opens Enterprise applications in Microsoft "
-            "Entra, chooses allwhere and sets “Enabled for users to sign in” to Yes."
+            "The allwhere application, or Microsoft Graph itself, is disabled in this tenant: an administrator opens Enterprise "
+            "applications in Microsoft Entra and sets “Enabled for users to sign in” to Yes for both."
+        ),
+    )
+    ASSIGNMENT_REQUIRED = (
+        "assignment_required",
+        Severity.ERROR,
+        False,
+        ConnectionStatus.ERROR,
+        Audience.CUSTOMER_ADMIN,
+        (
+            "This tenant lets only those use the application who are assigned to it: an administrator opens Enterprise "
+            "applications in Microsoft Entra, chooses allwhere and sets “Assignment required?” to No."
         ),
     )
     PERMISSION_REMOVED = (
         "permission_removed",
         Severity.ERROR,
         False,
-        "needs_consent",
+        ConnectionStatus.NEEDS_CONSENT,
         Audience.CUSTOMER_ADMIN,
         (
             "allwhere lacks the permission DeviceManagementManagedDevices.Read.All in this tenant: a Global Administrator or "
@@ -104,18 +116,29 @@ class Cause(Enum):
         "tenant_unknown",
         Severity.ERROR,
         False,
-        "error",
+        ConnectionStatus.ERROR,
         Audience.CUSTOMER_ADMIN,
         (
             "Microsoft Entra knows no tenant with this id, which may be mistyped, deleted or of another national cloud: compare "
             "it with the tenant id on the overview page of Microsoft Entra."
         ),
     )
+    TENANT_BLOCKED = (
+        "tenant_blocked",
+        Severity.ERROR,
+        False,
+        ConnectionStatus.ERROR,
+        Audience.CUSTOMER_ADMIN,
+        (
+            "Microsoft has blocked this tenant, for being inactive or for another reason: an administrator asks Microsoft's "
+            "support to open it again."
+        ),
+    )
     NO_INTUNE_LICENCE = (
         "no_intune_licence",
         Severity.ERROR,
         False,
-        "error",
+        ConnectionStatus.ERROR,
         Audience.CUSTOMER_ADMIN,
         (
             "Microsoft answers that this tenant has no Intune: an administrator checks that an Intune licence is active and that "
@@ -126,10 +149,10 @@ class Cause(Enum):
         "conditional_access",
         Severity.ERROR,
         False,
-        "error",
+        ConnectionStatus.ERROR,
         Audience.CUSTOMER_ADMIN,
         (
-            "A Conditional Access policy of this tenant blocks allwhere: an administrator finds the policy in the service "
+            "A Conditional Access policy or a tenant restriction blocks allwhere: an administrator finds it in the service "
             "principal sign-in logs of Microsoft Entra and excludes allwhere from it."
         ),
     )
@@ -166,6 +189,17 @@ class Cause(Enum):
             "look at status.cloud.microsoft and at the network in between."
         ),
     )
+    DEADLINE = (
+        "deadline",
+        Severity.WARNING,
+        False,
+        None,
+        Audience.OPERATOR,
+        (
+            "The run's time (INTUNE_RUN_DEADLINE_MINUTES) was up before everything was asked: the next run tries again, and if "
+            "this happens daily, look at why Microsoft is slow or allow more time."
+        ),
+    )
     LIST_INCOMPLETE = (
         "list_incomplete",
         Severity.ERROR,
@@ -175,6 +209,17 @@ class Cause(Enum):
         (
             "Microsoft's list of devices was not whole, so nothing was synced from it: the next run tries again, and if this "
             "goes on, report the request id to Microsoft."
+        ),
+    )
+    TOO_MANY_DEVICES = (
+        "too_many_devices",
+        Severity.ERROR,
+        False,
+        None,
+        Audience.OPERATOR,
+        (
+            "This tenant has more devices than allwhere reads of one tenant, so nothing was synced from its list: the operator "
+            "sees that the number is right and raises INTUNE_MAX_DEVICES."
         ),
     )
     NOT_FOUND = (
@@ -208,6 +253,7 @@ class MicrosoftError(PipelineError):
         code: Microsoft's own short code, for example ``AADSTS700016`` or ``TooManyRequests``; "" when there is none.
         request_id: what Microsoft's support asks for; "" when Microsoft sent none.
         retry_after: seconds Microsoft asks to wait, None when it did not say.
+        unread: whether Graph did what was asked, but its answer is not read for its size or shape.
         sentence: the cause's sentence.
     """
 
@@ -221,6 +267,7 @@ class MicrosoftError(PipelineError):
         request_id: str = "",
         retry_after: float | None = None,
         note: str = "",
+        unread: bool = False,
     ) -> None:
         self.cause = cause
         self.tenant_id = tenant_id
@@ -229,6 +276,7 @@ class MicrosoftError(PipelineError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.note = note
+        self.unread = unread
         super().__init__(cause, tenant_id, status, code, request_id)
 
     @property
@@ -252,15 +300,26 @@ class MicrosoftError(PipelineError):
 # authorization error codes".
 _ENTRA_CODES: Mapping[int, Cause] = {
     65001: Cause.CONSENT_MISSING,  # no consent for this application
+    500011: Cause.CONSENT_MISSING,  # the tenant has no service principal of Microsoft Graph
+    650051: Cause.CONSENT_MISSING,  # a service principal of an earlier attempt is still there; passes within 15 minutes
+    650052: Cause.CONSENT_MISSING,  # the tenant lacks the service principal of a service that is asked for
+    650056: Cause.CONSENT_MISSING,  # nobody consented, or the application asks for nothing
     700016: Cause.CONSENT_MISSING,  # application not found in the directory
     7000229: Cause.CONSENT_MISSING,  # no service principal in the tenant
     7000112: Cause.APP_DISABLED,
+    500014: Cause.APP_DISABLED,  # the service principal of Microsoft Graph is disabled
+    50105: Cause.ASSIGNMENT_REQUIRED,  # nobody assigned who signed in
+    501051: Cause.ASSIGNMENT_REQUIRED,  # the application is not assigned
     90002: Cause.TENANT_UNKNOWN,  # tenant not found
     900023: Cause.TENANT_UNKNOWN,  # neither a valid DNS name nor a valid external domain
+    5000224: Cause.TENANT_BLOCKED,  # the resource is not available
+    5000225: Cause.TENANT_BLOCKED,  # blocked because it is inactive
     53000: Cause.CONDITIONAL_ACCESS,  # device not compliant
     53001: Cause.CONDITIONAL_ACCESS,  # device not domain joined
     53002: Cause.CONDITIONAL_ACCESS,  # application not approved
     53003: Cause.CONDITIONAL_ACCESS,  # blocked by policy
+    530032: Cause.CONDITIONAL_ACCESS,  # blocked by a security policy
+    500021: Cause.CONDITIONAL_ACCESS,  # a network in between allows only listed tenants
     50076: Cause.CONDITIONAL_ACCESS,  # policy asks for a second factor
     50079: Cause.CONDITIONAL_ACCESS,  # policy asks to enrol a second factor
     50012: Cause.OUR_CREDENTIAL,  # client authentication failed
@@ -283,25 +342,35 @@ _ENTRA_CODES: Mapping[int, Cause] = {
     7000222: Cause.OUR_CREDENTIAL,  # secret expired
     50196: Cause.THROTTLED,  # request loop
     90055: Cause.THROTTLED,  # too many requests
+    90006: Cause.OUTAGE,  # a server behind Entra failed for a moment
+    90012: Cause.OUTAGE,  # the request timed out
+    90024: Cause.OUTAGE,  # the request's budget was used up
+    90033: Cause.OUTAGE,  # the directory is unavailable for a moment
 }
 
-# Graph: codes that mean the same under any status. Source: recorded answers.
+# Graph: codes that mean the same under any status. Source: recorded answers. Intune behind Graph names its code in a
+# message that is JSON again, under Graph's "UnknownError".
 _GRAPH_CODES: Mapping[str, Cause] = {
     "Authorization_IdentityNotFound": Cause.CONSENT_MISSING,  # the application has no service principal here
 }
 _STATUSES: Mapping[int, Cause] = {
     403: Cause.PERMISSION_REMOVED,
     404: Cause.NOT_FOUND,
+    408: Cause.OUTAGE,  # the request arrived too slowly
+    409: Cause.OUTAGE,  # a conflict with another request
+    423: Cause.OUTAGE,  # locked
     429: Cause.THROTTLED,
     500: Cause.OUTAGE,
     502: Cause.OUTAGE,
     503: Cause.OUTAGE,
     504: Cause.OUTAGE,
+    509: Cause.THROTTLED,  # bandwidth used up
 }
 _NO_INTUNE = "request not applicable to target tenant"
 
 _AADSTS = re.compile(r"AADSTS(\d{4,8})\b")
 _ACTIVITY_ID = re.compile(r"Activity ID: ([0-9a-fA-F-]{36})")
+_FORBIDDEN_INSIDE = re.compile(r'"ErrorCode"\s*:\s*"Forbidden"', re.IGNORECASE)
 _SAFE_CODE = re.compile(r"[A-Za-z0-9_.]{1,64}")
 
 
@@ -311,13 +380,17 @@ def cause_of_token_answer(status: int | None, body: Any) -> Cause:
     Args:
         status: the HTTP status; None when it is not known, as in a redirect from a sign-in page.
         body: the decoded JSON object, or anything else when there was none.
+
+    An answer that is no JSON object comes from a proxy or a gateway in between, not from Entra.
     """
     for code in entra_codes(body):
         if code in _ENTRA_CODES:
             return _ENTRA_CODES[code]
     if status == 429:
         return Cause.THROTTLED
-    if (status or 0) >= 500 or (isinstance(body, Mapping) and body.get("error") == "temporarily_unavailable"):
+    if status is not None and (status >= 500 or not isinstance(body, Mapping)):
+        return Cause.OUTAGE
+    if isinstance(body, Mapping) and body.get("error") == "temporarily_unavailable":
         return Cause.OUTAGE
     return Cause.UNEXPECTED
 
@@ -334,6 +407,8 @@ def cause_of_graph_answer(status: int, body: Any) -> Cause:
         return _GRAPH_CODES[code]
     if status == 400 and _NO_INTUNE in message.casefold():
         return Cause.NO_INTUNE_LICENCE
+    if status == 401 and _FORBIDDEN_INSIDE.search(message):
+        return Cause.PERMISSION_REMOVED
     return _STATUSES.get(status, Cause.UNEXPECTED)
 
 

@@ -1,7 +1,7 @@
 """Which Microsoft cloud to talk to, and as which application.
 
-Here: two plain values that settings are turned into. Not here: reading the environment (``settings``), asking for
-tokens (`tokens`).
+Belongs here: two plain values that settings are turned into. Does not belong here: reading the environment
+(``settings``), asking for tokens (`tokens`).
 """
 
 from dataclasses import dataclass, field

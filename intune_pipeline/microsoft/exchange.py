@@ -1,7 +1,7 @@
 """One request to Graph and its answer, with everything that has to happen in between.
 
-Here: the token, the quota, retries, connections, counting and logging for any request. Not here: which requests there
-are and what their answers must hold (`graph`), how long to keep asking (`patience`).
+Belongs here: the token, the quota, retries, connections, counting and logging for any request. Does not belong here:
+which requests there are and what their answers must hold (`graph`), how long to keep asking (`patience`).
 """
 
 import threading
@@ -18,6 +18,7 @@ import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.nap import sleep_using_event
 
+from intune_pipeline.microsoft.bodies import WEB_PAGE, RefusedBodyError, is_web_page, json_of
 from intune_pipeline.microsoft.causes import (
     Cause,
     MicrosoftError,
@@ -29,9 +30,13 @@ from intune_pipeline.microsoft.cloud import MicrosoftCloud
 from intune_pipeline.microsoft.patience import Patience, retry_after_seconds
 from intune_pipeline.microsoft.quota import RequestLimiter
 from intune_pipeline.microsoft.tokens import TenantTokens
-from intune_pipeline.microsoft.transport import MicrosoftSession, decoded, reason
+from intune_pipeline.microsoft.transport import MicrosoftSession, RefusedAnswerError, reason
 
 log = structlog.get_logger(__name__)
+
+_SHORTEST_SECONDS = 0.1
+_SAY_ENOUGH = frozenset({HTTPStatus.TOO_MANY_REQUESTS, *range(500, 510)})
+"""Statuses that gateways in front of Graph send with a web page of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,14 @@ class Request:
         url: the address, sent as it is.
         payload: a JSON body to post; None to get.
         weight: how many requests it counts as.
+        unusable: what it means that Graph answers "not found" or something that is not read.
     """
 
     what: str
     url: str = field(repr=False)
     payload: bytes | None = field(default=None, repr=False)
     weight: int = 1
+    unusable: Cause = Cause.UNEXPECTED
 
 
 class Reply(NamedTuple):
@@ -98,9 +105,10 @@ class Exchange:
         tenant_id: the tenant's GUID.
         tokens: the tenant's access tokens.
         limiter: keeps the quota.
-        deadline: when the run ends, in seconds of `time.monotonic`.
+        deadline: when the run ends, in seconds of the clock.
         patience: makes the patience for one request.
         stats: counts what is sent.
+        clock: tells the time in seconds.
     """
 
     def __init__(
@@ -113,6 +121,7 @@ class Exchange:
         deadline: float,
         patience: Callable[[], Patience],
         stats: Traffic,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tenant_id = tenant_id
         self._tokens = tokens
@@ -120,6 +129,7 @@ class Exchange:
         self._deadline = deadline
         self._patience = patience
         self._stats = stats
+        self._clock = clock
         self._sessions = _SessionPerThread(cloud)
         self._closed = threading.Event()
         self._log = log.bind(tenant_id=tenant_id)
@@ -151,25 +161,35 @@ class Exchange:
         response = self._send(request, token)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             response = self._send(request, self._tokens.token(refused=token))
-        body = decoded(response.content)
+        try:
+            body = json_of(response.content)
+        except RefusedBodyError as error:
+            raise self._unread(request, str(error), response) from None
         request_id = _request_id(response, body)
         self._log.debug("graph_request", what=request.what, status=response.status_code, request_id=request_id)
+        if body is None and is_web_page(response.content) and response.status_code not in _SAY_ENOUGH:
+            raise self._outage(WEB_PAGE, request_id, response.status_code)
         if response.status_code != HTTPStatus.OK:
-            raise self._refusal(response, body, request_id)
-        if not isinstance(body, dict):
+            raise self._refusal(request, response, body, request_id)
+        if body is None:
             raise self._outage("a body that breaks off", request_id)
+        if not isinstance(body, dict):
+            raise self._unread(request, "an answer that is no object", response)
         return Reply(body, request_id)
 
     def _send(self, request: Request, token: str) -> requests.Response:
-        self._wait_for_quota(request.weight)
+        left = self._wait_for_quota(request.weight)
         request_id = str(uuid.uuid4())
         headers = {"Accept": "application/json", "client-request-id": request_id, "return-client-request-id": "true"}
         if request.payload is not None:
             headers["Content-Type"] = "application/json"
             self._stats.add(batch_items=request.weight)
         self._stats.add(requests=1)
+        session = self._sessions.own()
         try:
-            response = self._sessions.own().send_verbatim(request.url, request.payload, headers=headers, token=token)
+            response = session.send_verbatim(request.url, request.payload, headers=headers, token=token, within=left)
+        except RefusedAnswerError as error:
+            raise self._unread(request, str(error), error.response) from None
         except requests.RequestException as error:
             self._sessions.renew()
             raise self._outage(reason(error), request_id) from None
@@ -179,15 +199,20 @@ class Exchange:
             self._sessions.renew()
         return response
 
-    def _wait_for_quota(self, weight: int) -> None:
-        started = time.monotonic()
+    def _wait_for_quota(self, weight: int) -> float:
+        """Wait until a request may be sent; returns how many seconds of the run are left then."""
+        started = self._clock()
+        if started >= self._deadline:
+            raise MicrosoftError(Cause.DEADLINE, tenant_id=self._tenant_id)
         try:
             self._limiter.acquire(weight, timeout=self._deadline - started)
         except TimeoutError:
             raise MicrosoftError(Cause.THROTTLED, tenant_id=self._tenant_id, note="the run's deadline passed") from None
-        self._stats.add(seconds_waited=time.monotonic() - started)
+        now = self._clock()
+        self._stats.add(seconds_waited=now - started)
         if self._closed.is_set():
             raise CancelledError
+        return max(self._deadline - now, _SHORTEST_SECONDS)
 
     def _note_retry(self, request: Request, state: RetryCallState, pause: float) -> None:
         error = cast("MicrosoftError", state.outcome.exception())  # type: ignore[union-attr]
@@ -202,12 +227,13 @@ class Exchange:
         )
         self._stats.add(retried=1, seconds_waited=pause)
 
-    def _refusal(self, response: requests.Response, body: Any, request_id: str) -> MicrosoftError:
+    def _refusal(self, request: Request, response: requests.Response, body: Any, request_id: str) -> MicrosoftError:
         cause = cause_of_graph_answer(response.status_code, body)
         if cause is Cause.THROTTLED:
             self._stats.add(throttled=1)
         return MicrosoftError(
-            cause,
+            # "Not found" is about a device only where an item of a batch says so.
+            request.unusable if cause is Cause.NOT_FOUND else cause,
             tenant_id=self._tenant_id,
             status=response.status_code,
             code=graph_code(body),
@@ -215,8 +241,17 @@ class Exchange:
             retry_after=retry_after_seconds(response.headers.get("Retry-After")),
         )
 
-    def _outage(self, note: str, request_id: str) -> MicrosoftError:
-        return MicrosoftError(Cause.OUTAGE, tenant_id=self._tenant_id, request_id=request_id, note=note)
+    def _unread(self, request: Request, note: str, response: requests.Response) -> MicrosoftError:
+        """An answer that was there, but is not read; asking again would bring the same, unless its status says no."""
+        request_id = _request_id(response, None)
+        if response.status_code != HTTPStatus.OK:
+            return self._refusal(request, response, None, request_id)
+        return MicrosoftError(
+            request.unusable, tenant_id=self._tenant_id, status=200, request_id=request_id, note=note, unread=True
+        )
+
+    def _outage(self, note: str, request_id: str, status: int | None = None) -> MicrosoftError:
+        return MicrosoftError(Cause.OUTAGE, tenant_id=self._tenant_id, status=status, request_id=request_id, note=note)
 
 
 def _request_id(response: requests.Response, body: Any) -> str:

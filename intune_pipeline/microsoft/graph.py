@@ -1,13 +1,15 @@
 """Intune's devices over Microsoft Graph: whole lists, details, primary users, and whether a device still exists.
 
-Here: one client per tenant and run; what is asked and how an answer is checked. Not here: what a device's values mean
-(``domain.devices``), how a request is sent and sent again (`exchange`, `batches`), what an error means (`causes`).
+Belongs here: one client per tenant and run; what is asked and how an answer is checked. Does not belong here: what a
+device's values mean (``domain.devices``), how a request is sent and sent again (`exchange`, `batches`), what an error
+means (`causes`).
 
-The client is quick where it can be and stubborn where it must be: a list is whole or an error, a throttled request
-waits as long as the run may last, and nothing it logs or raises shows a device's values.
+A list is whole or an error, a throttled request waits as long as the run may last, and nothing the client logs or
+raises shows a device's values.
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 
-from intune_pipeline.microsoft.batches import IN_FLIGHT, BatchSender
+from intune_pipeline.domain.assignees import PrimaryUser
+from intune_pipeline.microsoft.batches import IN_FLIGHT, BatchSender, ItemResult
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 from intune_pipeline.microsoft.exchange import Exchange, Reply, Request, Traffic
@@ -52,7 +55,12 @@ LIST_PROPERTIES = (
 DETAIL_PROPERTIES = ("id", "physicalMemoryInBytes", "activationLockBypassCode")
 """What Graph tells of one device only, never in a list. Graph v1.0: managedDevice."""
 
+MAX_DEVICES = 250_000
+"""Most devices read of one tenant, unless a client is told another number."""
+
 _DEVICES = "/deviceManagement/managedDevices"
+_MOST_EMPTY_PAGES = 20
+"""Most pages without a device in a row. Graph: a page may be empty and link on; some are, never so many."""
 
 
 class DeviceDetail(Mapping[str, Any]):
@@ -105,23 +113,6 @@ class Unanswered:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class PrimaryUser:
-    """Who uses a device, as Intune says.
-
-    Attributes:
-        id: the user's object id, comparable with ``userId`` of the list.
-        display_name: "" when the application may not read the directory, as are the next two.
-        user_principal_name: see ``display_name``.
-        mail: see ``display_name``.
-    """
-
-    id: str
-    display_name: str = ""
-    user_principal_name: str = ""
-    mail: str = ""
-
-
 class GraphClient:
     """Reads one tenant's devices during one run. A context manager; close it to close its connections.
 
@@ -129,9 +120,11 @@ class GraphClient:
         cloud: which Microsoft cloud.
         credential: who we are.
         tenant_id: the tenant's GUID.
-        deadline: when the run ends, in seconds of `time.monotonic`. Being throttled lasts until then at most.
+        deadline: when the run ends, in seconds of the clock. Nothing is asked after it, being throttled or not.
         give_up_after: how long one request may meet server and connection errors.
+        max_devices: the most devices a list may have.
         quota: the most requests to send; shared by all clients of the tenant in this process.
+        clock: tells the time in seconds.
 
     Attributes:
         stats: what was sent and waited for.
@@ -146,7 +139,9 @@ class GraphClient:
         *,
         deadline: float,
         give_up_after: timedelta = timedelta(minutes=2),
+        max_devices: int = MAX_DEVICES,
         quota: Quota = Quota(),  # noqa: B008 - immutable
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stats = Traffic()
         self.tokens = TenantTokens(cloud, credential, tenant_id)
@@ -154,6 +149,8 @@ class GraphClient:
         self._tenant_id = tenant_id
         self._deadline = deadline
         self._give_up_after = give_up_after
+        self._max_devices = max_devices
+        self._clock = clock
         self._threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="graph")
         self._exchange = Exchange(
             cloud,
@@ -163,6 +160,7 @@ class GraphClient:
             deadline=deadline,
             patience=self._patience,
             stats=self.stats,
+            clock=clock,
         )
 
     def __enter__(self) -> Self:
@@ -179,13 +177,12 @@ class GraphClient:
         self._exchange.close()
         self.tokens.close()
 
-    def list_devices(
-        self, *, select: Sequence[str] = LIST_PROPERTIES, page_size: int = 1000
-    ) -> Iterator[list[dict[str, Any]]]:
-        """Every managed device, page by page as Graph sends them; the next page is fetched meanwhile.
+    def list_devices(self, *, select: Sequence[str] = LIST_PROPERTIES, page_size: int = 1000) -> Iterator[list[Any]]:
+        """Every entry of the list of managed devices, page by page; the next page is fetched meanwhile.
 
-        A device renamed during the crawl may come twice (Graph: pages are keyed on name and id), and pages may be
-        empty. Only when the iterator ends by itself was the list whole.
+        An entry is what Graph put into ``value``: nearly always an object with a text as ``id``, but nobody promises
+        that. A device renamed during the crawl may come twice (Graph: pages are keyed on name and id), and pages may
+        be empty. Only when the iterator ends by itself was the list whole.
 
         Args:
             select: properties to read.
@@ -195,19 +192,22 @@ class GraphClient:
             MicrosoftError: the list could not be read to its end, whatever was yielded before.
         """
         link = self._url(f"{_DEVICES}?$select={','.join(select)}&$top={page_size}")
-        followed = {link}
-        pending = self._threads.submit(self._exchange.ask, Request("list", link))
+        walk = _Walk(self._max_devices)
+        pending = self._threads.submit(self._exchange.ask, _list_request(link))
         while link:
             page, request_id = pending.result()
-            records = page.get("value")
-            if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-                raise self._incomplete("a page without devices", request_id)
-            link = page.get("@odata.nextLink") or ""
+            entries = page.get("value")
+            if not isinstance(entries, list):
+                raise self._no_list(Cause.LIST_INCOMPLETE, "a page without devices", request_id)
+            following = page.get("@odata.nextLink") or ""
+            if following and _origin(following) != _origin(self._cloud.graph_url):
+                raise self._no_list(Cause.LIST_INCOMPLETE, "a next page outside of Graph", request_id)
+            if problem := walk.step(link, following, entries):
+                raise self._no_list(*problem, request_id)
+            link = following
             if link:
-                self._check_link(link, followed, request_id)
-                followed.add(link)
-                pending = self._threads.submit(self._exchange.ask, Request("list", link))
-            yield records
+                pending = self._threads.submit(self._exchange.ask, _list_request(link))
+            yield entries
 
     def probe(self) -> None:
         """Read as little as possible, to see whether devices may be read at all.
@@ -216,19 +216,6 @@ class GraphClient:
             MicrosoftError: they may not.
         """
         self._exchange.ask(Request("probe", self._url(f"{_DEVICES}?$select=id&$top=1")))
-
-    def device(self, device_id: str, *, select: Sequence[str]) -> DeviceDetail | None:
-        """One device, or None when Intune says that it has no such device.
-
-        Raises:
-            MicrosoftError: Graph gave no answer.
-        """
-        try:
-            return DeviceDetail(self._exchange.ask(Request("device", self._url(_device(device_id, select)))).body)
-        except MicrosoftError as error:
-            if error.cause is Cause.NOT_FOUND:
-                return None
-            raise
 
     def details(
         self, device_ids: Iterable[str], *, select: Sequence[str] = DETAIL_PROPERTIES
@@ -270,15 +257,14 @@ class GraphClient:
                 found[device_id] = True
         return found
 
-    def _each(
-        self, device_ids: Iterable[str], path: Callable[[str], str]
-    ) -> Iterator[tuple[str, dict[str, Any] | MicrosoftError]]:
+    def _each(self, device_ids: Iterable[str], path: Callable[[str], str]) -> Iterator[tuple[str, ItemResult]]:
         sender = BatchSender(
             post=self._post_batch,
             threads=self._threads,
             stats=self.stats,
             tenant_id=self._tenant_id,
             patience=self._patience,
+            clock=self._clock,
         )
         return sender.answers((device_id, path(device_id)) for device_id in dict.fromkeys(device_ids))
 
@@ -286,20 +272,50 @@ class GraphClient:
         return self._exchange.ask(Request("batch", self._url("/$batch"), orjson.dumps(payload), weight=size))
 
     def _patience(self) -> Patience:
-        return Patience(self._deadline, self._give_up_after)
+        return Patience(self._deadline, self._give_up_after, clock=self._clock)
 
     def _url(self, path: str) -> str:
         return f"{self._cloud.graph_url}/v1.0{path}"
 
-    def _check_link(self, link: Any, followed: set[str], request_id: str) -> None:
-        """Refuse to walk in circles, and to carry the token anywhere but to Graph."""
-        if _origin(link) != _origin(self._cloud.graph_url):
-            raise self._incomplete("a next page outside of Graph", request_id)
-        if link in followed:
-            raise self._incomplete("a page that leads back to an earlier one", request_id)
+    def _no_list(self, cause: Cause, note: str, request_id: str) -> MicrosoftError:
+        return MicrosoftError(cause, tenant_id=self._tenant_id, request_id=request_id, note=note)
 
-    def _incomplete(self, note: str, request_id: str) -> MicrosoftError:
-        return MicrosoftError(Cause.LIST_INCOMPLETE, tenant_id=self._tenant_id, request_id=request_id, note=note)
+
+class _Walk:
+    """Follows a list from page to page and says when it leads nowhere.
+
+    Args:
+        max_devices: the most devices a list may have.
+    """
+
+    def __init__(self, max_devices: int) -> None:
+        self._max_devices = max_devices
+        self._followed: set[str] = set()
+        self._ids: set[str] = set()
+        self._empty_pages = 0
+
+    def step(self, link: str, following: str, entries: list[Any]) -> tuple[Cause, str] | None:
+        """Take note of a page and where it leads; why the list is not read on, if so."""
+        self._followed.add(link)
+        known = len(self._ids)
+        ids = [entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+        self._ids.update(ids)
+        self._empty_pages = 0 if ids else self._empty_pages + 1
+        if len(self._ids) > self._max_devices:
+            return Cause.TOO_MANY_DEVICES, f"more than {self._max_devices} devices"
+        if not following:
+            return None
+        if following in self._followed:
+            return Cause.LIST_INCOMPLETE, "a page that leads back to an earlier one"
+        if ids and len(self._ids) == known:
+            return Cause.LIST_INCOMPLETE, "a page without a new device that leads on"
+        if self._empty_pages > _MOST_EMPTY_PAGES:
+            return Cause.LIST_INCOMPLETE, f"more than {_MOST_EMPTY_PAGES} pages in a row without a device"
+        return None
+
+
+def _list_request(link: str) -> Request:
+    return Request("list", link, unusable=Cause.LIST_INCOMPLETE)
 
 
 def _device(device_id: str, select: Sequence[str] = ()) -> str:
@@ -319,12 +335,18 @@ def _primary_user(answer: dict[str, Any]) -> PrimaryUser | Unanswered | None:
     listed = answer.get("value")
     if not isinstance(listed, list):
         return Unanswered(Cause.UNEXPECTED, "")
-    user = next((one for one in listed if isinstance(one, dict) and one.get("id")), None)
+    user = next((one for one in listed if isinstance(one, dict) and _text(one, "id")), None)
     if user is None:
         return None
     return PrimaryUser(
-        id=user["id"],
-        display_name=user.get("displayName") or "",
-        user_principal_name=user.get("userPrincipalName") or "",
-        mail=user.get("mail") or "",
+        user_id=user["id"],
+        email=_text(user, "mail"),
+        user_principal_name=_text(user, "userPrincipalName"),
+        display_name=_text(user, "displayName"),
     )
+
+
+def _text(user: Mapping[str, Any], name: str) -> str | None:
+    """A property that is a text with something in it."""
+    value = user.get(name)
+    return value if isinstance(value, str) and value else None

@@ -1,7 +1,7 @@
 """Whether Microsoft can be worked with right now, step by step: for ``doctor``.
 
-Here: the steps for one tenant, and whether our clock agrees with Microsoft's. Not here: how they are shown, how much
-skew is too much.
+Belongs here: the steps for one tenant, and whether our clock agrees with Microsoft's. Does not belong here: how they are
+shown, how much skew is too much.
 """
 
 import time
@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 
 import requests
 
+from intune_pipeline.microsoft.bodies import WEB_PAGE
 from intune_pipeline.microsoft.causes import (
     Cause,
     MicrosoftError,
@@ -83,13 +84,14 @@ def _discovery(cloud: MicrosoftCloud, tenant: str) -> requests.Response:
         except requests.RequestException as error:
             note = f"{cloud.login_url}: {reason(error)}"
             raise MicrosoftError(Cause.OUTAGE, tenant_id=tenant, note=note) from None
-    if not response.ok:
-        body = decoded(response.content)
+    body = decoded(response.content)
+    if not response.ok or not isinstance(body, dict):
         raise MicrosoftError(
             cause_of_token_answer(response.status_code, body),
             tenant_id=tenant,
             status=response.status_code,
             code=entra_code(body),
             request_id=entra_request_id(response.headers, body),
+            note="" if isinstance(body, dict) else f"{cloud.login_url}: {WEB_PAGE}",
         )
     return response

@@ -1,14 +1,16 @@
 """Intune's documented quota, kept from this side.
 
-Here: one limiter per application and tenant, shared by everything in the process. Not here: what to do when Microsoft
-throttles all the same (`patience`).
+Belongs here: one limiter per application and tenant, shared by everything in the process. Does not belong here: what to
+do when Microsoft throttles all the same (`patience`).
 """
 
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-
-from pyrate_limiter import InMemoryBucket, Limiter, Rate, SingleBucketFactory
 
 from intune_pipeline.microsoft.cloud import MicrosoftCloud
 
@@ -27,25 +29,60 @@ class Quota:
 
 
 class RequestLimiter:
-    """Hands out permits for requests, never more than the quota in any window. Safe to share between threads."""
+    """Hands out permits for requests, never more than the quota in any window. Safe to share between threads.
 
-    def __init__(self, quota: Quota) -> None:
+    Args:
+        quota: how many.
+        clock: tells the time in seconds.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        quota: Quota,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._quota = quota
-        self._bucket = InMemoryBucket([Rate(quota.requests, round(quota.window.total_seconds() * 1000))])
-        self._limiter = Limiter(SingleBucketFactory(self._bucket, schedule_leak=False))
+        self._window = quota.window.total_seconds()
+        self._clock = clock
+        self._sleep = sleep
+        self._given: deque[tuple[float, int]] = deque()
+        self._free = quota.requests
+        self._lock = threading.Lock()
 
     def acquire(self, requests: int, *, timeout: float) -> None:
         """Wait until this many requests may be sent.
 
         Raises:
-            TimeoutError: the timeout, in seconds, passed first.
+            TimeoutError: that takes longer than the timeout, in seconds; known at once and not waited for.
             ValueError: the quota is smaller than that.
         """
         if requests > self._quota.requests:
             raise ValueError(f"The quota does not allow {requests} requests at once.")
-        self._bucket.leak(self._bucket.now())  # type: ignore[no-untyped-call]
-        if not self._limiter.try_acquire("graph", weight=requests, timeout=max(timeout, 0.0)):
-            raise TimeoutError
+        ends_at = self._clock() + timeout
+        while pause := self._take(requests):
+            if self._clock() + pause > ends_at:
+                raise TimeoutError
+            self._sleep(pause)
+
+    def _take(self, requests: int) -> float:
+        """Take the permits, or say for how many seconds there are not enough of them."""
+        with self._lock:
+            now = self._clock()
+            while self._given and self._given[0][0] + self._window <= now:
+                self._free += self._given.popleft()[1]
+            if requests <= self._free:
+                self._given.append((now, requests))
+                self._free -= requests
+                return 0.0
+            free = self._free
+            for given_at, count in self._given:
+                free += count
+                if free >= requests:
+                    return given_at + self._window - now
+        raise AssertionError  # all permits together are enough, as `acquire` has made sure
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,8 @@
-"""A person's sign-in at Microsoft, which proves the tenant they belong to.
+"""A person's sign-in at Microsoft, which proves the tenant they belong to and the directory roles they hold there.
 
 Here: OpenID Connect's code flow by MSAL (PKCE, nonce, our credential) and the validation of the id token, which MSAL
-leaves to its caller. Not here: where the flow is kept between the two steps, and what the proof is used for.
+leaves to its caller. Not here: where the flow is kept between the two steps, which roles suffice
+(``domain.tenant_ownership``), and what the proof is used for.
 """
 
 import warnings
@@ -17,6 +18,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from intune_pipeline.domain.tenant_ownership import CAN_CONSENT, directory_roles, ownership_problem
+from intune_pipeline.domain.vocabulary import DirectoryRole, OwnershipProblem
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError, cause_of_token_answer, entra_code, entra_request_id
 from intune_pipeline.microsoft.cloud import Credential, CredentialFileError, MicrosoftCloud
@@ -75,11 +78,15 @@ class SignedIn:
         tenant_id: the tenant they belong to, in lower case.
         user_id: their object id.
         user_name: their user principal name, for people to read only.
+        roles: the directory roles they hold there, as far as they matter for consent.
+        problem: why they may not link the tenant, None when they may.
     """
 
     tenant_id: str
     user_id: str
     user_name: str = field(repr=False)
+    roles: frozenset[DirectoryRole] = frozenset()
+    problem: OwnershipProblem | None = None
 
 
 def start_sign_in(cloud: MicrosoftCloud, credential: Credential, *, redirect_uri: str, state: str) -> SignInStart:
@@ -103,15 +110,21 @@ def start_sign_in(cloud: MicrosoftCloud, credential: Credential, *, redirect_uri
 
 
 def finish_sign_in(
-    cloud: MicrosoftCloud, credential: Credential, flow: dict[str, Any], params: Mapping[str, str]
+    cloud: MicrosoftCloud,
+    credential: Credential,
+    flow: dict[str, Any],
+    params: Mapping[str, str],
+    *,
+    accepted: frozenset[DirectoryRole] = CAN_CONSENT,
 ) -> SignedIn:
-    """Finish a sign-in: exchange the code and validate the id token.
+    """Finish a sign-in: exchange the code, validate the id token, and see whether the person may link its tenant.
 
     Args:
         cloud: which Microsoft cloud.
         credential: who we are.
         flow: what `start_sign_in` gave for this state.
         params: the query of the redirect.
+        accepted: the directory roles that suffice for linking the tenant.
 
     Raises:
         SignInError: the sign-in proved nothing.
@@ -136,7 +149,14 @@ def finish_sign_in(
             if entra_code(answer) in _EXPIRED_CODES:
                 raise SignInError(SignInProblem.EXPIRED)
             raise _refusal(session, answer)
-        return _signed_in(cloud, credential.client_id, answer["id_token"], session)
+        claims = _validated(cloud, credential.client_id, answer["id_token"], session)
+    return SignedIn(
+        tenant_id=str(UUID(claims["tid"])),
+        user_id=str(claims["oid"]),
+        user_name=str(claims.get("preferred_username") or ""),
+        roles=directory_roles(claims) or frozenset(),
+        problem=ownership_problem(claims, accepted),
+    )
 
 
 def _application(
@@ -152,8 +172,8 @@ def _application(
         raise _refusal(session, {}) from None
 
 
-def _signed_in(cloud: MicrosoftCloud, client_id: str, id_token: str, session: MicrosoftSession) -> SignedIn:
-    """Validate an id token: signature, issuer, audience, lifetime, and that it names a tenant and a person.
+def _validated(cloud: MicrosoftCloud, client_id: str, id_token: str, session: MicrosoftSession) -> dict[str, Any]:
+    """The claims of an id token after validation: signature, issuer, audience, lifetime, and that it names a tenant and a person.
 
     Entra (Microsoft, "ID tokens: validate tokens"): the issuer of a multi-tenant sign-in is a template that the
     token's own tenant completes, and a signing key may be bound to one issuer.
@@ -180,7 +200,7 @@ def _signed_in(cloud: MicrosoftCloud, client_id: str, id_token: str, session: Mi
         raise _outage(cloud, error) from None
     except (JoseError, ValueError, KeyError, TypeError):
         raise SignInError(SignInProblem.UNTRUSTED) from None
-    return SignedIn(tenant_id, str(claims["oid"]), str(claims.get("preferred_username") or ""))
+    return claims
 
 
 def _fetch(session: MicrosoftSession, url: str) -> Any:

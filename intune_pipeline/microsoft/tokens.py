@@ -1,7 +1,7 @@
 """Access tokens for one tenant, by MSAL's client credentials flow.
 
-Here: one MSAL application with its own cache per tenant, and what a token says about itself. Not here: a person's
-sign-in (`sign_in`), retrying (`patience`).
+Belongs here: one MSAL application with its own cache per tenant, and what a token says about itself. Does not belong
+here: a person's sign-in (`sign_in`), retrying (`patience`).
 """
 
 import threading
@@ -14,6 +14,7 @@ import requests
 from joserfc import jws
 from joserfc.errors import JoseError
 
+from intune_pipeline.microsoft.bodies import WEB_PAGE
 from intune_pipeline.microsoft.causes import (
     Cause,
     MicrosoftError,
@@ -23,7 +24,7 @@ from intune_pipeline.microsoft.causes import (
 )
 from intune_pipeline.microsoft.cloud import Credential, CredentialFileError, MicrosoftCloud
 from intune_pipeline.microsoft.patience import retry_after_seconds
-from intune_pipeline.microsoft.transport import MicrosoftSession, decoded, reason
+from intune_pipeline.microsoft.transport import MicrosoftSession, RefusedAnswerError, decoded, reason
 
 REQUIRED_ROLE = "DeviceManagementManagedDevices.Read.All"
 """The one application permission this product asks for."""
@@ -112,18 +113,22 @@ class TenantTokens:
                     self._cloud, self._credential, self._tenant_id, self._session, http_cache=self._msal_replays
                 )
             return self._application.acquire_token_for_client([self._cloud.scope]) or {}
+        except RefusedAnswerError as error:
+            note = f"{self._cloud.login_url}: {error}"
+            raise MicrosoftError(Cause.UNEXPECTED, tenant_id=self._tenant_id, note=note) from None
         except requests.RequestException as error:
             self._session.close()
             note = f"{self._cloud.login_url}: {reason(error)}"
             raise MicrosoftError(Cause.OUTAGE, tenant_id=self._tenant_id, note=note) from None
         except CredentialFileError as error:
             raise MicrosoftError(Cause.OUR_CREDENTIAL, tenant_id=self._tenant_id, note=str(error)) from None
-        except (ValueError, KeyError, RuntimeError, msal.exceptions.MsalError):
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, msal.exceptions.MsalError):
             raise self._refusal({}) from None
 
     def _refusal(self, answer: dict[str, Any]) -> MicrosoftError:
         status, headers, body = self._session.last_answer or (None, {}, None)
         body = answer or body
+        foreign = status is not None and not isinstance(body, dict)
         return MicrosoftError(
             cause_of_token_answer(status, body),
             tenant_id=self._tenant_id,
@@ -131,6 +136,7 @@ class TenantTokens:
             code=entra_code(body),
             request_id=entra_request_id(headers, body),
             retry_after=retry_after_seconds(headers.get("Retry-After")),
+            note=f"{self._cloud.login_url}: {WEB_PAGE}" if foreign else "",
         )
 
 

@@ -12,12 +12,11 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
-from intune_pipeline.domain.classification import Classifier
 from intune_pipeline.domain.eligibility import judge
 from intune_pipeline.domain.reconciliation import Plan
 from intune_pipeline.domain.vocabulary import RunPhase, SkipReason
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import account_rules, sync_runs, unknown_models
+from intune_pipeline.inventory import account_rules, erasures, sync_runs, unknown_models
 from intune_pipeline.inventory.connections import Record
 from intune_pipeline.inventory.frames import Listing, Snapshot
 from intune_pipeline.inventory.run_results import exposed_codes, outcomes_of
@@ -40,15 +39,17 @@ from intune_pipeline.orchestration.partitions import tenants
 from intune_pipeline.orchestration.resources import Limits
 from intune_pipeline.orchestration.sync import planning, steps
 from intune_pipeline.orchestration.sync.frame_codec import (
+    decisions_of,
     details_of,
     devices_of,
+    everybody_of,
     frame_of,
     frame_of_devices,
     frame_of_judged,
     frame_of_outcomes,
     frame_of_people,
     judged_of,
-    people_of,
+    remember_everybody,
 )
 from intune_pipeline.orchestration.sync.inputs import accepted
 from intune_pipeline.orchestration.sync.session import Session
@@ -104,7 +105,7 @@ def _asset(name: str, **particulars: Any) -> Callable[[Callable[..., Any]], dg.A
     "and dropped here; nothing of them goes further.",
 )
 def raw_intune_devices(
-    session: dg.ResourceParam[Session], database: dg.ResourceParam[Engine], config: ListingConfig
+    session: dg.ResourceParam[Session], tenant_database: dg.ResourceParam[Engine], config: ListingConfig
 ) -> Materialized:
     """List the tenant's devices."""
     with session.step("raw_intune_devices") as connection:
@@ -116,8 +117,9 @@ def raw_intune_devices(
         listed = steps.list_devices(
             session.client, max_devices=config.max_devices, on_page=lambda read: session.progress(devices_read=read)
         )
-        with database.begin() as db:
+        with tenant_database.begin() as db:
             forget_devices(db, connection.id, listed.personal_ids)
+            listed = steps.without_erased(db, connection.account_id, listed)
             before = sync_runs.last_good(db, connection.account)
         listing = steps.new_listing(
             listed, tenant_id=str(connection.tenant_id), account=connection.account, run_id=session.run_id
@@ -142,21 +144,22 @@ def raw_intune_devices(
 )
 def classified_devices(
     session: dg.ResourceParam[Session],
-    database: dg.ResourceParam[Engine],
+    tenant_database: dg.ResourceParam[Engine],
     limits: Limits,
     raw_intune_devices: Snapshot,
 ) -> Materialized:
     """Judge every device."""
     with session.step("classified_devices") as connection:
         listing = accepted(connection, maximum_age=limits.input_max_age, raw_intune_devices=raw_intune_devices)
-        with database.connect() as db:
-            classifier = Classifier(account_rules.for_classifier(db, connection.account))
+        with tenant_database.connect() as db:
+            rules = account_rules.for_classifier(db, connection.account)
+        classifier = account_rules.classifier(rules)
         judged = judge(devices_of(raw_intune_devices.frame), classifier, listed_at=listing.listed_at)
         session.progress(devices_listed=listing.devices_listed, devices_classified=len(judged))
         skipped = {SkipReason.PERSONAL: listing.personal, **steps.skipped_by_reason(judged)}
         unknown = steps.unknown_models(judged)
         if session.sync_run_id is not None:
-            with database.begin() as db:
+            with tenant_database.begin() as db:
                 unknown_models.record(db, session.sync_run_id, connection.id, unknown)
         snapshot = Snapshot(listing, frame_of_judged(judged))
         return dg.MaterializeResult(
@@ -188,7 +191,7 @@ def classified_devices(
 )
 def intune_device_details(
     session: dg.ResourceParam[Session],
-    database: dg.ResourceParam[Engine],
+    tenant_database: dg.ResourceParam[Engine],
     vault: dg.ResourceParam[Vault],
     limits: Limits,
     classified_devices: Snapshot,
@@ -198,7 +201,7 @@ def intune_device_details(
         listing = accepted(connection, maximum_age=limits.input_max_age, classified_devices=classified_devices)
         session.progress(phase=RunPhase.DETAILS)
         detailed = steps.refresh_details(
-            database,
+            tenant_database,
             connection.id,
             judged_of(classified_devices),
             lambda: session.client,
@@ -226,22 +229,27 @@ def intune_device_details(
     "allwhere_assets does what this says, and says where allwhere changed meanwhile.",
 )
 def employees(
-    session: dg.ResourceParam[Session], database: dg.ResourceParam[Engine], limits: Limits, classified_devices: Snapshot
+    session: dg.ResourceParam[Session],
+    tenant_database: dg.ResourceParam[Engine],
+    limits: Limits,
+    classified_devices: Snapshot,
 ) -> Materialized:
     """Find out whom the devices belong to."""
     with session.step("employees") as connection:
         listing = accepted(connection, maximum_age=limits.input_max_age, classified_devices=classified_devices)
-        with database.connect() as db:
+        with tenant_database.connect() as db:
             state = load_state(db, connection.id, values=False)
+            erased = erasures.standing(db, connection.account_id)
         people = planning.decide_people(
-            judged_of(classified_devices), state, connection.policy, domain_listing(listing), session.evidence
+            judged_of(classified_devices), state, connection.policy, domain_listing(listing), session.evidence, erased
         )
-        snapshot = Snapshot(listing, frame_of_people(people))
-        actions = Counter(person.action.value for person in people)
+        snapshot = Snapshot(listing, frame_of_people(people.steps))
+        remember_everybody(snapshot, people.everybody)
+        actions = Counter(person.action.value for person in people.steps)
         return dg.MaterializeResult(
             value=snapshot,
             metadata={**shown(snapshot), "actions": counts_table(actions, of="action"), **plotted("action", actions)},
-            check_results=checks.of_people(sum(person.lookalike_id is not None for person in people)),
+            check_results=checks.of_people(sum(person.lookalike_id is not None for person in people.steps)),
         )
 
 
@@ -254,7 +262,7 @@ def employees(
 )
 def allwhere_assets(
     session: dg.ResourceParam[Session],
-    database: dg.ResourceParam[Engine],
+    tenant_database: dg.ResourceParam[Engine],
     limits: Limits,
     config: ReconciliationConfig,
     classified_devices: Snapshot,
@@ -270,8 +278,9 @@ def allwhere_assets(
             intune_device_details=intune_device_details,
             employees=employees,
         )
-        with database.connect() as db:
+        with tenant_database.connect() as db:
             state = load_state(db, connection.id)
+            erased = erasures.standing(db, connection.account_id)
         state, refreshed_since = planning.with_shown_details(state, details_of(intune_device_details.frame))
         plan = planning.make_plan(
             judged_of(classified_devices),
@@ -279,24 +288,26 @@ def allwhere_assets(
             connection.policy,
             domain_listing(listing),
             session.evidence,
-            people_of(employees.frame),
+            erased,
+            decisions_of(employees.frame),
+            everybody_of(employees),
         )
         said = planning.changed_since(plan, refreshed_since)
         results = (
             _shown_only(connection, plan, said)
             if config.dry_run
-            else _applied(session, database, connection, plan, listing, said)
+            else _applied(session, tenant_database, connection, plan, listing, said)
         )
     yield from results
 
 
 def _applied(
-    session: Session, database: Engine, connection: Record, plan: Plan, listing: Listing, said: str | None
+    session: Session, tenant_database: Engine, connection: Record, plan: Plan, listing: Listing, said: str | None
 ) -> Sequence[Materialized]:
     """Do what a plan says; `said` is what it does otherwise than its inputs showed."""
     session.progress(phase=RunPhase.RECONCILING, devices_listed=listing.devices_listed)
     sync_run_id, counts = session.apply(plan)
-    with database.connect() as db:
+    with tenant_database.connect() as db:
         outcomes = outcomes_of(db, connection.id, sync_run_id)
         exposed = exposed_codes(db, connection.account_id)
     snapshot = Snapshot(listing, frame_of_outcomes(outcomes, plan))

@@ -14,9 +14,10 @@ from datetime import timedelta
 import dagster as dg
 from sqlalchemy import Engine
 
-from intune_pipeline.domain.eligibility import JUNK_SERIAL, UNKNOWN_TYPE, JudgedDevice
+from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.reconciliation import Counts
+from intune_pipeline.domain.vocabulary import SkipReason
 from intune_pipeline.inventory import alerts
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.sync_runs import SyncRun
@@ -29,12 +30,12 @@ WARNING = dg.AssetCheckSeverity.WARN
 
 _DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "raw_intune_devices": {
-        "list_accounted_for": "Every listed device is either in the frame, once, or counted as personal.",
+        "list_accounted_for": "Every listed device is in the frame, once, or counted as personal or unreadable.",
         "list_complete": "The whole list was read; a capped one proves no device's absence.",
         "list_not_shrunk": "The list is about as long as at the last good sync; else lifecycle changes are held.",
     },
     "classified_devices": {
-        "counts_add_up": "Every listed device is eligible or skipped for exactly one reason.",
+        "counts_add_up": "Every listed device is eligible, unreadable, or skipped for exactly one reason.",
         "one_device_per_serial": "No two eligible devices have the same serial number.",
         "few_unknown_models": "The share of devices whose type nobody knows is below the limit.",
         "few_junk_serials": "The share of placeholder serial numbers is below the limit.",
@@ -45,7 +46,7 @@ _DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "allwhere_assets": {
         "outcomes_add_up": "Every listed device was synced, skipped or failed, and is counted once.",
         "one_asset_per_serial": "No two synced devices share an asset.",
-        "no_device_failed": "Every eligible device could be written.",
+        "no_device_failed": "Every device could be read, and every eligible one written.",
         "no_plaintext_secrets": "Every stored bypass code is encrypted, and the history holds none.",
     },
 }
@@ -94,12 +95,13 @@ def evaluate(name: str, *, passed: bool, says: str, **numbers: float) -> dg.Asse
 def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> list[dg.AssetCheckResult]:
     """The checks of ``raw_intune_devices``."""
     ids = {device.intune_device_id for device in listed.devices} | set(listed.personal_ids)
-    reason = "the list was capped" if not listed.unreadable else f"{listed.unreadable} records had no id"
+    reason = "the list was capped" if not listed.unreadable else f"{listed.unreadable} entries had no id"
     return [
         evaluate(
             "list_accounted_for",
-            passed=len(ids) == listed.devices_listed,
-            says=f"{listed.devices_listed} devices: {len(listed.devices)} rows, {len(listed.personal_ids)} personal.",
+            passed=len(ids) + listed.unreadable == listed.devices_listed,
+            says=f"{listed.devices_listed} devices: {len(listed.devices)} rows, {len(listed.personal_ids)} personal, "
+            f"{listed.unreadable} unreadable.",
         ),
         evaluate(
             "list_complete",
@@ -140,13 +142,14 @@ def of_classification(
         junk_share: the share of placeholder serial numbers that is usual.
     """
     eligible = [one.device.serial_key for one in judged if one.skip_reason is None]
-    accounted = len(eligible) + sum(skipped.values())
+    accounted = len(eligible) + sum(skipped.values()) + listing.unreadable
     listed = listing.devices_listed
     return [
         evaluate(
             "counts_add_up",
             passed=accounted == listed,
-            says=f"{listed} listed = {len(eligible)} eligible + {sum(skipped.values())} skipped.",
+            says=f"{listed} listed = {len(eligible)} eligible + {sum(skipped.values())} skipped + "
+            f"{listing.unreadable} unreadable.",
             listed=listed,
             accounted=accounted,
         ),
@@ -157,14 +160,14 @@ def of_classification(
         ),
         _share_below(
             "few_unknown_models",
-            count=skipped.get(UNKNOWN_TYPE, 0),
+            count=skipped.get(SkipReason.UNKNOWN_TYPE, 0),
             of=listed,
             limit=unknown_share,
             what="are of an unknown type",
         ),
         _share_below(
             "few_junk_serials",
-            count=skipped.get(JUNK_SERIAL, 0),
+            count=skipped.get(SkipReason.JUNK_SERIAL, 0),
             of=listed,
             limit=junk_share,
             what="have a placeholder for a serial number",
@@ -205,7 +208,7 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
         evaluate(
             "no_device_failed",
             passed=not counts.devices_failed,
-            says=f"{counts.devices_failed} devices could not be written; device_outcomes says why.",
+            says=_failures(counts),
             failed=counts.devices_failed,
         ),
         evaluate(
@@ -215,6 +218,12 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
             exposed=exposed,
         ),
     ]
+
+
+def _failures(counts: Counts) -> str:
+    unread = counts.devices_unreadable
+    says = f"{counts.devices_failed - unread} devices could not be written; device_outcomes says why."
+    return f"{says} {unread} entries of Microsoft's list have no id and could not be read." if unread else says
 
 
 def _share_below(name: str, *, count: int, of: int, limit: float, what: str) -> dg.AssetCheckResult:

@@ -10,9 +10,10 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
-from intune_pipeline.inventory import frames
+from intune_pipeline.inventory import frames, retention
 from intune_pipeline.orchestration.partitions import RETRY_STRATEGY_TAG
 from intune_pipeline.orchestration.process.retention import old_runs
+from intune_pipeline.orchestration.resources import Keep
 from intune_pipeline.orchestration.sync.failures import explained
 
 INTUNE_SYNC = "intune_sync"
@@ -56,8 +57,22 @@ def delete_stale_frames(context: dg.OpExecutionContext, database: dg.ResourcePar
         context.add_output_metadata({"frames_deleted": frames.delete_of_disconnected(db)})
 
 
-@dg.job(executor_def=dg.in_process_executor, description="Deletes old runs and the frames of disconnected tenants.")
+@dg.op(description="Deletes holds, outcomes, audit entries and sealed codes that are older than INTUNE_KEEP_… says.")
+@explained
+def delete_what_is_kept_no_longer(
+    context: dg.OpExecutionContext, database: dg.ResourceParam[Engine], keep: Keep
+) -> None:
+    """Delete what nobody needs any more; see `inventory.retention`."""
+    with database.begin() as db:
+        context.add_output_metadata(dict(retention.forget_old(db, keep.retention)))
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Deletes old runs, the frames of disconnected tenants, and what is kept no longer.",
+)
 def maintenance() -> None:
-    """Tidy up; both steps are safe to repeat."""
+    """Tidy up; every step is safe to repeat."""
     delete_old_runs()
     delete_stale_frames()
+    delete_what_is_kept_no_longer()

@@ -13,13 +13,14 @@ import pandas as pd
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
+from intune_pipeline.domain.facts import fact_values
 from intune_pipeline.domain.reconciliation import Counts, Plan
 from intune_pipeline.inventory.frames import Snapshot
 from intune_pipeline.inventory.unknown_models import UnknownModel
 
 #: Columns that tell nothing about a person or a single device.
 PREVIEW_COLUMNS = (
-    "operating_system", "os_version", "manufacturer", "model", "storage_bytes", "ownership", "management_agent",
+    "operating_system", "os_version", "manufacturer", "model_name", "model", "storage_bytes", "ownership", "management_agent",
     "device_type", "rule", "skip_reason", "memory_gb", "has_bypass_code", "freshness", "devices", "outcome", "action",
 )  # fmt: skip
 PREVIEW_ROWS = 10
@@ -48,9 +49,12 @@ def asset_metadata(table: Table) -> dict[str, Any]:
 
 def preview(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
     """The first rows of a frame, only columns that name nobody, as a Markdown table."""
-    columns = [name for name in PREVIEW_COLUMNS if name in frame.columns]
-    rows = frame.loc[:, columns].head(PREVIEW_ROWS).itertuples(index=False, name=None)
-    return markdown_table(columns, rows)
+    rows = frame.head(PREVIEW_ROWS)
+    if {"operating_system", "manufacturer", "model"} <= set(frame.columns):
+        kinds = rows[["operating_system", "manufacturer", "model"]].fillna("").astype(str)
+        rows = rows.assign(model_name=[fact_values(*kind).get("model_name", "") for kind in kinds.to_numpy()])
+    columns = [name for name in PREVIEW_COLUMNS if name in rows.columns]
+    return markdown_table(columns, rows.loc[:, columns].itertuples(index=False, name=None))
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
@@ -109,8 +113,11 @@ def changes_table(plan: Plan) -> dg.MarkdownMetadataValue:
 
 def unknown_table(models: Sequence[UnknownModel]) -> dg.MarkdownMetadataValue:
     """What no rule could classify, the most frequent first: what to teach next."""
-    rows = [(one.operating_system, one.manufacturer, one.model, one.devices) for one in models[:UNKNOWN_ROWS]]
-    return markdown_table(["operating system", "manufacturer", "model", "devices"], rows)
+    rows = [
+        (one.operating_system, one.manufacturer, one.model_name, one.model, one.devices)
+        for one in models[:UNKNOWN_ROWS]
+    ]
+    return markdown_table(["operating system", "manufacturer", "name", "model", "devices"], rows)
 
 
 def _cell(value: object) -> str:

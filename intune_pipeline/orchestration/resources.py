@@ -19,12 +19,15 @@ from sqlalchemy import Engine
 from intune_pipeline import gc_tuning
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory.database import create_engine
+from intune_pipeline.inventory.retention import Retention
+from intune_pipeline.inventory.roles import Acting, Role
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.local import database_urls
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.io import FrameIOManager
+from intune_pipeline.orchestration.partitions import PARTITION_TAG
 from intune_pipeline.orchestration.process.priority import lower_for_scheduled_run
-from intune_pipeline.orchestration.sync.alerts import Notify, notifier
+from intune_pipeline.orchestration.sync.alerts import Notifier, notifier_of
 from intune_pipeline.orchestration.sync.session import OpenClient, Session
 from intune_pipeline.settings import MicrosoftSettings, Settings
 
@@ -32,10 +35,17 @@ from intune_pipeline.settings import MicrosoftSettings, Settings
 class DatabaseResource(dg.ConfigurableResource[Engine]):
     """allwhere's database, at the address ``ALLWHERE_DATABASE_URL``, which may hold a password."""
 
+    of_tenant: bool = Field(
+        False, description="Whether a run of one tenant sees that account's rows only; else every account's."
+    )
+
     def create_resource(self, context: dg.InitResourceContext) -> Engine:
         """An engine; PostgreSQL shows the run's id beside its connections."""
+        settings = Settings.load()
         name = f"intune-pipeline {context.run.run_id}" if context.run else "intune-pipeline"
-        return create_engine(database_urls(Settings.load()).allwhere, application_name=name)
+        account = context.run.tags.get(PARTITION_TAG) if self.of_tenant and context.run else None
+        acting = Acting(Role.PIPELINE, account, settings.intune_database_role_prefix)
+        return create_engine(database_urls(settings).allwhere, name, acting=acting)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Engine]:
@@ -52,6 +62,7 @@ class MicrosoftResource(dg.ConfigurableResource[OpenClient]):
 
     run_deadline_minutes: int = Field(30, description="INTUNE_RUN_DEADLINE_MINUTES: a client gives up so long after.")
     request_give_up_seconds: int = Field(120, description="INTUNE_REQUEST_GIVE_UP_SECONDS: for one request.")
+    max_devices: int = Field(250_000, description="INTUNE_MAX_DEVICES: a tenant with more is refused.")
 
     def create_resource(self, context: dg.InitResourceContext) -> OpenClient:  # noqa: ARG002 - the base class calls it so
         """A function of the tenant's GUID."""
@@ -70,6 +81,7 @@ class MicrosoftResource(dg.ConfigurableResource[OpenClient]):
             tenant_id,
             deadline=time.monotonic() + 60 * self.run_deadline_minutes,
             give_up_after=timedelta(seconds=self.request_give_up_seconds),
+            max_devices=self.max_devices,
         )
 
 
@@ -81,12 +93,12 @@ class VaultResource(dg.ConfigurableResource[Vault]):
         return Vault(Settings.load().bypass_code_keys)
 
 
-class NotifierResource(dg.ConfigurableResource[Notify]):
+class NotifierResource(dg.ConfigurableResource[Notifier]):
     """Tells people at ``INTUNE_ALERT_URLS``, which hold passwords and tokens."""
 
-    def create_resource(self, context: dg.InitResourceContext) -> Notify:  # noqa: ARG002 - the base class calls it so
-        """A function of title and text; it tells nobody where there are no addresses."""
-        return notifier(Settings.load().intune_alert_urls)
+    def create_resource(self, context: dg.InitResourceContext) -> Notifier:  # noqa: ARG002 - the base class calls it so
+        """It tells nobody where there are no addresses."""
+        return notifier_of(Settings.load().intune_alert_urls)
 
 
 class Limits(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -115,6 +127,25 @@ class Limits(dg.ConfigurableResource):  # type: ignore[type-arg]
     def late_after(self) -> timedelta:
         """How old the last good sync of a tenant may be."""
         return timedelta(hours=self.late_after_hours)
+
+
+class Keep(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """How many days is kept what nobody needs any more."""
+
+    holds_days: int = Field(365, description="INTUNE_KEEP_HOLDS_DAYS: decided holds.")
+    outcomes_days: int = Field(365, description="INTUNE_KEEP_OUTCOMES_DAYS: outcomes of devices that are gone.")
+    audit_days: int | None = Field(None, description="INTUNE_KEEP_AUDIT_DAYS: audit entries; none for ever.")
+    codes_days: int = Field(90, description="INTUNE_KEEP_CODES_DAYS: sealed codes of devices that are gone.")
+
+    @property
+    def retention(self) -> Retention:
+        """The same as spans."""
+        return Retention(
+            holds=timedelta(days=self.holds_days),
+            outcomes=timedelta(days=self.outcomes_days),
+            audit=None if self.audit_days is None else timedelta(days=self.audit_days),
+            codes=timedelta(days=self.codes_days),
+        )
 
 
 class SessionResource(dg.ConfigurableResource[Session]):
@@ -148,6 +179,7 @@ def microsoft_resource(settings: Settings) -> MicrosoftResource:
     return MicrosoftResource(
         run_deadline_minutes=settings.intune_run_deadline_minutes,
         request_give_up_seconds=settings.intune_request_give_up_seconds,
+        max_devices=settings.intune_max_devices,
     )
 
 
@@ -163,16 +195,28 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
+def keep_of(settings: Settings) -> Keep:
+    """The retention of the settings."""
+    return Keep(
+        holds_days=settings.intune_keep_holds_days,
+        outcomes_days=settings.intune_keep_outcomes_days,
+        audit_days=settings.intune_keep_audit_days,
+        codes_days=settings.intune_keep_codes_days,
+    )
+
+
 def default_resources(settings: Settings) -> dict[str, Any]:
     """The resources by key; ``io_manager`` is the default of every asset."""
-    database = DatabaseResource()
+    of_tenant = DatabaseResource(of_tenant=True)
     microsoft = microsoft_resource(settings)
     return {
-        "database": database,
-        "io_manager": FrameIOManager(database=database),
+        "database": DatabaseResource(of_tenant=False),
+        "io_manager": FrameIOManager(database=of_tenant),
+        "keep": keep_of(settings),
         "limits": limits_of(settings),
         "microsoft": microsoft,
-        "notify": NotifierResource(),
-        "session": SessionResource(database=database, microsoft=microsoft),
+        "notifier": NotifierResource(),
+        "session": SessionResource(database=of_tenant, microsoft=microsoft),
+        "tenant_database": of_tenant,
         "vault": VaultResource(),
     }

@@ -54,7 +54,7 @@ def plan_night(tenants: Iterable[Tenant], day: date, known_run_keys: Collection[
     """
     night = Night([], {})
     for tenant in tenants:
-        if tenant.status not in TRIED_NIGHTLY:
+        if tenant.status not in TRIED_NIGHTLY or tenant.tenant_id is None:
             night.skipped[tenant.account] = tenant.status
             continue
         if run_key(tenant.account, day) in known_run_keys:

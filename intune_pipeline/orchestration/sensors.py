@@ -32,7 +32,7 @@ from intune_pipeline.orchestration.process.retention import UNFINISHED
 from intune_pipeline.orchestration.resources import Limits
 from intune_pipeline.orchestration.schedules import DAILY_INTUNE_SYNC
 from intune_pipeline.orchestration.sync import alerts, reaping
-from intune_pipeline.orchestration.sync.alerts import Notify
+from intune_pipeline.orchestration.sync.alerts import Notifier
 from intune_pipeline.orchestration.sync.ticks import lost_ticks
 
 #: A tick may last 60 seconds; the next one follows soon.
@@ -201,14 +201,14 @@ def _accounts_under_way(instance: dg.DagsterInstance, accounts: Collection[str])
 def troubles(
     context: dg.SensorEvaluationContext,
     database: dg.ResourceParam[Engine],
-    notify: dg.ResourceParam[Notify],
+    notifier: dg.ResourceParam[Notifier],
     limits: Limits,
 ) -> dg.SensorResult | dg.SkipReason:
     """Look for failures, late tenants and holds; show lateness as a check of ``allwhere_assets`` when it changes."""
     ticks = lost_ticks(context.instance, DAILY_INTUNE_SYNC)
-    found = alerts.watch(database, late_after=limits.late_after, notify=notify, also=ticks)
+    found = alerts.watch(database, late_after=limits.late_after, notify=notifier.notify, also=ticks)
     late = sorted(trouble.account or "" for trouble in found if trouble.cause == LATE)
-    message = f"{len(found)} troubles; late: {', '.join(late) or 'nobody'}."
+    message = f"{len(found)} troubles; late: {', '.join(late) or 'nobody'}. {notifier.problem}".strip()
     cursor = ",".join(late) or "nobody"
     evaluations = [] if cursor == context.cursor else [lateness(late, limits.late_after)]
     return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursor, asset_events=evaluations)

@@ -13,15 +13,26 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from intune_pipeline.domain.counts import MEANINGS
-from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision, Outcome, RunPhase, RunStatus, Trigger
+from intune_pipeline.domain.vocabulary import (
+    DeviceType,
+    EmployeeHoldKind,
+    LifecycleDecision,
+    LookalikeGrade,
+    Outcome,
+    Role,
+    RunPhase,
+    RunStatus,
+    Trigger,
+)
 from intune_pipeline.inventory import account_rules, audit, connections, device_list, holds, sync_requests, sync_runs
 from intune_pipeline.inventory import unknown_models as unknown_models_store
-from intune_pipeline.portal.access import Role, TokenAdmin, TokenPrimaryAdmin
+from intune_pipeline.portal import limits
+from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
 from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
-from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, Text
-from intune_pipeline.portal.portal import Portal, portal_of
-from intune_pipeline.portal.settings_pages import connected
+from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, RevealReason, Text
+from intune_pipeline.portal.portal import PortalContext, portal_of
+from intune_pipeline.portal.settings_pages import connected, previewed
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
 
 DESCRIPTION = (
@@ -51,7 +62,9 @@ _COMMON: dict[int | str, dict[str, Any]] = {
     400: _problem("The body is no JSON."),
     401: {**_problem("The token is missing, has expired or is not for this API."), "model": Problem},
     403: _problem("Not allowed: the role or the permission intune:beta is missing."),
+    413: _problem("The body is larger than 1 MB."),
     422: _problem("Something in the request is not right."),
+    429: _problem("Too often; the header Retry-After says how long to wait."),
 }
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: _problem("The account has no such thing.")}
 _CONFLICT: dict[int | str, dict[str, Any]] = {
@@ -62,7 +75,7 @@ _TOO_OFTEN: dict[int | str, dict[str, Any]] = {
 }
 
 router = APIRouter(prefix="/api/v1", responses=_COMMON)
-ThePortal = Annotated[Portal, Depends(portal_of)]
+ThePortal = Annotated[PortalContext, Depends(portal_of)]
 
 
 class Output(BaseModel):
@@ -177,6 +190,7 @@ class Device(Output):
     serial_number: str | None
     device_name: str | None
     manufacturer: str | None
+    model_name: str | None
     model: str | None
     operating_system: str | None
     device_type: str | None
@@ -200,7 +214,7 @@ class RevealRequest(Input):
     """Which code, and why."""
 
     serial_number: FilledText
-    reason: FilledText
+    reason: RevealReason
 
 
 class BypassCode(Output):
@@ -211,14 +225,18 @@ class BypassCode(Output):
 
 
 class EmployeeHold(Output):
-    """A person held back because an employee looks like them."""
+    """A user held back because an employee looks like them, or because they look like a shared account."""
 
     id: int
-    first_name: str
-    last_name: str
+    first_name: str | None
+    last_name: str | None
     email: str
     lookalike: str | None
     created_at: datetime
+    kind: EmployeeHoldKind
+    reason: str | None
+    grade: LookalikeGrade | None
+    display_name: str | None
 
 
 class LifecycleHold(Output):
@@ -254,6 +272,7 @@ class UnknownModel(Output):
     """A model whose type is unknown."""
 
     manufacturer: str
+    model_name: str
     model: str
     operating_system: str
     devices: int
@@ -285,6 +304,7 @@ class RuleChange(Output):
     """Known devices of one model that a rule would change."""
 
     manufacturer: str
+    model_name: str
     model: str
     device_type: DeviceType
     new_device_type: DeviceType
@@ -306,31 +326,31 @@ class AuditEntry(Output):
 @router.get("/me")
 def me(admin: TokenAdmin) -> Me:
     """Who the token stands for."""
-    role = admin.identity.role
+    role = admin.person.role
     assert role is not None  # noqa: S101 - who has none was not admitted
-    return Me(subject=admin.identity.subject, account=admin.account.slug, account_name=admin.account.name, role=role)
+    return Me(subject=admin.person.subject, account=admin.account.slug, account_name=admin.account.name, role=role)
 
 
 @router.get("/connection", responses=_NOT_FOUND)
 def connection(portal: ThePortal, admin: TokenAdmin) -> Connection:
     """The link to Microsoft Intune and how it is doing."""
-    return _connection(portal, admin.account.slug)
+    return _connection(portal, admin)
 
 
 @router.patch("/connection", responses=_CONFLICT | _NOT_FOUND)
 def change_settings(portal: ThePortal, admin: TokenPrimaryAdmin, settings: Settings) -> Connection:
     """Change settings; they take effect at the next sync. Primary Admins only."""
-    with portal.engine.begin() as db:
+    with portal.transaction(admin.account) as db:
         connected(db, admin.account.slug)
         given = settings.model_dump(exclude_none=True)
         connections.change_settings(db, admin.account.slug, given, actor=admin.label)
-    return _connection(portal, admin.account.slug)
+    return _connection(portal, admin)
 
 
 @router.delete("/connection", status_code=204, responses=_CONFLICT)
-def disconnect(portal: ThePortal, admin: TokenPrimaryAdmin) -> None:
+def disconnect(portal: ThePortal, admin: TokenRecentPrimaryAdmin) -> None:
     """Disconnect; assets, employees and history stay. Primary Admins only."""
-    with portal.engine.begin() as db:
+    with portal.transaction(admin.account) as db:
         connected(db, admin.account.slug)
         connections.disconnect(db, admin.account.slug, actor=admin.label)
 
@@ -338,15 +358,15 @@ def disconnect(portal: ThePortal, admin: TokenPrimaryAdmin) -> None:
 @router.get("/syncs")
 def syncs(portal: ThePortal, admin: TokenAdmin, limit: Annotated[int, Query(ge=1, le=100)] = RUNS_SHOWN) -> list[Sync]:
     """The last syncs, newest first; a running one shows its progress."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         return [Sync.model_validate(run) for run in sync_runs.last(db, admin.account.slug, limit)]
 
 
 @router.post("/syncs", status_code=202, responses=_CONFLICT | _TOO_OFTEN)
 def sync_now(portal: ThePortal, admin: TokenAdmin) -> SyncAsked:
     """Ask for a sync. One that is under way is joined; 30 minutes must lie between two that succeed."""
-    portal.sync_limit.spend(admin.account.slug)
-    with portal.engine.begin() as db:
+    limits.spend(portal, limits.SYNCS, admin.account)
+    with portal.transaction(admin.account) as db:
         record = connected(db, admin.account.slug)
         asked = sync_requests.request(db, record.id, requested_by=admin.label, debounce=portal.debounce)
     if asked.outcome == "too_early":
@@ -361,7 +381,7 @@ def sync_now(portal: ThePortal, admin: TokenAdmin) -> SyncAsked:
 @router.get("/devices")
 def devices(portal: ThePortal, admin: TokenAdmin, query: Queried) -> Devices:
     """Devices ever seen, found, filtered and sorted, a page at a time."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         found = device_list.page(db, admin.account.slug, query)
     listed = [Device.model_validate(device) for device in found.devices]
     return Devices(total=found.total, page=query.page, page_size=query.page_size, devices=listed)
@@ -370,26 +390,26 @@ def devices(portal: ThePortal, admin: TokenAdmin, query: Queried) -> Devices:
 @router.get("/devices.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
 def devices_csv(portal: ThePortal, admin: TokenAdmin, query: Queried) -> Response:
     """All devices that are found, as CSV."""
-    return csv_of(portal, admin.account.slug, query)
+    return csv_of(portal, admin, query)
 
 
 @router.get("/device", responses=_NOT_FOUND)
 def device(portal: ThePortal, admin: TokenAdmin, serial_number: FilledText) -> dict[str, Any]:
     """Why one device is in the inventory as it is, or why it is not."""
-    return story_of(portal, admin.account.slug, serial_number).as_dict()
+    return story_of(portal, admin, serial_number).as_dict()
 
 
 @router.post("/device/bypass-code", responses=_NOT_FOUND | _CONFLICT)
-def reveal(portal: ThePortal, admin: TokenPrimaryAdmin, asked: RevealRequest) -> BypassCode:
+def reveal(portal: ThePortal, admin: TokenRecentPrimaryAdmin, asked: RevealRequest) -> BypassCode:
     """Reveal one activation-lock bypass code; audited. Primary Admins only."""
-    code = revealed(portal, admin.account.slug, asked.serial_number, asked.reason, admin.label)
+    code = revealed(portal, admin, asked.serial_number, asked.reason)
     return BypassCode(serial_number=asked.serial_number, bypass_code=code)
 
 
 @router.get("/holds")
 def waiting(portal: ThePortal, admin: TokenAdmin) -> Holds:
     """What waits for a decision."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         employees = holds.employees_waiting(db, admin.account.slug)
         lifecycle = holds.lifecycle_waiting(db, admin.account.slug)
     return Holds(
@@ -406,45 +426,42 @@ def waiting(portal: ThePortal, admin: TokenAdmin) -> Holds:
 @router.post("/holds/employees", status_code=204, responses=_CONFLICT)
 def decide_employees(portal: ThePortal, admin: TokenPrimaryAdmin, decided: EmployeeDecided) -> None:
     """Create, link or skip held people; the next sync does it. Primary Admins only."""
-    with portal.engine.begin() as db:
+    with portal.transaction(admin.account) as db:
         holds.decide_employees(db, admin.account.slug, decided.hold_ids, decided.decision, decided_by=admin.label)
 
 
 @router.post("/holds/lifecycle", status_code=204, responses=_CONFLICT)
-def decide_lifecycle(portal: ThePortal, admin: TokenPrimaryAdmin, decided: LifecycleDecided) -> None:
+def decide_lifecycle(portal: ThePortal, admin: TokenRecentPrimaryAdmin, decided: LifecycleDecided) -> None:
     """Release or drop held lifecycle ends. Primary Admins only."""
-    with portal.engine.begin() as db:
+    with portal.transaction(admin.account) as db:
         holds.decide_lifecycle(db, admin.account.slug, LifecycleDecision(decided.decision), decided_by=admin.label)
 
 
 @router.get("/unknown-models")
 def unknown_models(portal: ThePortal, admin: TokenAdmin) -> list[UnknownModel]:
     """Models the last sync could not tell the type of, most devices first."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         return [UnknownModel.model_validate(m) for m in unknown_models_store.latest(db, admin.account.slug)]
 
 
 @router.get("/rules")
 def rules(portal: ThePortal, admin: TokenAdmin) -> list[Rule]:
     """The account's own rules in the order they are tried."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         return [Rule.model_validate(rule) for rule in account_rules.every(db, admin.account.slug)]
 
 
-@router.post("/rules/preview", responses=_CONFLICT)
-def preview_rule(portal: ThePortal, admin: TokenAdmin, rule: NewRule) -> list[RuleChange]:
-    """Which known devices a rule would change; changes nothing."""
-    with portal.engine.connect() as db:
-        changes = account_rules.preview(
-            db, admin.account.slug, rule.maker_pattern, rule.model_pattern, rule.device_type
-        )
+@router.post("/rules/preview", responses=_CONFLICT | _TOO_OFTEN)
+def preview_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list[RuleChange]:
+    """Which known devices a rule would change; changes nothing. Primary Admins only."""
+    changes = previewed(portal, admin, rule.maker_pattern, rule.model_pattern, rule.device_type)
     return [RuleChange.model_validate(change) for change in changes]
 
 
 @router.post("/rules", status_code=201, responses=_CONFLICT)
 def add_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list[Rule]:
     """Add a rule; it takes effect at the next sync. Answers all rules. Primary Admins only."""
-    with portal.engine.begin() as db:
+    with portal.transaction(admin.account) as db:
         account_rules.add(
             db,
             admin.account.slug,
@@ -460,7 +477,7 @@ def add_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list
 @router.delete("/rules/{rule_id}", status_code=204, responses=_NOT_FOUND | _CONFLICT)
 def remove_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule_id: Id) -> None:
     """Remove a rule. Primary Admins only."""
-    with portal.engine.begin() as db:
+    with portal.transaction(admin.account) as db:
         account_rules.remove(db, admin.account.slug, rule_id, actor=admin.label)
 
 
@@ -472,14 +489,14 @@ def audit_log(
     before: Annotated[Id | None, Query(description="only entries older than this id")] = None,
 ) -> list[AuditEntry]:
     """Connects, changes, decisions and reveals, newest first."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         found = audit.entries(db, admin.account.slug, limit=limit, before=before)
     return [AuditEntry.model_validate(entry) for entry in found]
 
 
-def _connection(portal: Portal, account: str) -> Connection:
-    with portal.engine.connect() as db:
-        status = status_of(db, portal, account)
+def _connection(portal: PortalContext, admin: Admin) -> Connection:
+    with portal.transaction(admin.account) as db:
+        status = status_of(db, portal, admin.account.slug)
     if status is None:
         raise NotHereError("Microsoft Intune is not connected. Connect it in the portal.")
     record = status.connection

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
@@ -15,23 +16,41 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
 from starlette.middleware.sessions import SessionMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
+from intune_pipeline.domain.vocabulary import SecurityEvent
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory.database import DatabaseUnreachableError
-from intune_pipeline.portal import api, connect_pages, device_pages, settings_pages, sign_in, status_pages
+from intune_pipeline.portal import (
+    api,
+    connect_pages,
+    device_pages,
+    invitation_pages,
+    kept_forms,
+    security_log,
+    settings_pages,
+    sign_in,
+    status_pages,
+)
+from intune_pipeline.portal.access import RECENT, asker_of
 from intune_pipeline.portal.access_tokens import AccessTokens
-from intune_pipeline.portal.errors import ConflictError, NotHereError, PortalError, SignInNeededError, TooOftenError
-from intune_pipeline.portal.portal import Portal
+from intune_pipeline.portal.admission import Admission
+from intune_pipeline.portal.browser_sessions import HOME
+from intune_pipeline.portal.errors import (
+    ConflictError,
+    NotHereError,
+    PortalError,
+    RecentSignInNeededError,
+    SignInNeededError,
+    TooOftenError,
+)
+from intune_pipeline.portal.portal import PortalContext
 from intune_pipeline.portal.rendering import STATIC_DIRECTORY, page
-from intune_pipeline.portal.security import RateLimit, SecurityHeaders, protecting_headers
+from intune_pipeline.portal.security import SecurityHeaders, protecting_headers
 from intune_pipeline.portal.verification import Verification
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
 
-SESSION_SECONDS = 8 * 60 * 60
-_SIGN_INS = 20
-_SYNCS = 6
-_MINUTE = 60
 #: Pages at work at once. Fewer than the engine's database connections, so that none waits for one; more would only
 #: make each slower, as Python computes one at a time.
 _THREADS = 12
@@ -54,15 +73,13 @@ def create_app(
         engine: allwhere's database, migrated.
         clock: the present moment; tests pass their own.
     """
-    parts = Portal(
-        settings=settings,
-        portal=portal,
+    parts = PortalContext(
+        settings=portal,
+        pipeline=settings,
         microsoft=microsoft,
-        engine=engine,
         access_tokens=AccessTokens(portal.issuer, portal.auth0_audience, portal.auth0_ca_bundle),
-        sign_in_limit=RateLimit(_SIGN_INS, _MINUTE, "Too many sign-ins from here. Try again in {seconds} seconds."),
-        sync_limit=RateLimit(_SYNCS, _MINUTE, "Sync Now was pressed too often. Try again in {seconds} seconds."),
         clock=clock,
+        _engine=engine,
     )
     verification = Verification(parts)
 
@@ -80,20 +97,34 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        redirect_slashes=False,
     )
     app.state.portal = parts
     app.state.sign_in = sign_in.client_of(portal)
-    for routes in (sign_in, connect_pages, status_pages, device_pages, settings_pages, api):
+    for routes in (
+        sign_in,
+        connect_pages,
+        invitation_pages,
+        status_pages,
+        device_pages,
+        settings_pages,
+        kept_forms,
+        api,
+    ):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC_DIRECTORY), name="static")
+    # Each stands before those added earlier.
     app.add_middleware(
         SessionMiddleware,
         secret_key=portal.portal_session_secret.get_secret_value(),
-        session_cookie="__Host-allwhere-intune" if parts.https else "allwhere-intune",
-        max_age=SESSION_SECONDS,
+        session_cookie="__Secure-allwhere-sign-in" if parts.https else "allwhere-sign-in",
+        max_age=sign_in.FLOW_SECONDS,
+        path=sign_in.FLOW_PATH,
         same_site="lax",
         https_only=parts.https,
     )
+    app.add_middleware(Admission, portal=parts, refuse=_refused)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[parts.host], www_redirect=False)
     app.add_middleware(SecurityHeaders, https=parts.https)
     app.add_exception_handler(PortalError, _refused)
     app.add_exception_handler(PipelineError, _not_possible)
@@ -105,10 +136,25 @@ def create_app(
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, PortalError)  # noqa: S101
+    if error.event is not None:
+        _log(request, error.event, error.cause)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooOftenError) else {}
     if isinstance(error, SignInNeededError) and _is_api(request):
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = _challenge(error)
     return _answer(request, error, headers)
+
+
+def _log(request: Request, event: SecurityEvent, cause: str) -> None:
+    asker = asker_of(request)
+    known = {"subject": asker.person.subject, "account": asker.account.slug if asker.account else ""} if asker else {}
+    security_log.record(request.app.state.portal, event, request, **known, cause=cause)
+
+
+def _challenge(error: SignInNeededError) -> str:
+    """What a program reads (RFC 6750): that a token is needed, or a younger sign-in (RFC 9470)."""
+    if isinstance(error, RecentSignInNeededError):
+        return f'Bearer error="insufficient_user_authentication", max_age="{int(RECENT.total_seconds())}"'
+    return "Bearer"
 
 
 def _not_possible(request: Request, error: Exception) -> Response:
@@ -154,12 +200,25 @@ def _answer(request: Request, error: PortalError, headers: dict[str, str] | None
     if needs_sign_in and request.method == "GET" and not request.url.path.startswith("/sign-in"):
         if request.headers.get("accept") == "application/json":
             return JSONResponse({"sentence": error.sentence}, error.status)
-        return RedirectResponse("/sign-in", status_code=303)
+        return RedirectResponse(f"/sign-in?{urlencode({'next': _address(request)})}", status_code=303)
+    kept = kept_forms.keep(request.app.state.portal, request) if needs_sign_in else None
+    fresh = isinstance(error, RecentSignInNeededError)
     shown = page(
-        request, "refused.html", error.status, title=error.title, sentence=error.sentence, sign_in=needs_sign_in
+        request,
+        "refused.html",
+        error.status,
+        title=error.title,
+        sentence=error.sentence,
+        sign_in=sign_in.start_href(kept or HOME, fresh=fresh) if needs_sign_in else "",
+        kept=kept is not None,
     )
     shown.headers.update(headers or {})
     return shown
+
+
+def _address(request: Request) -> str:
+    """Path and query of a request."""
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def _is_api(request: Request) -> bool:

@@ -12,20 +12,24 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 
 from intune_pipeline.domain.skipped import SKIPPED
-from intune_pipeline.domain.vocabulary import DeviceType, Outcome, SkipReason
+from intune_pipeline.domain.vocabulary import DeviceType, Outcome, SecurityEvent, SkipReason
+from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import device_list
+from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.inventory.history import why
 from intune_pipeline.inventory.story import Story
-from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
-from intune_pipeline.portal.errors import NotHereError, PortalError
+from intune_pipeline.inventory.vault import SHORTEST_REASON
+from intune_pipeline.portal import limits
+from intune_pipeline.portal.access import Admin, PageAdmin, PageRecentPrimaryAdmin
+from intune_pipeline.portal.browser_sessions import HOME
+from intune_pipeline.portal.errors import ConflictError, NotHereError, PortalError
 from intune_pipeline.portal.inputs import FilledText, Text
-from intune_pipeline.portal.portal import Portal, portal_of
+from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
-from intune_pipeline.portal.sign_in import HOME
 
 router = APIRouter(include_in_schema=False)
-ThePortal = Annotated[Portal, Depends(portal_of)]
+ThePortal = Annotated[PortalContext, Depends(portal_of)]
 DEVICES = f"{HOME}/devices"
 DEVICE = f"{HOME}/device"
 PAGE_SIZE = 50
@@ -103,7 +107,7 @@ Queried = Annotated[device_list.Query, Depends(queried)]
 @router.get(DEVICES)
 def devices_page(request: Request, portal: ThePortal, admin: PageAdmin, query: Queried) -> Response:
     """One page of the list."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         found = device_list.page(db, admin.account.slug, query)
     return page(
         request,
@@ -119,37 +123,38 @@ def devices_page(request: Request, portal: ThePortal, admin: PageAdmin, query: Q
 @router.get(f"{DEVICES}.csv")
 def devices_csv(portal: ThePortal, admin: PageAdmin, query: Queried) -> Response:
     """Everything that is found."""
-    return csv_of(portal, admin.account.slug, query)
+    return csv_of(portal, admin, query)
 
 
-def csv_of(portal: Portal, account: str, query: device_list.Query) -> Response:
+def csv_of(portal: PortalContext, admin: Admin, query: device_list.Query) -> Response:
     """The list as a CSV download.
 
     It is read whole before it is sent, so that a slow download keeps no database connection from others.
     """
-    with portal.engine.connect() as db:
-        lines = "".join(device_list.csv_lines(db, account, query))
+    limits.spend(portal, limits.EXPORTS, admin.account)
+    with portal.transaction(admin.account) as db:
+        lines = "".join(device_list.csv_lines(db, admin.account.slug, query))
     return Response(
         lines,
         media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="intune-devices-{account}.csv"'},
+        headers={"Content-Disposition": f'attachment; filename="intune-devices-{admin.account.slug}.csv"'},
     )
 
 
 @router.get(DEVICE)
 def device_page(request: Request, portal: ThePortal, admin: PageAdmin, serial_number: FilledText) -> Response:
     """Why one device is in the inventory as it is."""
-    return page(request, "device.html", story=story_of(portal, admin.account.slug, serial_number))
+    return page(request, "device.html", story=story_of(portal, admin, serial_number))
 
 
-def story_of(portal: Portal, account: str, serial_number: str) -> Story:
+def story_of(portal: PortalContext, admin: Admin, serial_number: str) -> Story:
     """The story of one device.
 
     Raises:
         NotHereError: nothing is known of this serial number.
     """
-    with portal.engine.connect() as db:
-        story = why(db, account, serial_number)
+    with portal.transaction(admin.account) as db:
+        story = why(db, admin.account.slug, serial_number)
     if story.asset is None and not story.records:
         raise NotHereError(f"{serial_number} is {story.verdict}", title="No such device")
     return story
@@ -159,24 +164,34 @@ def story_of(portal: Portal, account: str, serial_number: str) -> Story:
 def reveal(
     request: Request,
     portal: ThePortal,
-    admin: PagePrimaryAdmin,
+    admin: PageRecentPrimaryAdmin,
     serial_number: Annotated[FilledText, Form()],
     reason: Annotated[Text, Form()] = "",
 ) -> Response:
     """Show one bypass code, once."""
-    code = revealed(portal, admin.account.slug, serial_number, reason, admin.label)
+    code = revealed(portal, admin, serial_number, reason)
     return page(
         request, "revealed.html", code=code, serial_number=serial_number, device_href=device_href(serial_number)
     )
 
 
-def revealed(portal: Portal, account: str, serial_number: str, reason: str, actor: str) -> str:
+def revealed(portal: PortalContext, admin: Admin, serial_number: str, reason: str) -> str:
     """Decrypt a code, with the audit row in the same transaction.
 
     Raises:
-        PortalError: no reason was given.
+        PortalError: no reason was given, or one too short to say anything.
+        TooOftenError: the account has revealed too many within an hour.
+        ConflictError: there is no such code, or it cannot be opened.
     """
-    if not reason.strip():
-        raise PortalError("Give a reason for looking at the bypass code; it is kept in the audit log.")
-    with portal.engine.begin() as db:
-        return portal.vault.reveal(db, account, serial_number, reason=reason.strip(), actor=actor)
+    if len(reason.strip()) < SHORTEST_REASON:
+        raise PortalError(
+            f"Give a reason of {SHORTEST_REASON} characters at least for looking at the bypass code; it is kept in the audit log."
+        )
+    limits.spend(portal, limits.REVEALS, admin.account)
+    try:
+        with portal.transaction(admin.account) as db:
+            return portal.vault.reveal(db, admin.account.slug, serial_number, reason=reason.strip(), actor=admin.label)
+    except DatabaseUnreachableError:
+        raise
+    except PipelineError as error:
+        raise ConflictError(str(error), event=SecurityEvent.REVEAL_FAILED, cause=type(error).__name__) from None

@@ -68,6 +68,11 @@ _BY_STATUS = {
         "wait", "Verifying", "You gave consent; Microsoft is still passing it on, which can take up to 15 minutes.",
         NextStep("See how it is going", "/integrations/intune/verifying"),
     ),
+    "awaiting_confirmation": Health(
+        "wait", "Waiting for your confirmation",
+        "Your Microsoft administrator gave consent. Nothing is read before a Primary Admin confirms the tenant.",
+        NextStep("Confirm the tenant", "/integrations/intune/confirm"),
+    ),
     "disconnected": Health(
         "wait", "Disconnected", "allwhere no longer reads your Intune. Your assets, employees and history are kept.",
         CONNECT_AGAIN,
@@ -95,12 +100,17 @@ def of_connection(
         asked: whether a sync was asked for that has not ended.
     """
     if connection.status in _BY_STATUS:
-        return _BY_STATUS[connection.status]
+        known = _BY_STATUS[connection.status]
+        if not connection.status_message:
+            return known
+        return Health("bad", known.title, connection.status_message, known.next_step)
     if connection.status != "connected":
         unknown = "Microsoft refuses allwhere's access to your Intune."
         sentence = trouble(connection.status_cause, connection.status_message or unknown)
         title = "Consent needed" if connection.status == "needs_consent" else "Not syncing"
-        return Health("bad", title, sentence, _step_after(connection.status_cause, connection.status))
+        unproven = connection.tenant_id is None
+        step = CONNECT_AGAIN if unproven else _step_after(connection.status_cause, connection.status)
+        return Health("bad", title, sentence, step)
     if not newest_first:
         return _FIRST_SYNC_ASKED if asked else _NEVER_SYNCED
     return _of_runs(newest_first, now, late_after, waiting)

@@ -15,5 +15,9 @@ _NO_NUL = r"^[^\x00]*$"
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=_NO_NUL)]
 FilledText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=_NO_NUL)]
+#: Why a bypass code is needed: `inventory.vault.SHORTEST_REASON` characters between its first and last that are no space.
+RevealReason = Annotated[
+    str, StringConstraints(min_length=10, max_length=MAX_TEXT, pattern=r"^[^\x00-\x20\s][^\x00]{8,}[^\x00-\x20\s]$")
+]
 EmployeeAnswer = Literal["create", "link", "skip"]
 LifecycleAnswer = Literal["released", "dropped"]

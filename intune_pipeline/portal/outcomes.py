@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from intune_pipeline.domain.vocabulary import OwnershipProblem
 from intune_pipeline.microsoft.causes import Audience, Cause
 
 
@@ -118,11 +119,98 @@ _OUTCOMES: Mapping[str, Outcome] = {
         ),
         status=HTTPStatus.FORBIDDEN,
     ),
+    OwnershipProblem.NO_ROLE: Outcome(
+        "You are not an administrator of this Microsoft tenant",
+        (
+            "Belonging to a tenant is not enough to connect it: you signed in at Microsoft with a user who holds no role "
+            "that may. " + _UNCHANGED,
+            (
+                "Start again and sign in as a Global Administrator or a Privileged Role Administrator. If you are given the "
+                "role by Privileged Identity Management, activate it first. Otherwise ask your Microsoft administrator to sit "
+                "with you and sign in at Microsoft's pages."
+            ),
+        ),
+        status=HTTPStatus.FORBIDDEN,
+    ),
+    OwnershipProblem.ROLES_NOT_TOLD: Outcome(
+        "Microsoft did not say which roles you hold",
+        (
+            "A tenant is connected only for one of its administrators, and Microsoft's answer said nothing about your "
+            "directory roles. " + _UNCHANGED,
+            (
+                "If you are a Global Administrator or a Privileged Role Administrator, write to your allwhere contact: a setting "
+                "of allwhere's application at Microsoft is missing, and allwhere's operators see it in their log. If you are "
+                "not, start again and sign in as one."
+            ),
+        ),
+        status=HTTPStatus.FORBIDDEN,
+    ),
+    OwnershipProblem.GUEST: Outcome(
+        "Guests cannot connect a tenant",
+        (
+            "You signed in at Microsoft as a guest, whose home is another organisation or a personal account. "
+            + _UNCHANGED,
+            (
+                "Start again and sign in with a user of the tenant itself who is a Global Administrator or a Privileged Role "
+                "Administrator."
+            ),
+        ),
+        status=HTTPStatus.FORBIDDEN,
+    ),
+    OwnershipProblem.PERSONAL_ACCOUNT: Outcome(
+        "Personal Microsoft accounts cannot connect a tenant",
+        (
+            "You signed in with a personal Microsoft account, which belongs to no organisation. " + _UNCHANGED,
+            "Start again and sign in with your work account, as a Global Administrator or a Privileged Role Administrator.",
+        ),
+        status=HTTPStatus.FORBIDDEN,
+    ),
+    "invitation_over": Outcome(
+        "This link does not work any more",
+        (
+            "It was answered, refused or withdrawn, or is older than 72 hours. " + _UNCHANGED,
+            "Ask the person who sent it for a new one.",
+        ),
+        again=False,
+        status=HTTPStatus.GONE,
+    ),
+    "another_administrator": Outcome(
+        "You signed in as somebody else",
+        (
+            "The sign-in before consent and the one after it have to be the same administrator's. " + _UNCHANGED,
+            "Open the link again and use the same user for both.",
+        ),
+        again=False,
+        status=HTTPStatus.FORBIDDEN,
+    ),
+    "refused_by_administrator": Outcome(
+        "You refused",
+        (
+            "The admin who asked is told. allwhere reads nothing of your tenant for this organisation.",
+            "If you gave consent before, you can take it back in Microsoft Entra: Enterprise applications, allwhere, Delete.",
+        ),
+        again=False,
+        status=HTTPStatus.OK,
+    ),
+    "already_connected": Outcome(
+        "This organisation is connected already",
+        ("Microsoft Intune was connected in the meantime, so your consent is not needed. " + _UNCHANGED,),
+        again=False,
+        status=HTTPStatus.CONFLICT,
+    ),
+    "nothing_to_confirm": Outcome(
+        "There is nothing to confirm any more",
+        ("The administrator withdrew, or somebody else decided in the meantime. " + _UNCHANGED,),
+        status=HTTPStatus.CONFLICT,
+    ),
     "linked_elsewhere": Outcome(
         "This tenant is connected to another allwhere account",
         (
-            "A Microsoft tenant can be connected to one allwhere account only. " + _UNCHANGED,
-            "If the other account is yours too, disconnect it there first; otherwise write to your allwhere contact.",
+            "A Microsoft tenant belongs to one allwhere account, also after it was disconnected there. " + _UNCHANGED,
+            (
+                "If it has to move to this account, write to your allwhere contact: only allwhere moves a tenant, and tells "
+                "the other account."
+            ),
         ),
         status=HTTPStatus.CONFLICT,
     ),
@@ -147,7 +235,9 @@ _OUTCOMES: Mapping[str, Outcome] = {
 _TITLES: Mapping[Cause, str] = {
     Cause.NO_INTUNE_LICENCE: "This tenant has no Intune",
     Cause.APP_DISABLED: "allwhere is disabled in your tenant",
-    Cause.CONDITIONAL_ACCESS: "A Conditional Access policy blocks allwhere",
+    Cause.ASSIGNMENT_REQUIRED: "allwhere is not assigned in your tenant",
+    Cause.TENANT_BLOCKED: "Microsoft has blocked your tenant",
+    Cause.CONDITIONAL_ACCESS: "A policy of your tenant blocks allwhere",
     Cause.OUR_CREDENTIAL: "Something is wrong on our side",
     Cause.OUTAGE: "Microsoft cannot be reached",
     Cause.THROTTLED: "Microsoft asked us to wait",
@@ -170,7 +260,7 @@ def of_cause(cause: Cause, code: str = "") -> Outcome:
     sentence = (
         "allwhere has been told and works on it; nobody in your company did anything wrong." if ours else cause.sentence
     )
-    if cause in {Cause.OUTAGE, Cause.THROTTLED}:
+    if cause in {Cause.OUTAGE, Cause.THROTTLED, Cause.DEADLINE}:
         sentence = "Try again in a few minutes."
     return Outcome(
         _TITLES.get(cause, "Microsoft refused"),

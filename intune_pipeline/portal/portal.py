@@ -3,92 +3,120 @@
 Belongs here: the parts and how a route gets at them. Does not belong here: routes, and what the parts do.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from fastapi import Request
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from intune_pipeline.inventory import accounts
 from intune_pipeline.inventory.accounts import Account
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.portal.access_tokens import AccessTokens
 from intune_pipeline.portal.seal import Seal
-from intune_pipeline.portal.security import RateLimit
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
+
+_FOR_ACCOUNT = sa.text("select set_config('app.account_id', :id, true)")
 
 
 @dataclass(frozen=True)
-class Portal:
+class PortalContext:
     """The parts of one running portal.
 
     Attributes:
-        settings: what the pipeline shares.
-        portal: the portal's own settings.
+        settings: the portal's own settings.
+        pipeline: what the portal shares with the pipeline.
         microsoft: our application at Microsoft.
-        engine: allwhere's database.
         access_tokens: checks the sign-in provider's tokens.
-        sign_in_limit: how often one address may start a sign-in.
-        sync_limit: how often one account may press Sync Now, whatever comes of it.
         clock: the present moment, with time zone.
     """
 
-    settings: Settings
-    portal: PortalSettings
+    settings: PortalSettings
+    pipeline: Settings
     microsoft: MicrosoftSettings
-    engine: Engine
     access_tokens: AccessTokens
-    sign_in_limit: RateLimit
-    sync_limit: RateLimit
     clock: Callable[[], datetime]
-    _accounts: dict[str, Account] = field(default_factory=dict, init=False, repr=False)
+    _engine: Engine = field(repr=False)
+    _accounts: dict[int, Account] = field(default_factory=dict, init=False, repr=False)
 
-    def account(self, slug: str) -> Account | None:
-        """The account of this slug, None when allwhere has none.
+    @contextlib.contextmanager
+    def transaction(self, account: Account) -> Iterator[Connection]:
+        """A transaction on behalf of one account: the only way a request about an account gets a database connection.
 
-        An account's id and slug never change, so what was found is remembered.
+        The account's id is the transaction's ``app.account_id``, which row-level security goes by. Do nothing slow in it:
+        the connection is taken from all other requests meanwhile.
+
+        Args:
+            account: whose data is read and written.
         """
-        if slug not in self._accounts:
-            with self.engine.connect() as db:
-                found = accounts.find(db, slug)
-            if found is None:
-                return None
-            self._accounts[slug] = found
-        return self._accounts[slug]
+        with self.transaction_for(account.id) as db:
+            yield db
+
+    @contextlib.contextmanager
+    def transaction_for(self, account_id: int) -> Iterator[Connection]:
+        """The same for an account known by its id only, which may be one that is not there: then nothing is found."""
+        with self._engine.begin() as db:
+            db.execute(_FOR_ACCOUNT, {"id": str(account_id)})
+            yield db
+
+    @contextlib.contextmanager
+    def system_transaction(self) -> Iterator[Connection]:
+        """A transaction of the portal itself: sessions, limits, security counts, and what it does for every account."""
+        with self._engine.begin() as db:
+            yield db
+
+    def account(self, account_id: int) -> Account:
+        """The account of this id. Its id and slug never change, so what was found is remembered."""
+        if account_id not in self._accounts:
+            with self.transaction_for(account_id) as db:
+                self._accounts[account_id] = accounts.by_id(db, account_id)
+        return self._accounts[account_id]
 
     @property
     def debounce(self) -> timedelta:
         """How long after a sync the next Sync Now is too early."""
-        return timedelta(minutes=self.settings.intune_sync_debounce_minutes)
+        return timedelta(minutes=self.pipeline.intune_sync_debounce_minutes)
 
     @cached_property
     def seal(self) -> Seal:
         """Seals the sign-in at Microsoft while the browser is away."""
-        return Seal(self.portal.portal_session_secret, "sign-in at Microsoft")
+        return Seal(self.settings.portal_session_secret, "sign-in at Microsoft")
+
+    @cached_property
+    def form_seal(self) -> Seal:
+        """Seals forms that are kept until their sender has signed in again."""
+        return Seal(self.settings.portal_session_secret, "kept form")
 
     @cached_property
     def vault(self) -> Vault:
         """Bypass codes."""
-        return Vault(self.settings.bypass_code_keys)
+        return Vault(self.pipeline.bypass_code_keys)
 
     @property
     def https(self) -> bool:
         """Whether the portal's public address is https."""
-        return urlsplit(self.portal.portal_url).scheme == "https"
+        return urlsplit(self.settings.portal_url).scheme == "https"
+
+    @property
+    def host(self) -> str:
+        """The name browsers know the portal by."""
+        return urlsplit(self.settings.portal_url).hostname or ""
 
     def address(self, path: str) -> str:
         """The public address of a path of the portal."""
-        return f"{self.portal.portal_url.rstrip('/')}{path}"
+        return f"{self.settings.portal_url.rstrip('/')}{path}"
 
 
-async def portal_of(request: Request) -> Portal:
+async def portal_of(request: Request) -> PortalContext:
     """Dependency: the application's parts.
 
     Like all dependencies that wait for nothing it is ``async``, which saves the way to a thread and back.
     """
     portal = request.app.state.portal
-    assert isinstance(portal, Portal)  # noqa: S101
+    assert isinstance(portal, PortalContext)  # noqa: S101
     return portal

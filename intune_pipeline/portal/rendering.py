@@ -14,9 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 from starlette.templating import Jinja2Templates
 
+from intune_pipeline.domain.facts import shown_model
 from intune_pipeline.domain.skipped import SKIPPED
+from intune_pipeline.domain.vocabulary import Role
 from intune_pipeline.portal import words
-from intune_pipeline.portal.access import Identity, Role
+from intune_pipeline.portal.access import asker_of
 
 STATIC_DIRECTORY = Path(__file__).parent / "static"
 
@@ -45,7 +47,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(when=when, number=number, counted=words.counted)
-    environment.globals.update(words=words, skipped=SKIPPED)
+    environment.globals.update(words=words, skipped=SKIPPED, shown_model=shown_model)
     return environment
 
 
@@ -61,11 +63,13 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
         status: the HTTP status.
         context: what the template shows beside the signed-in person and the form token.
     """
-    identity = Identity.remembered(request.session)
+    asker = asker_of(request)
+    signed_in = asker if asker is not None and asker.session is not None and asker.live else None
     shared = {
-        "identity": identity,
-        "is_primary": identity is not None and identity.role is Role.PRIMARY_ADMIN,
-        "form_token": request.session.get("form_token", ""),
+        "identity": signed_in.person if signed_in else None,
+        "account": signed_in.account if signed_in else None,
+        "is_primary": signed_in is not None and signed_in.person.role is Role.PRIMARY_ADMIN,
+        "form_token": signed_in.form_token if signed_in else "",
         "path": request.url.path,
     }
     return _templates.TemplateResponse(request, template, shared | context, status_code=status)

@@ -1,20 +1,17 @@
-"""What protects every answer of the portal: response headers, form tokens and rate limits.
+"""What protects every answer of the portal: response headers and form tokens.
 
 Belongs here: protection that does not know what a page is about. Does not belong here: who may do what (``access``).
 """
 
 import hmac
-import threading
-import time
-from collections import OrderedDict
 from typing import Annotated
 
 from fastapi import Form, Request
-from pyrate_limiter import Rate, RateItem, StateBucket
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from intune_pipeline.portal.errors import RefusedError, TooOftenError
+from intune_pipeline.portal.access import live_session
+from intune_pipeline.portal.errors import FormRefusedError
 
 # Forms only ever post to the portal. The ways out to Microsoft and to the sign-in are links and refreshes of pages of our
 # own, because browsers apply form-action to every redirect that follows a form, and a customer's own identity provider
@@ -38,7 +35,6 @@ _HEADERS = {
 }
 _HSTS = "max-age=31536000; includeSubDomains"
 _STATIC_SECONDS = 3600
-_REMEMBERED_KEYS = 10_000
 
 
 def protecting_headers(*, https: bool) -> dict[str, str]:
@@ -82,52 +78,29 @@ class SecurityHeaders:
         await self._app(scope, receive, send_protected)
 
 
+def same_token(given: str, expected: str) -> bool:
+    """Whether a form token is the one expected, in a time that tells nothing; no session has the empty one."""
+    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+
+
 async def checked_form(request: Request, form_token: Annotated[str, Form()] = "") -> None:
     """Dependency of every write by form: the token in the form must be the session's.
 
     Raises:
-        RefusedError: it is not; another site may have made the form.
+        SignInNeededError: nobody is signed in, or not any more.
+        FormRefusedError: the token is another session's: an earlier one's of this browser, or another site made the form.
     """
-    expected = str(request.session.get("form_token", ""))
-    if not expected or not hmac.compare_digest(form_token.encode(), expected.encode()):
-        raise RefusedError(
-            "This form is out of date, so nothing was changed. Go back, reload the page and try again.",
-            title="Form out of date",
+    asker = live_session(request)
+    if same_token(form_token, asker.form_token):
+        return
+    if form_token.partition(".")[0] != asker.form_token.partition(".")[0] and form_token.partition(".")[2]:
+        whose = f"{asker.account.name}, " if asker.account else ""
+        raise FormRefusedError(
+            f"You have signed in to another organisation since ({whose}perhaps in another tab), and this page belonged "
+            "to the one before. Nothing was changed. Go back to the first page and look again.",
+            title="You changed the organisation",
+            cause="another organisation's form",
         )
-
-
-class RateLimit:
-    """At most so many of one thing per key and time, with bursts smoothed (GCRA). Safe to share between threads.
-
-    The counts are this process's own: with n portal processes the limit is up to n times as high.
-
-    Args:
-        times: how often.
-        seconds: in which time.
-        sentence: what to tell who asks more often; ``{seconds}`` is the wait.
-    """
-
-    def __init__(self, times: int, seconds: int, sentence: str) -> None:
-        self._rate = Rate(times, seconds * 1000)
-        self._sentence = sentence
-        self._buckets: OrderedDict[str, StateBucket] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def spend(self, key: str) -> None:
-        """Count one use by ``key``.
-
-        Raises:
-            TooOftenError: that was one too many.
-        """
-        with self._lock:
-            bucket = self._buckets.setdefault(key, StateBucket([self._rate]))
-            self._buckets.move_to_end(key)
-            if len(self._buckets) > _REMEMBERED_KEYS:
-                self._buckets.popitem(last=False)
-            item = RateItem(key, time.monotonic_ns() // 1_000_000)
-            if bucket.put(item):
-                return
-            waiting = bucket.waiting(item)
-            assert isinstance(waiting, int)  # noqa: S101 - awaitable for stores elsewhere only
-            wait = max(1, round(waiting / 1000))
-        raise TooOftenError(self._sentence.format(seconds=wait), retry_after=wait)
+    raise FormRefusedError(
+        "This form is out of date, so nothing was changed. Go back, reload the page and try again.", cause="form token"
+    )

@@ -14,18 +14,19 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.skipped import SKIPPED
+from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory import connections, holds, sync_requests, sync_runs
-from intune_pipeline.portal import chart, health, progress
+from intune_pipeline.portal import chart, health, limits, progress
 from intune_pipeline.portal.access import Admin, PageAdmin
-from intune_pipeline.portal.portal import Portal, portal_of
+from intune_pipeline.portal.browser_sessions import HOME
+from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
 from intune_pipeline.portal.settings_pages import connected
-from intune_pipeline.portal.sign_in import HOME
-from intune_pipeline.portal.words import FAILED
+from intune_pipeline.portal.words import FAILED, UNREADABLE
 
 router = APIRouter(include_in_schema=False)
-ThePortal = Annotated[Portal, Depends(portal_of)]
+ThePortal = Annotated[PortalContext, Depends(portal_of)]
 RUNS_SHOWN = 30
 
 
@@ -72,7 +73,7 @@ class Status:
     waiting: int
 
 
-def status_of(db: Connection, portal: Portal, account: str) -> Status | None:
+def status_of(db: Connection, portal: PortalContext, account: str) -> Status | None:
     """Gather an account's status; None when it never connected."""
     connection = connections.of_account(db, account)
     if connection is None:
@@ -81,7 +82,7 @@ def status_of(db: Connection, portal: Portal, account: str) -> Status | None:
     runs = sync_runs.last(db, account, RUNS_SHOWN)
     waiting = len(holds.employees_waiting(db, account)) + len(holds.lifecycle_waiting(db, account))
     good = next((run for run in runs if run.status == "succeeded"), None)
-    settings = portal.settings
+    settings = portal.pipeline
     connected = connection.status == "connected"
     return Status(
         connection=connection,
@@ -113,8 +114,10 @@ def counts_of(run: sync_runs.SyncRun | None) -> Counts:
         ReasonRow(SKIPPED[reason].name, SKIPPED[reason].remedy, count, _devices_href(reason=reason))
         for reason, count in by_reason.items()
     ]
-    if run.devices_failed:
-        rows.append(ReasonRow(FAILED.name, FAILED.remedy, run.devices_failed, _devices_href(outcome="failed")))
+    if unwritten := run.devices_failed - run.devices_unreadable:
+        rows.append(ReasonRow(FAILED.name, FAILED.remedy, unwritten, _devices_href(outcome=Outcome.FAILED)))
+    if run.devices_unreadable:
+        rows.append(ReasonRow(UNREADABLE.name, UNREADABLE.remedy, run.devices_unreadable, None))
     rows.sort(key=lambda row: (-row.devices, row.name))
     return Counts(run.devices_synced, run.devices_skipped + run.devices_failed, tuple(rows))
 
@@ -133,8 +136,8 @@ def status_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Respon
 @router.post(f"{HOME}/sync", dependencies=[Depends(checked_form)])
 def sync_now(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """Ask for a sync."""
-    portal.sync_limit.spend(admin.account.slug)
-    with portal.engine.begin() as db:
+    limits.spend(portal, limits.SYNCS, admin.account)
+    with portal.transaction(admin.account) as db:
         connection = connected(db, admin.account.slug)
         asked = sync_requests.request(db, connection.id, requested_by=admin.label, debounce=portal.debounce)
     if asked.outcome != "too_early":
@@ -148,7 +151,7 @@ def sync_now(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
 @router.get(f"{HOME}/progress")
 def progress_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """Watch the sync that was asked for or runs; without one, the last one's result."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         seen = _progress(db, admin.account.slug)
         first = sync_runs.last(db, admin.account.slug, 2)
     if seen.go_to:
@@ -159,14 +162,14 @@ def progress_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Resp
 @router.get(f"{HOME}/progress.json")
 def progress_json(portal: ThePortal, admin: PageAdmin) -> JSONResponse:
     """The same for the page's script."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         return JSONResponse(_progress(db, admin.account.slug).as_dict())
 
 
 @router.get(f"{HOME}/result")
 def result(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """What the last sync did."""
-    with portal.engine.connect() as db:
+    with portal.transaction(admin.account) as db:
         runs = sync_runs.last(db, admin.account.slug, 2)
         waiting = len(holds.employees_waiting(db, admin.account.slug))
     if not runs or runs[0].status == "running":
@@ -185,8 +188,8 @@ def _progress(db: Connection, account: str) -> progress.Progress:
     return progress.Progress((), "", go_to=f"{HOME}/result" if newest else HOME)
 
 
-def _status_page(request: Request, portal: Portal, admin: Admin, notice: Notice | None = None) -> Response:
-    with portal.engine.connect() as db:
+def _status_page(request: Request, portal: PortalContext, admin: Admin, notice: Notice | None = None) -> Response:
+    with portal.transaction(admin.account) as db:
         status = status_of(db, portal, admin.account.slug)
     if status is None or (status.connection.status == "pending" and not status.runs):
         return RedirectResponse(f"{HOME}/connect", status_code=303)
@@ -198,8 +201,9 @@ def _status_page(request: Request, portal: Portal, admin: Admin, notice: Notice 
         "last_finished": status.last_finished,
         "next_scheduled": status.next_scheduled,
         "possible_at": status.possible_at,
-        "can_sync": status.connection.status not in {"disconnected", "pending", "verifying"},
-        "debounce_minutes": portal.settings.intune_sync_debounce_minutes,
+        "can_sync": status.connection.tenant_id is not None
+        and status.connection.status not in {"disconnected", "pending", "verifying"},
+        "debounce_minutes": portal.pipeline.intune_sync_debounce_minutes,
         "notice": notice,
     }
     return page(request, "status.html", 409 if notice else 200, **shown)

@@ -9,56 +9,92 @@ import logging
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from intune_pipeline.domain.vocabulary import Trigger
-from intune_pipeline.inventory import connections, sync_requests
+from intune_pipeline.domain.vocabulary import ConnectionStatus, Trigger
+from intune_pipeline.inventory import connections, linking, sync_requests
+from intune_pipeline.inventory.tenant_owners import TenantLinkedElsewhereError
 from intune_pipeline.microsoft.causes import Cause
-from intune_pipeline.microsoft.consent import GrantCheck, GrantOutcome, verify_grant
-from intune_pipeline.portal.portal import Portal
+from intune_pipeline.microsoft.consent import GrantOutcome, verify_grant
+from intune_pipeline.portal.portal import PortalContext
 
 #: More than MSAL's and Entra's own minute of remembering a refusal.
 STEP = timedelta(seconds=65)
 PATIENCE = timedelta(minutes=15)
 _TRY_FOR = timedelta(seconds=10)
 _LOOK_EVERY_SECONDS = 5
-_BY_ITSELF = "portal"
 
 log = logging.getLogger(__name__)
 
 
-def verify(portal: Portal, connection: connections.Record, requested_by: str) -> GrantCheck:
-    """Try once, and store what came of it: connected with its first sync asked for, verifying still, or refused.
+class Verdict(StrEnum):
+    """What came of trying."""
+
+    CONNECTED = "connected"
+    NOT_YET = "not_yet"
+    REFUSED = "refused"
+    """Microsoft refuses; trying again does not help."""
+    OVERTAKEN = "overtaken"
+    """Another account has proven the tenant first."""
+    STALE = "stale"
+    """The connection was ended, or begun anew, while Microsoft answered; nothing was stored."""
+
+
+def verify(portal: PortalContext, connection: connections.Record) -> tuple[Verdict, Cause | None]:
+    """Try once, and store what came of it: connected with its first sync asked for, verifying still, or ended.
 
     Args:
         portal: the running portal.
-        connection: whose grant.
-        requested_by: on whose behalf the first sync begins.
+        connection: one that is ``verifying``; whose administrator was proven by a sign-in.
+
+    Returns:
+        What came of it, and Microsoft's reason unless it is connected or overtaken.
     """
-    assert connection.tenant_id is not None  # noqa: S101 - the table's constraint for whatever is being verified
-    check = verify_grant(portal.microsoft.cloud, portal.microsoft.credential, connection.tenant_id, within=_TRY_FOR)
-    with portal.engine.begin() as db:
-        if check.outcome is GrantOutcome.GRANTED:
-            if connections.set_status(db, connection.id, "connected"):
-                sync_requests.request(
-                    db, connection.id, requested_by=requested_by, debounce=timedelta(0), trigger=Trigger.INITIAL
-                )
-        elif check.outcome is GrantOutcome.REFUSED:
-            cause = check.cause or Cause.UNEXPECTED
-            status = cause.connection_status or "error"
-            connections.set_status(db, connection.id, status, cause.value, cause.sentence)
-    return check
+    tenant_id = connection.candidate_tenant_id
+    if tenant_id is None:
+        return Verdict.STALE, None
+    check = verify_grant(portal.microsoft.cloud, portal.microsoft.credential, tenant_id, within=_TRY_FOR)
+    if check.outcome is GrantOutcome.NOT_YET:
+        return Verdict.NOT_YET, check.cause
+    if check.outcome is GrantOutcome.GRANTED:
+        return _claim(portal, connection), None
+    cause = check.cause or Cause.UNEXPECTED
+    status = cause.connection_status or ConnectionStatus.ERROR
+    with portal.transaction_for(connection.account_id) as db:
+        ended = linking.end_verifying(db, connection, status, cause.value, cause.sentence)
+    return (Verdict.REFUSED if ended else Verdict.STALE), cause
+
+
+def _claim(portal: PortalContext, connection: connections.Record) -> Verdict:
+    """Of two that come here for one connection, one asks for the first sync."""
+    try:
+        with portal.transaction_for(connection.account_id) as db:
+            if not linking.claim(db, connection):
+                return Verdict.STALE
+            sync_requests.request(
+                db,
+                connection.id,
+                requested_by=connection.requested_by or "",
+                debounce=timedelta(0),
+                trigger=Trigger.INITIAL,
+            )
+    except TenantLinkedElsewhereError:
+        with portal.transaction_for(connection.account_id) as db:
+            linking.overtaken(db, connection)
+        return Verdict.OVERTAKEN
+    return Verdict.CONNECTED
 
 
 class Verification:
     """Keeps trying every connection that is ``verifying``, whether or not somebody looks at its page.
 
-    What was tried when is this process's own knowledge: a restart tries anew and grants another quarter of an hour.
+    When it began is stored, so that a quarter of an hour is one however often the portal restarts.
+    What was tried last is this process's own knowledge.
     """
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, portal: PortalContext) -> None:
         self._portal = portal
-        self._began: dict[int, datetime] = {}
-        self._tried: dict[int, datetime] = {}
+        self._tried: dict[tuple[int, datetime | None], datetime] = {}
         self._stopped = threading.Event()
 
     @contextlib.contextmanager
@@ -74,29 +110,39 @@ class Verification:
             thread.join()
 
     def step(self) -> None:
-        """Try what is due now."""
+        """Try what is due now, by the portal's clock."""
         now = self._portal.clock()
-        with self._portal.engine.connect() as db:
-            waiting = connections.with_status(db, "verifying")
-        for known in set(self._began) - {connection.id for connection in waiting}:
-            del self._began[known], self._tried[known]
-        for connection in waiting:
-            began = self._began.setdefault(connection.id, now)
-            # Whoever bound the tenant tried a moment ago.
-            if now - self._tried.setdefault(connection.id, now) < STEP:
+        waiting = self._waiting()
+        # Who begins again is another verification, with a quarter of an hour of its own.
+        verifications = {(connection.id, connection.verifying_since): connection for connection in waiting}
+        self._tried = {known: at for known, at in self._tried.items() if known in verifications}
+        for known, connection in verifications.items():
+            # Whoever began it tried a moment ago.
+            if now - self._tried.setdefault(known, connection.verifying_since or now) < STEP:
                 continue
-            self._tried[connection.id] = now
-            check = verify(self._portal, connection, _BY_ITSELF)
-            if check.outcome is GrantOutcome.NOT_YET and now - began >= PATIENCE:
-                self._give_up(connection.id)
+            self._tried[known] = now
+            verdict, _ = verify(self._portal, connection)
+            if verdict is Verdict.NOT_YET and now - (connection.verifying_since or now) >= PATIENCE:
+                self._give_up(connection)
 
-    def _give_up(self, connection_id: int) -> None:
+    def _waiting(self) -> list[connections.Record]:
+        """Every account's connection that is being verified, read account by account."""
+        with self._portal.system_transaction() as db:
+            account_ids = connections.accounts_being_verified(db)
+        waiting = []
+        for account_id in account_ids:
+            with self._portal.transaction_for(account_id) as db:
+                verifying = connections.with_status(db, ConnectionStatus.VERIFYING)
+                waiting += [one for one in verifying if one.account_id == account_id]
+        return waiting
+
+    def _give_up(self, connection: connections.Record) -> None:
         sentence = (
             "Microsoft did not pass your consent on within 15 minutes, or it was withdrawn. "
             "Connect again; if that ends the same way, write to allwhere."
         )
-        with self._portal.engine.begin() as db:
-            connections.set_status(db, connection_id, "needs_consent", Cause.CONSENT_MISSING.value, sentence)
+        with self._portal.transaction_for(connection.account_id) as db:
+            linking.end_verifying(db, connection, ConnectionStatus.NEEDS_CONSENT, Cause.CONSENT_MISSING.value, sentence)
 
     def _loop(self) -> None:
         while not self._stopped.wait(_LOOK_EVERY_SECONDS):

@@ -4,7 +4,7 @@ Belongs here: names and sentences. Does not belong here: causes of Microsoft's r
 ``microsoft.causes``, and when something is shown (``health``, pages).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from intune_pipeline.domain.skipped import SKIPPED
@@ -26,6 +26,11 @@ class Explained:
 
 FAILED = Explained(
     "Failed", "Nothing to do: the next sync tries again. If it stays, send allwhere the reason shown with the device."
+)
+UNREADABLE = Explained(
+    "Unreadable",
+    "Microsoft listed entries without an id, about which nothing can be said. If it stays, ask Microsoft Intune's support; "
+    "until then no device counts as gone.",
 )
 OUTCOMES: Mapping[str, str] = {"synced": "Synced", "skipped": "Skipped", "failed": "Failed"}
 DEVICE_TYPES: Mapping[str, str] = {
@@ -63,6 +68,12 @@ ASSET_STATUSES: Mapping[str, str] = {
 }
 ACTIONS: Mapping[str, str] = {
     "connect": "Connected Microsoft Intune",
+    "connect_refused": "Refused to connect Microsoft Intune",
+    "move": "allwhere moved a Microsoft tenant",
+    "invite": "Made a link for the Microsoft administrator",
+    "answer": "The Microsoft administrator consented",
+    "confirm": "Confirmed the Microsoft tenant",
+    "withdraw": "Withdrew the link for the Microsoft administrator",
     "disconnect": "Disconnected Microsoft Intune",
     "settings": "Changed a setting",
     "release": "Decided on a hold",
@@ -90,7 +101,9 @@ _NOT_THE_CUSTOMERS: Mapping[Cause, str] = {
     Cause.OUR_CREDENTIAL: "Something is wrong with allwhere's own access to Microsoft. It concerns every customer.",
     Cause.THROTTLED: "Microsoft asked allwhere to slow down, so the sync did not finish.",
     Cause.OUTAGE: "Microsoft could not be reached, so nothing was synced.",
+    Cause.DEADLINE: "Microsoft did not answer everything in time, so the sync did not finish.",
     Cause.LIST_INCOMPLETE: "Microsoft's list of your devices was not whole, so nothing was synced from it.",
+    Cause.TOO_MANY_DEVICES: "Your tenant has more devices than allwhere reads of one tenant, so nothing was synced.",
     Cause.UNEXPECTED: "Microsoft gave an answer that allwhere does not know yet.",
 }
 
@@ -110,6 +123,11 @@ def trouble(cause: str | None, sentence: str | None) -> str:
     known = cause_of(cause)
     plain = _NOT_THE_CUSTOMERS.get(known) if known else None
     return plain or sentence or "The last sync failed. No asset was harmed: what was synced before stays."
+
+
+def directory_roles(roles: Iterable[str]) -> str:
+    """Microsoft directory roles by their names, as in "Global Administrator"."""
+    return ", ".join(role.replace("_", " ").title() for role in roles)
 
 
 def field_name(field: str) -> str:

@@ -34,12 +34,14 @@ class Answer:
         body: An object, or JSON already encoded.
         headers: Beyond those every answer has.
         broken_off: Whether the body ends in the middle, and the connection with it.
+        dripping: Whether the body comes one byte at a time.
     """
 
     status: int
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
     broken_off: bool = False
+    dripping: bool = False
 
     def encoded(self) -> bytes:
         """The body as JSON."""

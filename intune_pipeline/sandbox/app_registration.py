@@ -24,7 +24,7 @@ class BadCredentialError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True)
+@dataclass
 class AppRegistration:
     """One multi-tenant app with a secret, a certificate and a trusted workload identity.
 
@@ -33,6 +33,8 @@ class AppRegistration:
         client_secret: Its secret.
         certificate: PEM file with key and certificate for client assertions.
         federated_token_file: File with an assertion of the workload identity provider, as Kubernetes projects one.
+        group_membership_claims: ``groupMembershipClaims`` of its manifest. ``DirectoryRole`` or ``All`` makes Entra put
+            people's directory roles into their tokens; None, as new apps have it, does not.
     """
 
     client_id: str
@@ -41,6 +43,12 @@ class AppRegistration:
     federated_token_file: Path
     _certificate_signer: TokenSigner = field(repr=False)
     _federated_signer: TokenSigner = field(repr=False)
+    group_membership_claims: str | None = "DirectoryRole"
+
+    @property
+    def emits_directory_roles(self) -> bool:
+        """Whether id tokens carry ``wids``."""
+        return self.group_membership_claims in {"DirectoryRole", "All"}
 
     @classmethod
     def create(cls, trust: TrustStore) -> "AppRegistration":

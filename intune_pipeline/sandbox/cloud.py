@@ -74,6 +74,11 @@ class SandboxCloud:
         )
 
     @property
+    def registration(self) -> AppRegistration:
+        """The product's app as Entra knows it; its manifest may be changed."""
+        return self._registration
+
+    @property
     def ca_bundle(self) -> Path:
         """PEM file of the authority to trust."""
         return self._trust.ca_bundle
@@ -153,7 +158,7 @@ class SandboxCloud:
             yield self
 
     def _control(self) -> Control:
-        return Control(self._tenants, self.faults, self.requests, self._sign_in, self.environment())
+        return Control(self._tenants, self._registration, self.faults, self.requests, self._sign_in, self.environment())
 
     def _entra_routes(self) -> list[Route]:
         codes: AuthorizationCodes[Account] = AuthorizationCodes()

@@ -4,12 +4,14 @@ Served beside Entra under ``/_sandbox``. Inside one process use the objects them
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from intune_pipeline.sandbox.app_registration import AppRegistration
 from intune_pipeline.sandbox.faults import Faults
 from intune_pipeline.sandbox.managed_devices import Record
 from intune_pipeline.sandbox.request_log import RequestLog
@@ -53,6 +55,14 @@ class TenantChanges(BaseModel):
             tenant.set_primary_user(device_id, user)
 
 
+class Manifest(BaseModel):
+    """What may be changed of the app's manifest, by Entra's own name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    groupMembershipClaims: Literal["None", "SecurityGroup", "DirectoryRole", "ApplicationGroup", "All"] | None  # noqa: N815
+
+
 SWITCHES = (
     "exists",
     "consented",
@@ -72,12 +82,14 @@ class Control:
     def __init__(
         self,
         tenants: Mapping[str, SandboxTenant],
+        registration: AppRegistration,
         faults: Faults,
         requests: RequestLog,
         sign_in: SignInProvider,
         environment: Mapping[str, str],
     ) -> None:
         self._tenants = tenants
+        self._registration = registration
         self._faults = faults
         self._requests = requests
         self._sign_in = sign_in
@@ -93,6 +105,8 @@ class Control:
                     Route("/faults", self._show_faults),
                     Route("/faults", self._change_faults, methods=["POST"]),
                     Route("/faults", self._reset_faults, methods=["DELETE"]),
+                    Route("/app-registration", self._show_registration),
+                    Route("/app-registration", self._change_registration, methods=["POST"]),
                     Route("/tenants/{tenant}", self._show_tenant),
                     Route("/tenants/{tenant}", self._change_tenant, methods=["POST"]),
                     Route("/requests", self._show_requests),
@@ -118,6 +132,17 @@ class Control:
     async def _reset_faults(self, request: Request) -> Response:
         self._faults.reset()
         return await self._show_faults(request)
+
+    async def _show_registration(self, _: Request) -> Response:
+        return JSONResponse({"groupMembershipClaims": self._registration.group_membership_claims})
+
+    async def _change_registration(self, request: Request) -> Response:
+        try:
+            manifest = Manifest.model_validate_json(await request.body())
+        except ValidationError as error:
+            return _refused(error)
+        self._registration.group_membership_claims = manifest.groupMembershipClaims
+        return await self._show_registration(request)
 
     async def _show_tenant(self, request: Request) -> Response:
         tenant = self._tenants.get(request.path_params["tenant"])

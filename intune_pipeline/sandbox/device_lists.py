@@ -13,8 +13,10 @@ from intune_pipeline.sandbox.answers import Answer
 from intune_pipeline.sandbox.faults import Faults
 from intune_pipeline.sandbox.managed_devices import Record
 from intune_pipeline.sandbox.odata import Query
+from intune_pipeline.sandbox.spoiling import spoilt
 from intune_pipeline.sandbox.tenants import Listing, SandboxTenant
 
+_AGAIN = "&again="
 PATH = "/v1.0/deviceManagement/managedDevices"
 
 
@@ -34,7 +36,8 @@ class DeviceLists:
 
     def answer(self, tenant: SandboxTenant, query: Query) -> Answer:
         """The page a query asks for, whole or spoilt."""
-        page = self._page(tenant, query)
+        first, _, turn = query.text.partition(_AGAIN)
+        page = self._page(tenant, Query.parse(first) if turn else query)
         spoiling = self._faults.spoils(page.number)
         if spoiling is None:
             return Answer(200, page.encoded)
@@ -42,8 +45,15 @@ class DeviceLists:
             return Answer(200, page.encoded, broken_off=True)
         if spoiling == "no_value":
             return Answer(200, {name: shown for name, shown in page.content.items() if name != "value"})
-        origin = self._origin if spoiling == "repeat_link" else "https://graph.attacker.example"
-        return Answer(200, {**page.content, "@odata.nextLink": f"{origin}{PATH}?{query.text}"})
+        if spoiling == "endless":
+            link = f"{self._origin}{PATH}?{first}{_AGAIN}{int(turn or 0) + 1}"
+        elif spoiling == "repeat_link":
+            link = f"{self._origin}{PATH}?{query.text}"
+        elif spoiling == "foreign_link":
+            link = f"https://graph.attacker.example{PATH}?{query.text}"
+        else:
+            return spoilt(Answer(200, page.encoded), spoiling)
+        return Answer(200, {**page.content, "@odata.nextLink": link})
 
     def _page(self, tenant: SandboxTenant, query: Query) -> _Page:
         listing = tenant.listing()

@@ -176,12 +176,17 @@ class EntraService:
             "name": user.display_name,
             "nonce": authorization.nonce,
             "oid": user.id,
-            "preferred_username": user.user_principal_name,
+            # Entra names guests by the address they sign in with at home.
+            "preferred_username": user.email or user.user_principal_name,
             "sub": uuid5(NAMESPACE_URL, f"{self._registration.client_id}/{user.id}").hex,
             "tid": tenant.tenant_id,
             "uti": uuid4().hex,
             "ver": "2.0",
         }
+        if user.identity_provider:
+            claims["idp"] = user.identity_provider
+        if self._registration.emits_directory_roles:
+            claims["wids"] = list(user.role_ids)
         id_token = self._signer.sign(claims, seconds=TOKEN_SECONDS)
         # People's tokens open nothing here: the product signs people in only to prove their tenant.
         access_token = self._signer.sign({**claims, "aud": "urn:sandbox:nothing"}, seconds=TOKEN_SECONDS)

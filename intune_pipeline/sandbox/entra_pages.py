@@ -14,7 +14,7 @@ from intune_pipeline.sandbox import pages
 from intune_pipeline.sandbox.app_registration import AppRegistration
 from intune_pipeline.sandbox.authorization_codes import Authorization, AuthorizationCodes
 from intune_pipeline.sandbox.entra import ANY_TENANT, Account
-from intune_pipeline.sandbox.tenants import SandboxTenant
+from intune_pipeline.sandbox.tenants import PersonalAccounts, SandboxTenant
 
 
 class EntraPages:
@@ -26,6 +26,7 @@ class EntraPages:
         self._tenants = tenants
         self._registration = registration
         self._codes = codes
+        self._personal = PersonalAccounts()
 
     def routes(self) -> list[Route]:
         """The pages and the forms on them."""
@@ -54,7 +55,7 @@ class EntraPages:
             async with request.form() as form:
                 picked, decision = str(form.get("account", "")), form.get("decision")
             for tenant in tenants:
-                for user in tenant.directory:
+                for user in tenant.people:
                     if picked == f"{tenant.tenant_id}/{user.id}":
                         return act(request, (tenant, user), str(decision) if decision else None)
             return pages.problem("AADSTS50034: The user account does not exist in the directory.")
@@ -78,7 +79,9 @@ class EntraPages:
 
     def _tenants_of(self, name: str) -> list[SandboxTenant]:
         existing = [tenant for tenant in self._tenants.values() if tenant.exists]
-        return existing if name in ANY_TENANT else [tenant for tenant in existing if tenant.tenant_id == name]
+        if name in ANY_TENANT:
+            return [*existing, self._personal]
+        return [tenant for tenant in existing if tenant.tenant_id == name]
 
     def _sign_in(self, request: Request, account: Account, _: str | None) -> Response:
         query = request.query_params
@@ -96,12 +99,17 @@ class EntraPages:
     def _consent(self, request: Request, account: Account, decision: str | None) -> Response:
         tenant, user = account
         query, client_id = request.query_params, self._registration.client_id
+        if tenant is self._personal:
+            return pages.problem(
+                f"AADSTS500200: User account '{user.user_principal_name}' is a personal Microsoft account. Personal Microsoft "
+                "accounts are not supported for this application unless explicitly invited to an organization."
+            )
         if tenant.app_disabled:
             return pages.problem(f"AADSTS7000112: Application '{client_id}'(allwhere) is disabled.")
         if decision == "cancel":
             state = query.get("state")
             return pages.back_to(query["redirect_uri"], error="access_denied", error_subcode="cancel", state=state)
-        if not user.global_administrator:
+        if not user.may_consent:
             return pages.page("need_approval.html", tenant=tenant, user=user)
         if decision != "accept":
             return pages.page("consent.html", tenant=tenant, user=user)

@@ -8,16 +8,19 @@ import math
 import random
 import time
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from itertools import count
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from intune_pipeline.sandbox.spoiling import Hostility
+
 QUOTA_REQUESTS = 2000
 QUOTA_SECONDS = 20.0
 
 RetryAfter = int | Literal["date"] | None
-Spoiling = Literal["cut", "repeat_link", "foreign_link", "no_value"]
+Spoiling = Literal["cut", "repeat_link", "foreign_link", "no_value", "endless"] | Hostility
 
 
 class _Turns:
@@ -80,9 +83,12 @@ class Faults(BaseModel):
     spoil_page: int | None = Field(default=None, ge=1)
     """The number of the page of every device list that is spoilt, from 1."""
     spoil_how: Spoiling = "cut"
-    """How: broken off in the middle of its body, linking to itself, linking to another host, without ``value``."""
+    """How: broken off in the middle of its body, linking to itself, linking to another host, without ``value``, leading on
+    for ever with the same devices, or a hostile body (see ``spoiling``)."""
     spoil_times: int | None = Field(default=None, ge=0)
     """How often; counts down to 0. None for always."""
+    spoilt_devices: Mapping[str, Hostility] = {}
+    """Ids of devices whose single GET has a hostile body, and how."""
     failing_devices: frozenset[str] = frozenset()
     """Ids of devices whose single GET answers 500, always."""
     throttle_tokens: bool = False

@@ -25,6 +25,7 @@ from intune_pipeline.sandbox.faults import Faults
 from intune_pipeline.sandbox.managed_devices import Record
 from intune_pipeline.sandbox.odata import BadQueryError, Query
 from intune_pipeline.sandbox.request_log import RequestLog
+from intune_pipeline.sandbox.spoiling import spoilt
 from intune_pipeline.sandbox.tenants import DirectoryUser, SandboxTenant
 from intune_pipeline.sandbox.tokens import InvalidTokenError, TokenSigner
 
@@ -32,6 +33,7 @@ ROLE = "DeviceManagementManagedDevices.Read.All"
 """The one application permission that opens managed devices for reading."""
 
 MAX_BATCH = 20
+_DRIP_SECONDS = 0.02
 _VERSION = "/v1.0"
 _Endpoint = Callable[[Request], Awaitable[Response]]
 _DEVICES = re.compile(r"/deviceManagement/managedDevices(?:/(?P<id>[^/]+)(?P<users>/users)?)?/?")
@@ -190,7 +192,9 @@ class GraphService:
     def _device(self, tenant: SandboxTenant, device_id: str, query: Query) -> Answer:
         context = f"{self._origin}{_VERSION}/$metadata#deviceManagement/managedDevices/$entity"
         view = managed_devices.single(tenant.devices[device_id], query.select)
-        return Answer(200, {"@odata.context": context, **view})
+        answer = Answer(200, {"@odata.context": context, **view})
+        how = self._faults.spoilt_devices.get(device_id)
+        return spoilt(answer, how) if how else answer
 
     def _users(self, tenant: SandboxTenant, device_id: str) -> Answer:
         user = tenant.primary_user(device_id)
@@ -218,6 +222,22 @@ class _BrokenOff(Response):
         await _disconnected(receive)
 
 
+class _Dripping(Response):
+    """Sends its body one byte at a time, as long as somebody takes it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        gone = asyncio.create_task(_disconnected(receive))
+        for byte in bytes(self.body):
+            if gone.done():
+                return
+            await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
+            await asyncio.sleep(_DRIP_SECONDS)
+        await send({"type": "http.response.body", "body": b""})
+        gone.cancel()
+
+
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -226,7 +246,7 @@ async def _disconnected(receive: Receive) -> None:
 def _response(answer: Answer, ids: RequestIds) -> Response:
     if answer.status == 0:
         return _Cut()
-    shape = _BrokenOff if answer.broken_off else Response
+    shape = _BrokenOff if answer.broken_off else _Dripping if answer.dripping else Response
     media_type = _JSON if answer.status == HTTPStatus.OK else "application/json"
     return shape(answer.encoded(), answer.status, {**ids.headers(), **answer.headers}, media_type)
 

@@ -6,6 +6,7 @@ Microsoft's sign-in, which is in ``entra`` and ``entra_pages``.
 
 import base64
 import secrets
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import NAMESPACE_DNS, uuid5
@@ -123,6 +124,7 @@ class SignInProvider:
             "azp": CLIENT_ID,
             "scope": "openid profile email",
             "permissions": [BETA_PERMISSION] if user.beta else [],
+            "auth_time": int(time.time()),
             **user.identity(),
         }
         return self._signer.sign(claims, seconds=seconds)
@@ -209,6 +211,8 @@ class SignInProvider:
             "iss": self._issuer,
             "aud": CLIENT_ID,
             "sid": secrets.token_urlsafe(16),
+            # Whoever is asked picks a person on the page, so every sign-in is as young as max_age may want it.
+            "auth_time": int(time.time()),
             **({"nonce": authorization.nonce} if authorization.nonce else {}),
             **user.profile(),
         }

@@ -19,15 +19,52 @@ Position = tuple[str, str, int]
 """Where a device stands in a list: device name, id, and the how-manieth entry with both (recordings repeat ids)."""
 
 
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+PRIVILEGED_ROLE_ADMINISTRATOR = "e8611ab8-c189-46e8-94e1-60213ab1f814"
+CLOUD_APPLICATION_ADMINISTRATOR = "158c047a-c907-4556-b7ef-446551a6b5f7"
+MEMBER = "b79fbf4d-3ef9-4689-8143-76b194e85509"
+GUEST = "10dae51f-b6af-4016-8d66-8c2a99b929b3"
+"""Microsoft, "Microsoft Entra built-in roles": template ids, which ``wids`` holds. The last two stand for no role."""
+
+PERSONAL_TENANT_ID = "9188040d-6c67-4c5b-b112-36a304b66dad"
+"""The tenant all personal Microsoft accounts sign in from."""
+
+
 @dataclass(frozen=True)
 class DirectoryUser:
-    """A person of a tenant's directory."""
+    """A person of a tenant's directory.
+
+    Attributes:
+        id: Their object id.
+        display_name: What they are called.
+        user_principal_name: Their name in this directory.
+        email: Their address.
+        roles: Template ids of their directory roles.
+        identity_provider: Who authenticated them when it was another tenant, as ``idp`` says it; "" for members.
+        description: What tells them from the others, for the page.
+    """
 
     id: str
     display_name: str
     user_principal_name: str
     email: str = ""
-    global_administrator: bool = False
+    roles: tuple[str, ...] = ()
+    identity_provider: str = ""
+    description: str = "Member without a role"
+
+    @property
+    def may_consent(self) -> bool:
+        """Whether Entra lets them grant an application permission to the whole organisation."""
+        return not {GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR}.isdisjoint(self.roles)
+
+    @property
+    def role_ids(self) -> tuple[str, ...]:
+        """What ``wids`` holds of them."""
+        return (*self.roles, GUEST if self.identity_provider else MEMBER)
+
+
+PARTNER_TENANT_ID = str(uuid5(NAMESPACE_DNS, "partner.example"))
+"""The home of guests; nobody's customer."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +86,7 @@ class SandboxTenant:
     Attributes:
         tenant_id: The directory's GUID; derived from the name unless given.
         name: Slug of the tenant, also the organisation's name in the sandbox's sign-in.
-        domain: Mail domain of the two directory users.
+        domain: Mail domain of the directory's members.
         exists: False → Entra knows no such tenant (AADSTS90002).
         consented: False → no service principal (AADSTS700016).
         role_granted: False → tokens carry no role and Graph answers 403.
@@ -97,16 +134,41 @@ class SandboxTenant:
 
     @property
     def directory(self) -> tuple[DirectoryUser, DirectoryUser]:
-        """The people who can sign in at the sandbox's Microsoft: a Global Administrator and an ordinary user."""
-        return tuple(  # type: ignore[return-value]
-            DirectoryUser(
-                id=str(uuid5(NAMESPACE_DNS, f"{handle}.{self.domain}")),
-                display_name=display_name,
-                user_principal_name=f"{handle}@{self.domain}",
-                email=f"{handle}@{self.domain}",
-                global_administrator=administrator,
-            )
-            for handle, display_name, administrator in (("admin", "Ada Admin", True), ("user", "Uli User", False))
+        """The two of its people everybody needs: a Global Administrator and a member without a role."""
+        return (
+            self._member("admin", "Ada Admin", "Global Administrator", GLOBAL_ADMINISTRATOR),
+            self._member("user", "Uli User", "Member without a role"),
+        )
+
+    @property
+    def people(self) -> tuple[DirectoryUser, ...]:
+        """Everybody who can sign in at the sandbox's Microsoft, in the order of the page.
+
+        After the two of `directory`: a Privileged Role Administrator, a Cloud Application Administrator, and two guests
+        whom somebody made Global Administrator, one from another tenant and one with a personal account.
+        """
+        return (
+            *self.directory,
+            self._member("roles", "Rosa Roles", "Privileged Role Administrator", PRIVILEGED_ROLE_ADMINISTRATOR),
+            self._member("apps", "Aki Apps", "Cloud Application Administrator", CLOUD_APPLICATION_ADMINISTRATOR),
+            self._guest("gus@partner.example", "Gus Guest", f"https://sts.windows.net/{PARTNER_TENANT_ID}/"),
+            self._guest("mia@outlook.example", "Mia Mailbox", "live.com"),
+        )
+
+    def _member(self, handle: str, display_name: str, description: str, *roles: str) -> DirectoryUser:
+        address = f"{handle}@{self.domain}"
+        person = str(uuid5(NAMESPACE_DNS, f"{handle}.{self.domain}"))
+        return DirectoryUser(person, display_name, address, address, roles, description=description)
+
+    def _guest(self, address: str, display_name: str, identity_provider: str) -> DirectoryUser:
+        return DirectoryUser(
+            id=str(uuid5(NAMESPACE_DNS, f"{address}.{self.domain}")),
+            display_name=display_name,
+            user_principal_name=f"{address.replace('@', '_')}#EXT#@{self.domain}",
+            email=address,
+            roles=(GLOBAL_ADMINISTRATOR,),
+            identity_provider=identity_provider,
+            description=f"Guest, as {address}, and Global Administrator",
         )
 
     @property
@@ -222,3 +284,15 @@ class SandboxTenant:
     def _changed(self) -> None:
         self._version += 1
         self._listing = self._by_id = None
+
+
+class PersonalAccounts(SandboxTenant):
+    """Where people without an organisation sign in from; nobody administers it and nothing can be consented to."""
+
+    def __init__(self) -> None:
+        super().__init__("personal", tenant_id=PERSONAL_TENANT_ID, domain="outlook.example", consented=False)
+
+    @property
+    def people(self) -> tuple[DirectoryUser, ...]:
+        """One person with a mailbox."""
+        return (self._member("pat", "Pat Personal", "Personal account"),)

@@ -12,10 +12,10 @@ from intune_pipeline.errors import WrongUseError
 HEADER = "operating_system,manufacturer,model\n"
 
 
-def classified(tmp_path: Path, content: str | bytes) -> list[dict[str, str]]:
+def classified(tmp_path: Path, content: str | bytes, *options: str) -> list[dict[str, str]]:
     source, output = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(content if isinstance(content, bytes) else content.encode())
-    result = CliRunner().invoke(command, [str(source), "--output", str(output)], catch_exceptions=False)
+    result = CliRunner().invoke(command, [str(source), "--output", str(output), *options], catch_exceptions=False)
     assert result.exit_code == 0
     with output.open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
@@ -38,6 +38,18 @@ def test_rows_keep_their_order_and_gain_type_rule_and_reason(tmp_path: Path) -> 
         ("x", "mobile", "platform:ios"),
     ]
     assert all(row["reason"] for row in rows)
+
+
+def test_facts_follow_the_rule_and_are_empty_where_none_is_known(tmp_path: Path) -> None:
+    content = HEADER + "Windows,LENOVO,21BR004XUS\nmacOS,Apple,MacBook Pro\nWindows,,\n"
+    rows = classified(tmp_path, content, "--facts")
+    facts = ["model_name", "display_size", "release_date", "storage_type"]
+    assert list(rows[0])[3:] == ["device_type", "rule", *facts, "reason"]
+    assert [[row[name] for name in facts] for row in rows] == [
+        ["ThinkPad T14s Gen 3 (Intel)", "14", "2022", ""],
+        ["MacBook Pro", "", "", ""],
+        ["", "", "", ""],
+    ]
 
 
 def test_standard_output_is_the_default(tmp_path: Path) -> None:

@@ -92,3 +92,12 @@ def test_a_tenant_that_microsoft_does_not_know_fails_the_sync_and_writes_no_asse
         run = db.execute(sa.select(schema.sync_runs)).one()
     assert run.status == "failed"
     assert run.error
+
+
+def test_ending_sessions_wants_to_know_whose(stores, command):
+    for arguments in ((), ("acme", "--all"), ("--all", "--subject", "x")):
+        answer = command("sessions", "end", *arguments)
+        assert answer.status == 2
+        assert "--all" in answer.err
+    assert_one_sentence(command("sessions", "end", "acme"), 2, "no account 'acme'")
+    assert command("accounts", "organization", "acme").status == 2

@@ -114,3 +114,33 @@ def test_files_the_image_copies_are_in_its_context() -> None:
         assert f"!{source}" in allowed, source
         if source != "README.md":
             assert (ROOT / source).exists(), source
+
+
+def test_every_process_signs_in_to_postgresql_as_its_own_role() -> None:
+    """None but the migrations has an administrator's address, and the portal none of Dagster's database."""
+    services = load(Path("deploy/compose/compose.yaml"))["services"]
+    users = {
+        name: {
+            variable: url.split("//")[1].split(":")[0]
+            for variable, url in service["environment"].items()
+            if "_URL" in variable and "@" in url
+        }
+        for name, service in services.items()
+        if service.get("image", "").startswith("intune-pipeline")
+    }
+    both = {"ALLWHERE_DATABASE_URL": "intune_pipeline", "DAGSTER_POSTGRES_URL": "intune_dagster"}
+    assert users == {
+        "migrations": {"ALLWHERE_DATABASE_URL": "intune", "DAGSTER_POSTGRES_URL": "intune_dagster"},
+        "code": both,
+        "daemon": both,
+        "webserver": {"DAGSTER_POSTGRES_URL": "intune_dagster"},
+        "portal": {"ALLWHERE_DATABASE_URL": "intune_portal"},
+    }
+    assert load(Path("deploy/kubernetes/values.yaml"))["postgresql"]["postgresqlUsername"] == "intune_dagster"
+    documents = yaml.safe_load_all((DEPLOY / "kubernetes" / "portal.yaml").read_text())
+    secrets = {
+        document["kind"]: document["spec"]["template"]["spec"]["containers"][0]["envFrom"][0]["secretRef"]["name"]
+        for document in documents
+        if "template" in document["spec"]
+    }
+    assert secrets == {"Job": "intune-migrations", "Deployment": "intune-portal"}

@@ -9,15 +9,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from intune_pipeline.domain.devices import (
+    LARGEST_MEMORY,
+    LARGEST_STORAGE,
+    LONGEST_NAME,
     LONGEST_TEXT,
     ManagedDevice,
     identifier,
     managed_device,
     moment,
-    serial_key,
     size,
     text,
 )
+from intune_pipeline.domain.serials import serial_key
 
 PROPERTIES = (
     "id", "managedDeviceOwnerType", "serialNumber", "operatingSystem", "osVersion", "manufacturer", "model", "imei",
@@ -73,6 +76,52 @@ def test_a_record_of_a_list_is_read() -> None:
         user_display_name=None,
     )
     assert device.serial_key == "PF3X-ABCD"
+
+
+def test_names_of_hardware_fit_one_index_entry_together() -> None:
+    long = "\u5c71" * 1_000
+    device = managed_device({"id": "d1", "operatingSystem": long, "manufacturer": long, "model": long})
+    assert device.operating_system == device.manufacturer == device.model == long[:LONGEST_NAME]
+    assert 3 * len(long[:LONGEST_NAME].encode()) < 2_704
+
+
+@pytest.mark.parametrize(
+    ("storage", "read"),
+    [
+        (10**15, 10**15),
+        (10**15 + 1, None),
+        (2**62, None),
+        (2**63 - 1, None),
+        ("9223372036854775807", None),
+        (1e18, None),
+    ],
+)
+def test_a_size_no_machine_has_is_none(storage: object, read: int | None) -> None:
+    assert managed_device({"id": "d1", "totalStorageSpaceInBytes": storage}).storage_bytes == read
+    assert size(64 * 2**40, at_most=LARGEST_MEMORY) == LARGEST_MEMORY
+    assert size(2**63 - 1, at_most=LARGEST_MEMORY) is None
+
+
+def test_a_date_that_has_not_come_says_nothing() -> None:
+    listed_at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def contact(at: str) -> datetime | None:
+        return managed_device({"id": "d1", "lastSyncDateTime": at}, listed_at=listed_at).last_contact_at
+
+    assert contact("2026-03-01T11:00:00Z") == datetime(2026, 3, 1, 11, tzinfo=UTC)
+    assert contact("2026-03-02T12:00:00Z") == datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert contact("2026-03-02T12:00:01Z") is None
+    assert contact("2031-01-01T00:00:00Z") is None
+    assert (
+        managed_device({"id": "d1", "enrolledDateTime": "2031-01-01T00:00:00Z"}, listed_at=listed_at).enrolled_at
+        is None
+    )
+
+
+@pytest.mark.parametrize("entry", [None, "device", 5, [], [{"id": "d1"}], True])
+def test_an_entry_that_is_no_object_is_refused(entry: object) -> None:
+    with pytest.raises(ValueError, match="something else than a managed device"):
+        managed_device(entry)
 
 
 SCALARS = (
@@ -176,8 +225,8 @@ def test_an_identifier_is_kept_as_shown(value: object, shown: str | None) -> Non
         (511234589908, 511234589908),
         (511234589908.0, 511234589908),
         ("511234589908", 511234589908),
-        (2**63 - 1, 2**63 - 1),
-        *((none, None) for none in (0, -1, 0.5, 2**63, float("nan"), float("inf"), True, "True", "", "9" * 40, "1e9", "²",
+        (LARGEST_STORAGE, LARGEST_STORAGE),
+        *((none, None) for none in (0, -1, 0.5, LARGEST_STORAGE + 1, 2**63 - 1, 2**63, float("nan"), float("inf"), True, "True", "", "9" * 40, "1e9", "²",
                                     None, [])),
     ],
 )  # fmt: skip

@@ -12,22 +12,14 @@ from hypothesis import strategies as st
 from intune_pipeline.domain.classification import Classifier
 from intune_pipeline.domain.devices import ManagedDevice, managed_device
 from intune_pipeline.domain.eligibility import (
-    DESKTOP,
-    JUNK_SERIAL,
-    NO_SERIAL,
-    OWNERSHIP_UNKNOWN,
-    PERSONAL,
-    SERIAL_COLLISION,
-    SKIP_REASONS,
-    SUPERSEDED,
-    UNKNOWN_TYPE,
     JudgedDevice,
-    is_junk_serial,
     is_leaving,
     judge,
     newest_by_id,
     without_personal_details,
 )
+from intune_pipeline.domain.serials import is_junk_serial
+from intune_pipeline.domain.vocabulary import SkipReason
 from intune_pipeline.sandbox.fleets import generate_labelled_fleet
 
 LISTED_AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -81,18 +73,18 @@ def reasons(*devices: ManagedDevice) -> list[str | None]:
     ("device", "reason"),
     [
         (a_device(), None),
-        (a_device(ownership="personal"), PERSONAL),
-        (a_device(ownership="personal", serial=None), PERSONAL),
-        (a_device(ownership="unknown"), OWNERSHIP_UNKNOWN),
-        (a_device(ownership="demo", serial="0"), OWNERSHIP_UNKNOWN),
-        (a_device(ownership=None), OWNERSHIP_UNKNOWN),
-        (a_device(serial=None), NO_SERIAL),
-        (a_device(serial=" "), NO_SERIAL),
-        (a_device(serial="To be filled by O.E.M."), JUNK_SERIAL),
-        (a_device(serial="0", look=("Dell Inc.", "OptiPlex 7090")), JUNK_SERIAL),
-        (a_device(look=("Dell Inc.", "OptiPlex 7090")), DESKTOP),
-        (a_device(look=("VMware, Inc.", "VMware7,1")), UNKNOWN_TYPE),
-        (a_device(look=("", "")), UNKNOWN_TYPE),
+        (a_device(ownership="personal"), SkipReason.PERSONAL),
+        (a_device(ownership="personal", serial=None), SkipReason.PERSONAL),
+        (a_device(ownership="unknown"), SkipReason.OWNERSHIP_UNKNOWN),
+        (a_device(ownership="demo", serial="0"), SkipReason.OWNERSHIP_UNKNOWN),
+        (a_device(ownership=None), SkipReason.OWNERSHIP_UNKNOWN),
+        (a_device(serial=None), SkipReason.NO_SERIAL),
+        (a_device(serial=" "), SkipReason.NO_SERIAL),
+        (a_device(serial="To be filled by O.E.M."), SkipReason.JUNK_SERIAL),
+        (a_device(serial="0", look=("Dell Inc.", "OptiPlex 7090")), SkipReason.JUNK_SERIAL),
+        (a_device(look=("Dell Inc.", "OptiPlex 7090")), SkipReason.DESKTOP),
+        (a_device(look=("VMware, Inc.", "VMware7,1")), SkipReason.UNKNOWN_TYPE),
+        (a_device(look=("", "")), SkipReason.UNKNOWN_TYPE),
     ],
 )
 def test_the_first_reason_that_applies_skips_a_device(device: ManagedDevice, reason: str | None) -> None:
@@ -107,7 +99,7 @@ def test_the_first_reason_that_applies_skips_a_device(device: ManagedDevice, rea
      "null", "Not Applicable", "_____"],
 )  # fmt: skip
 def test_what_firmware_shows_for_no_serial_is_junk(serial: str) -> None:
-    assert reasons(a_device(serial=serial)) == [JUNK_SERIAL]
+    assert reasons(a_device(serial=serial)) == [SkipReason.JUNK_SERIAL]
 
 
 @pytest.mark.parametrize(
@@ -130,34 +122,43 @@ def test_nothing_personal_is_kept_of_devices_that_are_not_the_companys() -> None
 
 def test_of_twins_the_newest_contact_wins() -> None:
     stale, newest, never = a_device("d1", contact=3), a_device("d2", contact=2), a_device("d3", contact=None)
-    assert reasons(stale, newest, never) == [SUPERSEDED, None, SUPERSEDED]
-    assert reasons(newest, never, stale) == [None, SUPERSEDED, SUPERSEDED]
+    assert reasons(stale, newest, never) == [SkipReason.SUPERSEDED, None, SkipReason.SUPERSEDED]
+    assert reasons(newest, never, stale) == [None, SkipReason.SUPERSEDED, SkipReason.SUPERSEDED]
 
 
 def test_twins_are_found_whatever_the_case_and_spaces_of_their_serials() -> None:
-    assert reasons(a_device("d1", "5cg1234 xyz", contact=3), a_device("d2", " 5CG1234XYZ")) == [SUPERSEDED, None]
+    assert reasons(a_device("d1", "5cg1234 xyz", contact=3), a_device("d2", " 5CG1234XYZ")) == [
+        SkipReason.SUPERSEDED,
+        None,
+    ]
 
 
 def test_twins_of_equal_contact_are_told_apart() -> None:
-    assert reasons(a_device("d1", enrolled=20), a_device("d2", enrolled=30)) == [None, SUPERSEDED]
-    assert reasons(a_device("d1", enrolled=20), a_device("d2", enrolled=None)) == [None, SUPERSEDED]
-    assert reasons(a_device("d1"), a_device("d2")) == [SUPERSEDED, None]
+    assert reasons(a_device("d1", enrolled=20), a_device("d2", enrolled=30)) == [None, SkipReason.SUPERSEDED]
+    assert reasons(a_device("d1", enrolled=20), a_device("d2", enrolled=None)) == [None, SkipReason.SUPERSEDED]
+    assert reasons(a_device("d1"), a_device("d2")) == [SkipReason.SUPERSEDED, None]
     leaving = a_device("d2", enrolled=20, management_state="retirePending")
-    assert reasons(a_device("d1"), leaving) == [None, SUPERSEDED]
+    assert reasons(a_device("d1"), leaving) == [None, SkipReason.SUPERSEDED]
 
 
 def test_the_winner_of_twins_is_judged_by_its_type() -> None:
     desktop = ("Dell Inc.", "OptiPlex 7090")
-    assert reasons(a_device("d1", look=desktop), a_device("d2", look=desktop, contact=2)) == [DESKTOP, SUPERSEDED]
+    assert reasons(a_device("d1", look=desktop), a_device("d2", look=desktop, contact=2)) == [
+        SkipReason.DESKTOP,
+        SkipReason.SUPERSEDED,
+    ]
 
 
 def test_records_of_other_owners_are_no_twins() -> None:
     newer = a_device("d1", contact=0, ownership="personal")
-    assert reasons(newer, a_device("d2")) == [PERSONAL, None]
+    assert reasons(newer, a_device("d2")) == [SkipReason.PERSONAL, None]
 
 
 def test_junk_serials_make_no_twins() -> None:
-    assert reasons(a_device("d1", "INVALID"), a_device("d2", "INVALID")) == [JUNK_SERIAL, JUNK_SERIAL]
+    assert reasons(a_device("d1", "INVALID"), a_device("d2", "INVALID")) == [
+        SkipReason.JUNK_SERIAL,
+        SkipReason.JUNK_SERIAL,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_junk_serials_make_no_twins() -> None:
 def test_two_active_machines_with_one_serial_are_a_collision(one: tuple[str, str], other: tuple[str, str]) -> None:
     older = a_device("d3", look=one, contact=40)
     assert reasons(a_device("d1", look=one), a_device("d2", look=other, contact=29), older) == [
-        SERIAL_COLLISION, SERIAL_COLLISION, SUPERSEDED,
+        SkipReason.SERIAL_COLLISION, SkipReason.SERIAL_COLLISION, SkipReason.SUPERSEDED,
     ]  # fmt: skip
 
 
@@ -193,35 +194,88 @@ def test_two_active_machines_with_one_serial_are_a_collision(one: tuple[str, str
     ],
 )
 def test_one_machine_shown_in_two_ways_is_no_collision(one: tuple[str, str], other: tuple[str, str]) -> None:
-    assert reasons(a_device("d1", look=one), a_device("d2", look=other, contact=2)) == [None, SUPERSEDED]
-    assert reasons(a_device("d1", look=other), a_device("d2", look=one, contact=2))[1] == SUPERSEDED
+    assert reasons(a_device("d1", look=one), a_device("d2", look=other, contact=2)) == [None, SkipReason.SUPERSEDED]
+    assert reasons(a_device("d1", look=other), a_device("d2", look=one, contact=2))[1] == SkipReason.SUPERSEDED
 
 
 def test_a_machine_that_is_no_longer_active_makes_way() -> None:
     for contact in (32, None):
-        assert reasons(a_device("d1"), a_device("d2", look=OTHER_LAPTOP, contact=contact)) == [None, SUPERSEDED]
+        assert reasons(a_device("d1"), a_device("d2", look=OTHER_LAPTOP, contact=contact)) == [
+            None,
+            SkipReason.SUPERSEDED,
+        ]
 
 
 def test_a_recorded_fleet_is_judged_as_it_was_when_it_was_recorded() -> None:
     two_machines = (a_device("d1", contact=350), a_device("d2", look=OTHER_LAPTOP, contact=351))
-    assert reasons(*two_machines) == [SERIAL_COLLISION] * 2
-    assert reasons(*two_machines, a_device("d3", serial="5CG9999XYZ")) == [None, SUPERSEDED, None]
+    assert reasons(*two_machines) == [SkipReason.SERIAL_COLLISION] * 2
+    assert reasons(*two_machines, a_device("d3", serial="5CG9999XYZ")) == [None, SkipReason.SUPERSEDED, None]
 
 
 def test_a_re_enrolment_that_shows_another_model_is_no_collision() -> None:
     before = a_device("d1", look=LAPTOP, contact=10)
-    assert reasons(before, a_device("d2", look=OTHER_LAPTOP, enrolled=10)) == [SUPERSEDED, None]
-    assert reasons(before, a_device("d2", look=OTHER_LAPTOP, enrolled=11)) == [SERIAL_COLLISION] * 2
-    assert reasons(before, a_device("d2", look=OTHER_LAPTOP, enrolled=None)) == [SERIAL_COLLISION] * 2
-    assert reasons(before, a_device("d2", look=("HP", "EliteBook 840 G8"), enrolled=10)) == [SERIAL_COLLISION] * 2
+    assert reasons(before, a_device("d2", look=OTHER_LAPTOP, enrolled=10)) == [SkipReason.SUPERSEDED, None]
+    assert reasons(before, a_device("d2", look=OTHER_LAPTOP, enrolled=11)) == [SkipReason.SERIAL_COLLISION] * 2
+    assert reasons(before, a_device("d2", look=OTHER_LAPTOP, enrolled=None)) == [SkipReason.SERIAL_COLLISION] * 2
+    assert (
+        reasons(before, a_device("d2", look=("HP", "EliteBook 840 G8"), enrolled=10))
+        == [SkipReason.SERIAL_COLLISION] * 2
+    )
 
 
 def test_a_machine_on_its_way_out_makes_way_for_a_newer_one_only() -> None:
     leaving = a_device("d1", look=LAPTOP, contact=5, management_state="wipePending")
-    assert reasons(leaving, a_device("d2", look=OTHER_LAPTOP, contact=1)) == [SUPERSEDED, None]
-    assert reasons(leaving, a_device("d2", look=OTHER_LAPTOP, contact=9)) == [SERIAL_COLLISION] * 2
+    assert reasons(leaving, a_device("d2", look=OTHER_LAPTOP, contact=1)) == [SkipReason.SUPERSEDED, None]
+    assert reasons(leaving, a_device("d2", look=OTHER_LAPTOP, contact=9)) == [SkipReason.SERIAL_COLLISION] * 2
     staying = replace(leaving, management_state="wipeFailed")
-    assert reasons(staying, a_device("d2", look=OTHER_LAPTOP, contact=1)) == [SERIAL_COLLISION] * 2
+    assert reasons(staying, a_device("d2", look=OTHER_LAPTOP, contact=1)) == [SkipReason.SERIAL_COLLISION] * 2
+
+
+def of(
+    user: str, device_id: str, *, contact: float, enrolled: float | None = 400, **changes: str | None
+) -> ManagedDevice:
+    """A laptop of somebody; all of them show one maker, model and serial."""
+    address = f"{user}@acme.com"
+    shown = {"user_id": f"id-{user}", "user_principal_name": address, "user_email": address, **changes}
+    return replace(a_device(device_id, contact=contact, enrolled=enrolled), **shown)
+
+
+def test_one_serial_in_use_by_two_people_at_once_is_a_collision() -> None:
+    for hours in (0, 0.5, 8, 24):
+        jane, joe = of("jane", "d1", contact=1), of("joe", "d2", contact=1 + hours / 24)
+        assert reasons(jane, joe) == [SkipReason.SERIAL_COLLISION] * 2
+        assert reasons(joe, jane) == [SkipReason.SERIAL_COLLISION] * 2
+    stale = of("jim", "d3", contact=40)
+    assert reasons(jane, stale, joe) == [
+        SkipReason.SERIAL_COLLISION,
+        SkipReason.SUPERSEDED,
+        SkipReason.SERIAL_COLLISION,
+    ]
+
+
+def test_a_machine_that_changed_hands_is_no_collision() -> None:
+    before = of("jane", "d1", contact=1.1)
+    assert reasons(before, of("joe", "d2", contact=1, enrolled=1.05)) == [SkipReason.SUPERSEDED, None]
+    assert reasons(before, of("joe", "d2", contact=1, enrolled=1.1)) == [SkipReason.SUPERSEDED, None]
+    assert reasons(before, of("joe", "d2", contact=1, enrolled=1.2)) == [SkipReason.SERIAL_COLLISION] * 2
+    assert reasons(before, of("joe", "d2", contact=1, enrolled=None)) == [SkipReason.SERIAL_COLLISION] * 2
+    assert reasons(of("jane", "d1", contact=3), of("joe", "d2", contact=1)) == [SkipReason.SUPERSEDED, None]
+    leaving = of("jane", "d1", contact=1.1, management_state="wipePending")
+    assert reasons(leaving, of("joe", "d2", contact=1)) == [SkipReason.SUPERSEDED, None]
+
+
+def test_one_persons_records_are_no_collision() -> None:
+    twice = (of("jane", "d1", contact=1), of("jane", "d2", contact=1.1))
+    assert reasons(*twice) == [None, SkipReason.SUPERSEDED]
+    renamed = of("jane", "d2", contact=1.1, user_principal_name="jane.doe@acme.com", user_email="jane.doe@acme.com")
+    assert reasons(twice[0], renamed) == [None, SkipReason.SUPERSEDED]
+    nobody = of("jane", "d2", contact=1.1, user_id=None, user_principal_name=None, user_email=None)
+    assert reasons(twice[0], nobody) == [None, SkipReason.SUPERSEDED]
+
+
+def test_a_placeholder_nobody_knows_joins_no_machines() -> None:
+    fleet = [of(f"user{number}", f"d{number}", contact=1 + number / 1_000) for number in range(1_000)]
+    assert set(reasons(*fleet)) == {SkipReason.SERIAL_COLLISION}
 
 
 @pytest.mark.parametrize("state", ["retirePending", "retireIssued", "wipeIssued", "deletePending", "WipePending"])
@@ -268,7 +322,7 @@ def test_verdicts_do_not_depend_on_the_order_of_the_list(devices: list[ManagedDe
 def test_every_device_gets_one_verdict_and_every_serial_at_most_one_asset(devices: list[ManagedDevice]) -> None:
     verdicts = judged(*devices)
     assert [verdict.device.intune_device_id for verdict in verdicts] == [device.intune_device_id for device in devices]
-    assert {verdict.skip_reason for verdict in verdicts} <= {None, *SKIP_REASONS}
+    assert {verdict.skip_reason for verdict in verdicts} <= {None, *SkipReason}
     eligible = Counter(verdict.device.serial_key for verdict in verdicts if verdict.skip_reason is None)
     assert all(count == 1 for count in eligible.values())
     for verdict in verdicts:
@@ -280,10 +334,12 @@ def test_every_device_gets_one_verdict_and_every_serial_at_most_one_asset(device
 @given(DEVICES)
 def test_a_collision_leaves_no_winner(devices: list[ManagedDevice]) -> None:
     verdicts = judged(*devices)
-    contested = {verdict.device.serial_key for verdict in verdicts if verdict.skip_reason == SERIAL_COLLISION}
+    contested = {
+        verdict.device.serial_key for verdict in verdicts if verdict.skip_reason == SkipReason.SERIAL_COLLISION
+    }
     for verdict in verdicts:
         if verdict.device.serial_key in contested and verdict.device.ownership == "company":
-            assert verdict.skip_reason in {SERIAL_COLLISION, SUPERSEDED}
+            assert verdict.skip_reason in {SkipReason.SERIAL_COLLISION, SkipReason.SUPERSEDED}
 
 
 @given(DEVICES)
@@ -301,7 +357,7 @@ def test_one_record_per_id_remains_and_it_is_the_newest(devices: list[ManagedDev
 
 def test_many_records_of_one_unlisted_placeholder_serial_are_judged_in_one_pass() -> None:
     devices = [a_device(f"d{number:05}", "SHAREDSERIAL", enrolled=None) for number in range(5_000)]
-    assert Counter(reasons(*devices)) == {None: 1, SUPERSEDED: 4_999}
+    assert Counter(reasons(*devices)) == {None: 1, SkipReason.SUPERSEDED: 4_999}
 
 
 def test_an_invented_fleet_is_judged_as_its_truth_says() -> None:

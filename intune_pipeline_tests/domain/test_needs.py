@@ -27,6 +27,7 @@ def test_a_calm_tenant_needs_nothing() -> None:
         (ConnectionStatus.NEEDS_CONSENT, NeedKind.CONNECTION_BROKEN),
         (ConnectionStatus.ERROR, NeedKind.CONNECTION_BROKEN),
         (ConnectionStatus.DISCONNECTED, NeedKind.NOT_CONNECTED),
+        (ConnectionStatus.AWAITING_CONFIRMATION, NeedKind.TENANT_WAITING),
         (ConnectionStatus.AWAITING_APPROVAL, NeedKind.PLAN_WAITING),
     ],
 )

@@ -47,12 +47,14 @@ def fields(made: Plan) -> dict[str, Any]:
 
 
 def test_every_column_of_assets_has_one_owner() -> None:
-    kept_by_the_database = {"id", "account_id", "serial_key", "sync_run_id", "created_at", "updated_at"}
+    kept_by_the_database = {"id", "account_id", "serial_key", "sync_run_id", "created_at", "updated_at"} | {
+        "assigned_by_person_at"
+    }
     assert {field.name for field in FIELDS} | kept_by_the_database == {column.name for column in schema.assets.columns}
     assert len({field.name for field in FIELDS}) == len(FIELDS)
     assert {f.name for f in FIELDS if f.owner is Owner.INTUNE} == {
-        "color", "display_size", "imei", "make", "memory_gb", "model", "operating_system", "os_version", "release_date",
-        "storage_gb", "storage_type", "intune_device_id", "azure_ad_device_id", "activation_lock_bypass_code",
+        "color", "display_size", "imei", "make", "memory_gb", "model", "model_name", "operating_system", "os_version",
+        "release_date", "storage_gb", "storage_type", "intune_device_id", "azure_ad_device_id", "activation_lock_bypass_code",
     }  # fmt: skip
 
 
@@ -66,7 +68,9 @@ def test_a_new_asset_holds_what_intune_says_and_nothing_it_does_not_say() -> Non
         "display_size": "14",
         "make": "Apple",
         "model": "MacBook Pro",
+        "model_name": "MacBook Pro (14-inch, 2021)",
         "storage_gb": 256,
+        "storage_type": "SSD",
         "operating_system": "macOS",
         "os_version": "10.0.26100.1",
         "release_date": "2021",
@@ -88,8 +92,10 @@ def test_a_new_asset_holds_what_intune_says_and_nothing_it_does_not_say() -> Non
         ("azure_ad_device_id", {"azureADDeviceId": "00000000-0000-0000-0000-000000000000"}),
         ("memory_gb", {}),
         ("color", {}),
-        ("display_size", {}),
-        ("release_date", {}),
+        ("display_size", {"model": "Latitude"}),
+        ("release_date", {"model": "Latitude"}),
+        ("storage_type", {"model": "Latitude"}),
+        ("model_name", {"model": " ", "operatingSystem": "iOS"}),
     ],
 )
 def test_an_empty_value_of_intune_overwrites_nothing(name: str, record: dict[str, Any]) -> None:
@@ -101,6 +107,23 @@ def test_an_empty_value_of_intune_overwrites_nothing(name: str, record: dict[str
 def test_a_value_of_intune_overwrites_and_says_old_and_new() -> None:
     made = planned(device("d1", "SN-1", osVersion="11"), state=state(asset("SN-1", os_version="10")))
     assert made.changes()[0]["fields"]["os_version"] == ["10", "11"]
+
+
+def test_a_fact_overrides_what_a_person_entered_and_no_fact_leaves_it() -> None:
+    entered = {"display_size": "15", "release_date": "2019", "storage_type": "HDD", "model_name": "my laptop"}
+    macbook = planned(
+        device("d1", "SN-1", manufacturer="Apple", operatingSystem="macOS", model="Mac15,3"),
+        state=state(asset("SN-1", **entered)),
+    )
+    assert {name: fields(macbook)[name] for name in entered} == {
+        "display_size": "14", "release_date": "2023", "storage_type": "SSD",
+        "model_name": "MacBook Pro (14-inch, Nov 2023)",
+    }  # fmt: skip
+    unknown = planned(
+        device("d1", "SN-1", manufacturer="Apple", operatingSystem="macOS", model="MacBook Pro"),
+        state=state(asset("SN-1", **entered)),
+    )
+    assert set(fields(unknown)) & set(entered) == {"model_name"}
 
 
 def test_an_existing_asset_keeps_its_type_and_gets_one_when_it_has_none() -> None:
@@ -147,7 +170,7 @@ def test_a_person_is_created_once_for_all_new_devices_and_never_for_an_existing_
         state=state(asset("SN-3")),
     )  # fmt: skip
     assert made.counts.employees_created == 1
-    assert [(step.email, step.action, step.devices) for step in made.people] == [
+    assert [(step.person.email, step.action, step.devices) for step in made.people] == [
         ("bo.ek@acme.example", "none", 1),
         (jane, "create", 2),
     ]

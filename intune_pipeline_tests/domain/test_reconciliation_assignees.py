@@ -212,3 +212,16 @@ def test_a_waiting_assignment_is_dropped_when_a_person_assigned_someone_or_took_
     for meanwhile in ({"assignee": 2}, {"status": "in_inventory"}):
         decided = pending("created", **meanwhile)
         assert (decided.employee, decided.settles) == (None, True)
+
+
+@pytest.mark.parametrize(("maker", "model"), [("Yealink", "MeetingBar A30"), ("Oculus", "Quest 3"), ("Pico", "A8110")])
+def test_the_user_of_a_room_bar_or_headset_is_never_hired(maker: str, model: str) -> None:
+    def user_of(user: str, **record: str) -> Person | None:
+        one = device("d1", user=user, operatingSystem="Android", **record)
+        return Assignees(judged([one]), KNOWN, {}, frozenset(), ON, Evidence()).user_of(one)
+
+    room = "maple.oak@acme.example"
+    assert user_of(room, manufacturer=maker, model=model) is None
+    assert user_of(room, manufacturer="Google", model="Pixel 9") is not None
+    # Who is an employee already may well hold one.
+    assert user_of(JANE, manufacturer=maker, model=model) is not None

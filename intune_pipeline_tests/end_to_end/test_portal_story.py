@@ -4,6 +4,7 @@ Chromium drives a portal served on loopback, beside the sandbox cloud and a real
 ``PORTAL_SCREENSHOTS=docs/screenshots`` the pictures of the docs are taken on the way.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -92,6 +93,13 @@ def customer(engine: sa.Engine) -> None:
 @pytest.fixture
 def address(engine: sa.Engine, sandbox: SandboxCloud, customer: None) -> Iterator[str]:
     """The portal, served on loopback."""
+    with served(engine, sandbox) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def served(engine: sa.Engine, sandbox: SandboxCloud) -> Iterator[str]:
+    """The portal's address while it is served on loopback."""
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     given = {name.lower(): value for name, value in sandbox.environment().items()}

@@ -1,12 +1,15 @@
 """An account teaches its own rules, and sees what they would change first."""
 
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
 
-from intune_pipeline.domain.classification import PatternError
+from intune_pipeline.domain.classification import AccountRule, PatternError
+from intune_pipeline.domain.rule_budget import RuleTooDearError
 from intune_pipeline.inventory import account_rules, audit, sync_runs, unknown_models
 from intune_pipeline.inventory.unknown_models import UnknownModel
 from intune_pipeline_tests.conftest import ConnectedAccount
@@ -55,7 +58,7 @@ def test_what_cannot_be_used_is_refused(engine: sa.Engine, acme: ConnectedAccoun
         with pytest.raises(PatternError):
             account_rules.add(db, "acme", "", "(", "laptop", created_by="ann")
         with pytest.raises(PatternError):
-            account_rules.preview(db, "acme", "(?=x)", "x", "laptop")
+            account_rules.preview(account_rules.known(db, "acme"), "(?=x)", "x", "laptop")
         with pytest.raises(account_rules.RuleError, match="needs a model pattern"):
             account_rules.add(db, "acme", "Dell", " ", "laptop", created_by="ann")
         with pytest.raises(account_rules.RuleError, match="'phone' is no device type"):
@@ -88,9 +91,9 @@ def test_a_preview_counts_the_known_devices_that_would_change(engine: sa.Engine,
             {"c": acme.connection_id},
         )
         change = account_rules.Change("Zorblax", "Zorb 9000", "unknown", "laptop", 3)
-        assert account_rules.preview(db, "acme", "zorblax", "^zorb", "laptop") == [change]
+        assert account_rules.preview(account_rules.known(db, "acme"), "zorblax", "^zorb", "laptop") == [change]
         account_rules.add(db, "acme", "", "^zorb 9", "laptop", created_by="ann")
-        assert account_rules.preview(db, "acme", "", "^zorb", "laptop") == []
+        assert account_rules.preview(account_rules.known(db, "acme"), "", "^zorb", "laptop") == []
 
 
 def test_unknown_models_of_the_last_run_come_most_frequent_first(engine: sa.Engine, acme: ConnectedAccount) -> None:
@@ -103,3 +106,59 @@ def test_unknown_models_of_the_last_run_come_most_frequent_first(engine: sa.Engi
         assert unknown_models.latest(db, "acme") == [many, few]
         unknown_models.record(db, second, acme.connection_id, [])
         assert unknown_models.latest(db, "acme") == []
+
+
+def known_of(rules: list[tuple[str, str]], models: int) -> account_rules.Known:
+    """An account with these model patterns and types as rules, and so many models of a device each."""
+    return account_rules.Known(
+        [AccountRule(str(number), "", pattern, kind, "") for number, (pattern, kind) in enumerate(rules, start=1)],
+        [account_rules.KnownModel("Windows", "Zorblax", f"Zorb {n} {'x' * 200}", 1) for n in range(models)],
+    )
+
+
+@pytest.mark.parametrize("pattern", ["(.?){990}q", r"\pL{1,30}", "((a?){30}){30}b"])
+def test_a_pattern_that_compiles_to_very_much_is_refused(pattern: str) -> None:
+    """One preview with 300 of the first kind took 72 s, and twelve stopped every page for a quarter of an hour."""
+    with pytest.raises(PatternError, match="instructions, 1000 are allowed"):
+        account_rules.preview(known_of([], 1), "", pattern, "laptop")
+
+
+def test_a_preview_is_given_up_after_a_second_whatever_rules_there_are() -> None:
+    """Rules from before the limit of size may still be there."""
+    known = known_of([("(.?){990}q", "laptop")] * 300, 5000)
+    began = time.thread_time()
+    with pytest.raises(RuleTooDearError, match=r"longer than 1 second, and rule \d+ takes most"):
+        account_rules.preview(known, "", "^zorb", "laptop")
+    assert time.thread_time() - began < 3
+
+
+def test_a_sync_pays_for_rules_up_to_its_budget_and_names_the_dearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_rules, "SYNC_SECONDS", 0.2)
+    rules = [AccountRule("7", "", "^cheap$", "laptop", ""), AccountRule("8", "", "(.?){990}q", "laptop", "")]
+    classifier = account_rules.classifier(rules)
+    models = (f"Zorb {number} {'x' * 200}" for number in range(100_000))
+    with pytest.raises(RuleTooDearError, match="and rule 8 takes most"):
+        deque((classifier.classify("Windows", "Zorblax", model) for model in models), maxlen=0)
+
+
+def test_two_hundred_ordinary_rules_stay_within_the_budget() -> None:
+    rules = [
+        AccountRule(str(n), "", f"^(acme|zorblax) model {n}[a-z]* (pro|air)$", "laptop", "") for n in range(1, 200)
+    ]
+    models = [account_rules.KnownModel("Windows", "Zorblax", f"Zorb {n} G8 Notebook PC", 10) for n in range(300)]
+    changes = account_rules.preview(account_rules.Known(rules, models), "zorblax", "^zorb [0-9]+ g8", "tablet")
+    assert sum(change.devices for change in changes) == 3000
+
+
+def test_a_preview_changes_nothing_that_an_earlier_rule_decides() -> None:
+    known = known_of([("^zorb [0-4] ", "laptop")], 10)
+    assert sum(change.devices for change in account_rules.preview(known, "", "^zorb", "tablet")) == 5
+    assert account_rules.preview(known, "", "^zorb", "unknown") == []
+
+
+def test_an_account_has_two_hundred_rules_at_most(engine: sa.Engine, acme: ConnectedAccount) -> None:
+    with engine.begin() as db:
+        for number in range(account_rules.MOST_RULES):
+            account_rules.add(db, "acme", "", f"^{number}$", "laptop", created_by="ann")
+        with pytest.raises(account_rules.RuleError, match="may have 200 rules"):
+            account_rules.add(db, "acme", "", "^one more$", "laptop", created_by="ann")

@@ -1,6 +1,5 @@
-"""Accounts and their connections: who may be linked to whom, and what ends a link."""
+"""Accounts and their connections: what is known of them, what changes and what ends them."""
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -10,9 +9,6 @@ import sqlalchemy as sa
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit, connections, sync_requests
 from intune_pipeline_tests.conftest import ConnectedAccount
-
-TENANT = "0f2c1e5a-1234-5678-9abc-def012345678"
-OTHER = "1f2c1e5a-1234-5678-9abc-def012345678"
 
 
 def test_an_account_is_created_once_and_keeps_its_name(engine: sa.Engine) -> None:
@@ -55,74 +51,6 @@ def test_employee_figures_count_those_without_work_email(
             {"a": acme.account_id},
         )
         assert accounts.employee_figures(db, "acme") == accounts.EmployeeFigures(3, 2)
-
-
-def test_add_connects_at_once_and_is_audited(engine: sa.Engine) -> None:
-    with engine.begin() as db:
-        record = connections.add(
-            db, "acme", TENANT.upper(), actor="operator:me", name="Acme", mdm_assignee_updates=True
-        )
-        assert (record.tenant_id, record.status, record.mdm_assignee_updates) == (TENANT, "connected", True)
-        assert record.connected_at is not None
-        assert connections.tenants_of(db) == [connections.Tenant(record.id, "acme", TENANT, "connected")]
-        assert [(e.actor, e.action, e.subject) for e in audit.entries(db, "acme")] == [
-            ("operator:me", "connect", TENANT)
-        ]
-
-
-def test_a_tenant_belongs_to_one_account(engine: sa.Engine) -> None:
-    with engine.begin() as db:
-        connections.add(db, "acme", TENANT, actor="me")
-        accounts.create(db, "globex")
-        with pytest.raises(connections.TenantLinkedElsewhereError, match="already linked to another allwhere account"):
-            connections.bind(db, "globex", TENANT, actor="me")
-        connections.disconnect(db, "acme", actor="me")
-        assert connections.bind(db, "globex", TENANT, actor="me").status == "verifying"
-        with pytest.raises(connections.TenantLinkedElsewhereError):
-            connections.bind(db, "acme", TENANT, actor="me")
-
-
-def test_of_many_accounts_that_claim_a_tenant_at_once_one_gets_it(engine: sa.Engine) -> None:
-    slugs = [f"account-{number}" for number in range(8)]
-    with engine.begin() as db:
-        for slug in slugs:
-            accounts.create(db, slug)
-    outcomes: list[str] = []
-    barrier = threading.Barrier(len(slugs))
-
-    def claim(slug: str) -> None:
-        barrier.wait()
-        try:
-            with engine.begin() as db:
-                connections.bind(db, slug, TENANT, actor="me")
-            outcomes.append("bound")
-        except connections.TenantLinkedElsewhereError:
-            outcomes.append("refused")
-
-    threads = [threading.Thread(target=claim, args=(slug,)) for slug in slugs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["bound"] + ["refused"] * 7
-
-
-def test_another_tenant_needs_a_disconnect_first(engine: sa.Engine) -> None:
-    with engine.begin() as db:
-        connections.add(db, "acme", TENANT, actor="me")
-        with pytest.raises(connections.TenantMismatchError, match="disconnect it before"):
-            connections.bind(db, "acme", OTHER, actor="me")
-        connections.change_settings(db, "acme", {"absent_lists": 3}, actor="me")
-        connections.disconnect(db, "acme", actor="me")
-        again = connections.bind(db, "acme", OTHER, actor="me", hold_lookalike_employees=True)
-        assert (again.tenant_id, again.absent_lists, again.hold_lookalike_employees) == (OTHER, 3, True)
-        assert again.connected_at is None
-
-
-@pytest.mark.parametrize("tenant_id", ["contoso.com", "", "0f2c1e5a", TENANT + "0"])
-def test_a_malformed_tenant_id_is_refused(engine: sa.Engine, tenant_id: str) -> None:
-    with engine.begin() as db, pytest.raises(WrongUseError, match="is no tenant id"):
-        connections.add(db, "acme", tenant_id, actor="me")
 
 
 def test_settings_change_with_an_audit_entry_and_refuse_nonsense(

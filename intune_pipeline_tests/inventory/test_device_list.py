@@ -1,12 +1,14 @@
 """The list of every device ever seen: found, filtered, sorted, paged, exported, of one account only."""
 
 import csv
+import io
+import re
 from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
 
-from intune_pipeline.inventory import device_list
+from intune_pipeline.inventory import device_list, schema
 from intune_pipeline.inventory.device_list import Count, Query
 from intune_pipeline_tests.conftest import ConnectedAccount
 
@@ -103,3 +105,23 @@ def test_counts_are_of_the_devices_in_intune(engine: sa.Engine, acme: ConnectedA
             Count("skipped", "unknown_type", 1),
             Count("synced", None, 1),
         ]
+
+
+def test_no_cell_begins_a_formula_however_a_reader_separates(engine: sa.Engine, acme: ConnectedAccount) -> None:
+    """Where a comma is the decimal sign, spreadsheets separate by semicolons; some read full-width signs alike."""
+    signs = ["=", "+", "-", "@", "＝", "＋", "－", "＠", "\t=", "\r=", " =", "\n@"]
+    names = [
+        f"{b}{sign}cmd|' /C calc'!A0" for b in ("", "Thing;", "Thing; ", "Thing,", "Thing\t", "|") for sign in signs
+    ]
+    rows = [
+        {"connection_id": acme.connection_id, "intune_device_id": f"{n:03}", "outcome": "skipped", "device_name": name}
+        for n, name in enumerate(names)
+    ]
+    with engine.begin() as db:
+        db.execute(sa.insert(schema.device_outcomes), rows)
+        text = "".join(device_list.csv_lines(db, "acme", Query(search="calc")))
+    written = [row["device_name"] for row in csv.DictReader(io.StringIO(text, newline=""))]
+    assert len(written) == len(names)
+    for name in written:
+        for part in re.split(r"[;,\t\r\n|]", name):
+            assert not re.match(r"\s*[=+\-@＝＋－＠]", part), repr(name)

@@ -211,13 +211,49 @@ def test_a_normal_user_runs_a_server_of_his_own(place: Path) -> None:
     home = place / "home"
     home.mkdir()
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
-    embedded_postgres._let_others_pass(home)
-    embedded_postgres._let_others_pass(embedded_postgres._binaries())
+    embedded_postgres._let_pass(home, nobody.pw_uid)
+    embedded_postgres._let_pass(embedded_postgres._binaries(), nobody.pw_uid)
     user = User(home / "server", become="nobody")
     url = user.url
     assert url, user.process.stderr and user.process.stderr.read()
     assert (home / "server" / "data").stat().st_uid == nobody.pw_uid
     user.go()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts a server for another user")
+def test_no_directory_above_the_data_is_opened_to_others(place: Path) -> None:
+    directory = place / "private" / "server"
+    directory.parent.mkdir(mode=0o700)
+    server = embedded_postgres.start(directory, QUICK)
+    try:
+        assert answers(server)
+        for closed in (place, directory.parent):
+            assert closed.stat().st_mode & 0o007 == 0
+            entered = subprocess.run(
+                ["ls", str(closed / "x")],
+                check=False,
+                user="nobody",
+                group="nogroup",
+                extra_groups=[],
+                capture_output=True,
+                text=True,
+            )
+            assert "Permission denied" in entered.stderr
+    finally:
+        server.release()
+
+
+def test_the_server_has_none_of_our_secrets_in_its_environment(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BYPASS_CODE_KEYS", "a-secret-of-ours")
+    server = embedded_postgres.start(directory, QUICK)
+    try:
+        [postmaster] = postmasters(directory)
+        assert "a-secret-of-ours" not in postmaster.environ().values()
+        assert postmaster.environ()["LC_ALL"] == "C"
+    finally:
+        server.release()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")

@@ -81,6 +81,32 @@ def test_an_unchanged_sync_writes_no_asset_employee_or_history(tenant: Tenant) -
     assert all(row["first_synced_at"] == outcomes[key]["first_synced_at"] for key, row in tenant.outcomes().items())
 
 
+def test_assets_from_before_facts_were_known_are_filled_once_with_history(tenant: Tenant) -> None:
+    """What the first sync after the upgrade does: values people entered are overridden by facts, never to their absence."""
+    shown = {"manufacturer": "Apple", "operatingSystem": "macOS"}
+    fleet = [device("d1", model="Mac15,3", **shown), device("d2", model="MacBook Pro", **shown)]
+    tenant.sync(fleet)
+    tenant.run("update assets set model_name = null, release_date = null, storage_type = null, display_size = '15'")
+    tenant.run("delete from asset_changes")
+
+    tenant.later(days=1)
+    counts = tenant.sync(fleet)
+
+    assert (counts.assets_updated, counts.assets_unchanged) == (2, 0)
+    assert sorted(tenant.history("SN-d1")) == [
+        ("display_size", "15", "14"),
+        ("model_name", None, "MacBook Pro (14-inch, Nov 2023)"),
+        ("release_date", None, "2023"),
+        ("storage_type", None, "SSD"),
+    ]
+    assert tenant.history("SN-d2") == [("model_name", None, "MacBook Pro")]
+    assert tenant.outcomes()["d1"]["model_name"] == "MacBook Pro (14-inch, Nov 2023)"
+    before = tenant.rows(WRITTEN)
+    tenant.later(days=1)
+    assert tenant.sync(fleet).assets_unchanged == 2
+    assert tenant.rows(WRITTEN) == before
+
+
 def test_curated_fields_stay_and_owned_fields_follow_intune(tenant: Tenant) -> None:
     holder = tenant.add_employee("Ann", "Lee", "ann@acme.example")
     tenant.add_asset(

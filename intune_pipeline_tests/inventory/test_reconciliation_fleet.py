@@ -129,7 +129,7 @@ def no_stale_twin_wins(synced: Synced) -> None:
 
 def no_filled_field_is_blanked_by_an_empty_value(synced: Synced) -> None:
     for serial, old in synced.before.items():
-        for name in ("color", "imei", "storage_type", "display_size"):
+        for name in ("color", "imei", "storage_type"):
             assert synced.after[serial][name] == old[name]
 
 

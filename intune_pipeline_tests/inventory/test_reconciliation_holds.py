@@ -229,3 +229,75 @@ def test_decisions_about_what_does_not_wait_are_refused_whole(shielded: Tenant) 
     with shielded.engine.begin() as db, pytest.raises(NothingWaitsError, match="removed"):
         holds.decide_employees(db, "acme", [hold["id"]], "link", decided_by="ann")
     assert shielded.rows("select decision from employee_holds") == [{"decision": "waiting"}]
+
+
+RECEPTION = [device("r1", user="reception@acme.example", userDisplayName="Reception Desk")]
+
+
+def test_a_user_who_looks_like_a_shared_account_is_left_out_until_somebody_decides(tenant: Tenant) -> None:
+    made = tenant.plan(RECEPTION)
+    assert [step.shared_reason for step in made.shared_accounts] == [
+        "looks like a shared account: “Reception” is a word for a desk or a reception"
+    ]
+    assert tenant.sync(RECEPTION) == made.counts
+    assert (tenant.asset("SN-r1")["status"], tenant.asset("SN-r1")["assignee_id"]) == ("allocated", None)
+    with tenant.engine.connect() as db:
+        (hold,) = holds.employees_waiting(db, "acme")
+    assert (hold.kind, hold.shown, hold.grade, hold.lookalike) == ("shared", "Reception Desk", None, None)
+    assert hold.reason == "looks like a shared account: “Reception” is a word for a desk or a reception"
+    assert tenant.sync(RECEPTION).employees_created == 0
+    with tenant.engine.connect() as db:
+        assert len(holds.employees_waiting(db, "acme")) == 1
+
+
+@pytest.mark.parametrize(("decision", "created"), [("create", 1), ("skip", 0)])
+def test_what_is_decided_about_a_shared_account_is_done_and_remembered(
+    tenant: Tenant, decision: str, created: int
+) -> None:
+    tenant.sync(RECEPTION)
+    with tenant.engine.begin() as db:
+        (hold,) = holds.employees_waiting(db, "acme")
+        holds.decide_employees(db, "acme", [hold.id], decision, decided_by="operator:test")
+    assert tenant.plan(RECEPTION).counts.employees_created == created
+    assert tenant.sync(RECEPTION).employees_created == created
+    assert (tenant.asset("SN-r1")["assignee_id"] is not None) == bool(created)
+    assert tenant.sync(RECEPTION).employees_created == 0
+    with tenant.engine.connect() as db:
+        assert holds.employees_waiting(db, "acme") == []
+
+
+def test_nobody_is_created_whose_name_cannot_be_read(tenant: Tenant) -> None:
+    tenant.sync([device("r1", user="reception@acme.example", userDisplayName="Reception")])
+    with tenant.engine.begin() as db:
+        (hold,) = holds.employees_waiting(db, "acme")
+        with pytest.raises(NothingWaitsError, match="shows no first and last name for reception@acme"):
+            holds.decide_employees(db, "acme", [hold.id], "create", decided_by="operator:test")
+
+
+def test_a_persons_word_stands_while_intunes_user_is_the_one_known_then(tenant: Tenant) -> None:
+    tenant.set(mdm_assignee_updates=True)
+    bo = tenant.add_employee("Bo", "Ek", "bo.ek@acme.example")
+    jane = device("d1", "SN-1", "jane.doe@acme.example")
+    tenant.sync([jane])
+    tenant.run("update assets set assignee_id = :bo", bo=bo)
+    for _ in range(2):
+        tenant.later(hours=24)
+        tenant.sync([jane])
+        assert tenant.asset("SN-1")["assignee_id"] == bo
+    tenant.later(days=4000)
+    tenant.sync([device("d1", "SN-1", "ann.lee@acme.example")])
+    followed = tenant.asset("SN-1")
+    assert followed["assignee_id"] != bo
+    assert followed["assigned_by_person_at"] is None
+    tenant.run("update assets set assignee_id = :bo", bo=bo)
+    tenant.later(hours=24)
+    tenant.sync([jane])
+    assert tenant.asset("SN-1")["assignee_id"] not in {bo, followed["assignee_id"]}
+
+
+def test_an_asset_nobody_assigned_by_hand_follows_intune(tenant: Tenant) -> None:
+    tenant.set(mdm_assignee_updates=True)
+    bo = tenant.add_employee("Bo", "Ek", "bo.ek@acme.example")
+    tenant.add_asset("SN-1", status="allocated", assignee_id=bo)
+    tenant.sync([device("d1", "SN-1", "jane.doe@acme.example")])
+    assert tenant.asset("SN-1")["assignee_id"] != bo

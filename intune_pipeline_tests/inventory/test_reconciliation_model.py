@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from intune_pipeline.domain.devices import managed_device, serial_key
+from intune_pipeline.domain.devices import managed_device
 from intune_pipeline.domain.fields import INTUNE_FIELDS, DeviceDetails, intune_values
 from intune_pipeline.domain.reconciliation import Counts, Plan
+from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.inventory import reconciliation, schema
 from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 from intune_pipeline.inventory.state import forget_devices

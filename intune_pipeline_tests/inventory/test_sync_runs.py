@@ -114,6 +114,7 @@ def test_success_is_written_with_its_counts_and_heals_the_connection(engine: sa.
             "devices_synced": 7,
             "devices_skipped": {"personal": 1, "unknown_type": 1},
             "devices_failed": 1,
+            "devices_unreadable": 0,
             "assets_created": 7,
         }
 

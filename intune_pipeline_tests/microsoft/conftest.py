@@ -106,9 +106,11 @@ def scripted(trust: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def _maker(opened: ExitStack, cloud: MicrosoftCloud, credential: Credential, tenant_id: str) -> Connect:
     def connect(within: float = 120, **options: Any) -> GraphClient:
-        options = {"quota": UNLIMITED, "give_up_after": timedelta(seconds=30), **options}
-        return opened.enter_context(
-            GraphClient(cloud, credential, tenant_id, deadline=time.monotonic() + within, **options)
-        )
+        defaults = {
+            "deadline": time.monotonic() + within,
+            "quota": UNLIMITED,
+            "give_up_after": timedelta(seconds=30),
+        }
+        return opened.enter_context(GraphClient(cloud, credential, tenant_id, **{**defaults, **options}))
 
     return connect

@@ -10,8 +10,9 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from intune_pipeline.domain.assignees import PrimaryUser
 from intune_pipeline.microsoft.causes import Cause
-from intune_pipeline.microsoft.graph import DETAIL_PROPERTIES, DetailFailure, DeviceDetail, PrimaryUser, Unanswered
+from intune_pipeline.microsoft.graph import DETAIL_PROPERTIES, DetailFailure, DeviceDetail, Unanswered
 from intune_pipeline.microsoft.quota import Quota
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import DirectoryUser, SandboxTenant
@@ -47,8 +48,8 @@ def test_details_of_every_device_come_in_batches_of_twenty(
 
 
 def test_a_secret_is_in_no_text_and_cannot_be_pickled_or_copied(connect: Connect) -> None:
-    detail = connect().device("device-00001", select=DETAIL_PROPERTIES)
-    assert detail is not None
+    [(_, detail)] = connect().details(["device-00001"])
+    assert isinstance(detail, DeviceDetail)
     assert CANARY in detail["activationLockBypassCode"]
     assert CANARY not in f"{detail} {detail!r} {[detail]}"
     for escape in (pickle.dumps, copy.copy, copy.deepcopy):
@@ -103,7 +104,7 @@ def test_an_item_left_out_of_the_answer_is_asked_again(scripted: Scripted) -> No
         {"responses": 7},
         {"responses": ["x", {"id": "0"}]},
         {"responses": [{"id": "0", "status": "200", "headers": [], "body": {}}]},
-        {"responses": [{"id": "0", "status": 200, "headers": None, "body": "aGVsbG8="}]},
+        {"responses": [{"id": "0", "status": 200, "headers": None, "body": None}]},
     ],
 )
 def test_an_answer_that_makes_no_sense_is_no_answer(scripted: Scripted, odd: dict[str, Any]) -> None:
@@ -111,6 +112,19 @@ def test_an_answer_that_makes_no_sense_is_no_answer(scripted: Scripted, odd: dic
     graph.script = lambda _: Said(body=odd, headers={"request-id": "r-5"})
     details = dict(connect(give_up_after=timedelta(0)).details(["a"]))
     assert details == {"a": DetailFailure(Cause.OUTAGE, "r-5")}
+
+
+@pytest.mark.parametrize("body", ["aGVsbG8=", [1], 7, True])
+def test_an_answer_that_is_no_object_is_final_because_it_would_come_again(scripted: Scripted, body: Any) -> None:
+    graph, connect = scripted
+    graph.says(Said(body={"responses": [item("0") | {"body": body}]}, headers={"request-id": "r-2"}))
+    assert dict(connect().details(["a"]))["a"] == DetailFailure(Cause.UNEXPECTED, "r-2")
+
+
+def test_a_404_of_the_whole_batch_proves_nothing_about_any_device(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.script = lambda _: Said(404, {"error": {"code": "ResourceNotFound"}})
+    assert connect().exists(["a", "b"]) == {"a": None, "b": None}
 
 
 def test_one_refusal_of_an_item_is_forgiven_a_second_is_its_answer(scripted: Scripted) -> None:
@@ -155,7 +169,7 @@ def test_a_primary_user_a_definite_nobody_and_no_answer_are_told_apart(
     users = connect(give_up_after=timedelta(seconds=0.2)).primary_users(
         ["device-00001", "device-00002", "device-00003", "gone"]
     )
-    assert users["device-00001"] == PrimaryUser("user-2", "Grace Hopper", "grace@acme.example", "grace@acme.example")
+    assert users["device-00001"] == PrimaryUser("user-2", "grace@acme.example", "grace@acme.example", "Grace Hopper")
     assert users["device-00002"] is None
     assert users["gone"] is None
     assert isinstance(users["device-00003"], Unanswered)
@@ -197,19 +211,11 @@ def test_only_a_404_proves_that_a_device_is_gone(scripted: Scripted) -> None:
     }
 
 
-def test_a_single_device_is_found_or_proven_gone(connect: Connect) -> None:
-    client = connect()
-    assert client.device("gone", select=("id",)) is None
-    device = client.device("device-00001", select=("id",))
-    assert device is not None
-    assert device["id"] == "device-00001"
-
-
 def test_the_deadline_ends_waiting_for_details_but_keeps_those_there_are(
     connect: Connect, tenant: SandboxTenant
 ) -> None:
     quota = Quota(requests=40, window=timedelta(seconds=60))
-    details = dict(connect(within=2, quota=quota).details(list(tenant.devices)[:100]))
+    details = dict(connect(within=30, quota=quota).details(list(tenant.devices)[:100]))
     causes = [value.cause for value in details.values() if isinstance(value, DetailFailure)]
     assert len(details) == 100
     assert causes == [Cause.THROTTLED] * 60

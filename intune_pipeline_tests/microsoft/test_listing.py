@@ -2,6 +2,7 @@
 
 import gzip
 import time
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
@@ -77,7 +78,6 @@ def test_a_next_link_is_followed_byte_for_byte(scripted: Scripted) -> None:
         {"value": [], "@odata.nextLink": 7},
         {"@odata.nextLink": "https://graph/next"},
         {"value": None},
-        {"value": ["not a device"]},
         {},
     ],
     ids=[
@@ -89,7 +89,6 @@ def test_a_next_link_is_followed_byte_for_byte(scripted: Scripted) -> None:
         "no text",
         "no value",
         "null value",
-        "no objects",
         "nothing",
     ],
 )
@@ -111,6 +110,147 @@ def test_a_page_that_leads_back_fails_the_whole_list(scripted: Scripted) -> None
     graph.script = lambda _: Said(body=page("a", link=f"{graph.url}/again"))
     with pytest.raises(MicrosoftError, match="leads back"):
         list(connect().list_devices())
+
+
+def test_an_entry_that_is_no_device_is_passed_on_like_any_other(scripted: Scripted) -> None:
+    graph, connect = scripted
+    entries = [None, 7, "text", [], {}, {"id": None}, {"id": "a"}]
+    graph.says(Said(body={"value": entries}))
+    assert list(connect().list_devices()) == [entries]
+
+
+@pytest.mark.parametrize("body", [[], "text", 7, True])
+def test_a_page_that_is_no_object_is_no_list_and_asked_for_once(scripted: Scripted, body: Any) -> None:
+    graph, connect = scripted
+    graph.says(Said(body=orjson.dumps(body)))
+    with pytest.raises(MicrosoftError, match="no object") as failure:
+        list(connect().list_devices())
+    assert failure.value.cause is Cause.LIST_INCOMPLETE
+
+
+@pytest.mark.parametrize(("status", "cause"), [(503, Cause.OUTAGE), (403, Cause.PERMISSION_REMOVED)])
+def test_the_status_of_an_error_counts_even_when_its_body_is_not_read(
+    scripted: Scripted, status: int, cause: Cause
+) -> None:
+    graph, connect = scripted
+    bomb = gzip.compress(bytes(2**23))
+    graph.says(Said(status, b"[" * 5000 + b"]" * 5000), Said(status, bomb, {"Content-Encoding": "gzip"}))
+    for _ in range(2):
+        with pytest.raises(MicrosoftError) as failure:
+            list(connect(give_up_after=timedelta(0)).list_devices())
+        assert (failure.value.cause, failure.value.status) == (cause, status)
+
+
+def test_a_404_is_an_incomplete_list_not_a_missing_record(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.says(Said(404, {"error": {"code": "ResourceNotFound", "message": "x"}}, {"request-id": "r-4"}))
+    with pytest.raises(MicrosoftError) as failure:
+        list(connect().list_devices())
+    assert (failure.value.cause, failure.value.status) == (Cause.LIST_INCOMPLETE, 404)
+    assert "record" not in str(failure.value)
+
+
+def test_pages_without_a_new_device_do_not_lead_on_for_ever(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.asked.clear()
+    graph.script = lambda _: Said(body=page("a", "b", link=f"{graph.url}/turn-{len(graph.asked)}"))
+    with pytest.raises(MicrosoftError, match="without a new device") as failure:
+        list(connect().list_devices())
+    assert failure.value.cause is Cause.LIST_INCOMPLETE
+    assert len(graph.asked) == 2
+
+
+@pytest.mark.parametrize("entries", [[], [None], [{"deviceName": "no id"}]], ids=["empty", "null", "no id"])
+def test_neither_do_pages_without_any_device(scripted: Scripted, entries: list[Any]) -> None:
+    graph, connect = scripted
+    graph.asked.clear()
+
+    def serve(asked: Asked) -> Said:
+        return Said(body={"value": entries, "@odata.nextLink": f"{graph.url}/turn-{len(graph.asked)}"})
+
+    graph.script = serve
+    with pytest.raises(MicrosoftError, match="more than 20 pages in a row") as failure:
+        list(connect().list_devices())
+    assert failure.value.cause is Cause.LIST_INCOMPLETE
+    assert len(graph.asked) == 21
+
+
+def test_twenty_empty_pages_and_a_repeated_last_page_are_no_reason_to_stop(scripted: Scripted) -> None:
+    graph, connect = scripted
+    links = [f"{graph.url}/{number}" for number in range(41)]
+    empty = [Said(body=page(link=link)) for link in links[1:]]
+    graph.says(
+        Said(body=page("a", link=links[0])), *empty[:20], Said(body=page("b", link=links[40])), Said(body=page("a"))
+    )
+    assert sum(map(len, connect().list_devices())) == 3
+
+
+def test_a_tenant_with_more_devices_than_allowed_is_refused_and_one_with_just_as_many_is_not(
+    scripted: Scripted,
+) -> None:
+    graph, connect = scripted
+    pages = [Said(body=page("a", "b", link=f"{graph.url}/next")), Said(body=page("b", "c"))]
+    graph.says(*pages)
+    assert sum(map(len, connect(max_devices=3).list_devices())) == 4
+    graph.says(*pages)
+    with pytest.raises(MicrosoftError, match="more than 2 devices") as failure:
+        list(connect(max_devices=2).list_devices())
+    assert failure.value.cause is Cause.TOO_MANY_DEVICES
+
+
+def test_no_page_is_asked_for_after_the_deadline(scripted: Scripted) -> None:
+    graph, connect = scripted
+    now = 0.0
+    graph.asked.clear()
+
+    def serve(asked: Asked) -> Said:
+        nonlocal now
+        now += 40
+        return Said(body=page(str(now), link=f"{graph.url}/{now}"))
+
+    graph.script = serve
+    pages = connect(deadline=100.0, clock=lambda: now).list_devices()
+    with pytest.raises(MicrosoftError) as failure:
+        list(pages)
+    assert failure.value.cause is Cause.DEADLINE
+    assert len(graph.asked) == 3
+
+
+@pytest.mark.parametrize("status", [408, 409, 423, 509])
+def test_what_passes_in_a_moment_is_asked_again_when_graph_says_so(scripted: Scripted, status: int) -> None:
+    graph, connect = scripted
+    graph.says(Said(status, {"error": {"code": "Any"}}, {"Retry-After": "0.2"}), Said(body=page("a")))
+    started = time.monotonic()
+    assert [len(one) for one in connect().list_devices()] == [1]
+    assert time.monotonic() - started >= 0.2
+
+
+FORBIDDEN_INSIDE = Said(401, {"error": {"code": "UnknownError", "message": '{"ErrorCode":"Forbidden"}'}})
+
+
+def test_a_401_with_forbidden_inside_passes_when_it_is_asked_again(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.says(*[FORBIDDEN_INSIDE] * 4, Said(body=page("a")))
+    assert [len(one) for one in connect().list_devices()] == [1]
+
+
+def test_one_that_stays_means_that_the_permission_was_removed(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.script = lambda _: FORBIDDEN_INSIDE
+    with pytest.raises(MicrosoftError) as failure:
+        list(connect(give_up_after=timedelta(seconds=0.2)).list_devices())
+    assert failure.value.cause is Cause.PERMISSION_REMOVED
+
+
+def test_a_proxys_page_blames_neither_the_customer_nor_the_permission(scripted: Scripted) -> None:
+    graph, connect = scripted
+    for status in (200, 401, 403, 404, 407):
+        graph.says(Said(status, b"<html>Blocked by policy of ADAS-PROXY</html>"), Said(status, b"\n<!DOCTYPE html>"))
+        graph.script = lambda _, status=status: Said(status, b"<html>Blocked by ADAS-PROXY</html>")  # type: ignore[misc]
+        with pytest.raises(MicrosoftError, match="a web page in place of an answer") as failure:
+            list(connect(give_up_after=timedelta(0)).list_devices())
+        assert failure.value.cause is Cause.OUTAGE
+        assert "ADAS" not in str(failure.value)
 
 
 @pytest.mark.parametrize(
@@ -253,6 +393,12 @@ _record = st.fixed_dictionaries(
 )
 
 
+def leads_nowhere(split: list[list[dict[str, Any]]], number: int) -> bool:
+    """Whether a page holds nothing but devices of pages before it and is not the last."""
+    before = {record["id"] for one in split[:number] for record in one}
+    return number + 1 < len(split) and bool(split[number]) and {one["id"] for one in split[number]} <= before
+
+
 @settings(max_examples=60, deadline=None)
 @given(split=st.lists(st.lists(_record, max_size=6), min_size=1, max_size=6))
 def test_any_fleet_in_any_pages_with_gaps_repeats_and_renames_gives_each_device_once(
@@ -266,7 +412,12 @@ def test_any_fleet_in_any_pages_with_gaps_repeats_and_renames_gives_each_device_
         return Said(body={"value": split[number], **more})
 
     graph.script = serve
-    records = [record for one in lasting(connect).list_devices() for record in one]
+    pages = lasting(connect).list_devices()
+    if any(leads_nowhere(split, number) for number in range(len(split))):
+        with pytest.raises(MicrosoftError, match="without a new device"):
+            list(pages)
+        return
+    records = [record for one in pages for record in one]
     assert records == [record for one in split for record in one]
     devices = newest_by_id(map(managed_device, records))
     assert {device.intune_device_id for device in devices} == {record["id"] for record in records}
@@ -289,3 +440,25 @@ def test_pages_are_taken_one_at_a_time(scripted: Scripted) -> None:
     for _ in range(3):
         next(pages)
     assert len(graph.asked) <= 4
+
+
+def test_memory_stays_flat_while_pages_arrive(scripted: Scripted) -> None:
+    graph, connect = scripted
+    padding = "x" * 4000
+
+    def serve(asked: Asked) -> Said:
+        number = int(asked.target.rpartition("page=")[2]) if "page=" in asked.target else 0
+        link = {"@odata.nextLink": f"{graph.url}/v1.0/x?page={number + 1}"} if number < 40 else {}
+        return Said(
+            body={"value": [{"id": f"{number}-{one}", "notes": f"{one}{padding}"} for one in range(250)], **link}
+        )
+
+    graph.script = serve
+    pages = connect().list_devices()
+    next(pages)
+    tracemalloc.start()
+    assert sum(map(len, pages)) == 40 * 250
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # 40 pages of 1 MB; a few are alive at once, on both sides of the connection.
+    assert most < 30 * 10**6

@@ -10,6 +10,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from intune_pipeline.domain.vocabulary import DirectoryRole, OwnershipProblem
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 from intune_pipeline.microsoft.sign_in import (
@@ -58,8 +59,46 @@ def test_whoever_signs_in_proves_their_own_tenant(
     kept = json.loads(json.dumps(started.flow))
     person = tenant.directory[1]
     assert finish_sign_in(cloud, credential, kept, back) == SignedIn(
-        tenant.tenant_id, person.id, person.user_principal_name
+        tenant.tenant_id, person.id, person.user_principal_name, frozenset(), OwnershipProblem.NO_ROLE
     )
+
+
+@pytest.mark.parametrize(
+    ("person", "roles", "problem"),
+    [
+        (0, {DirectoryRole.GLOBAL_ADMINISTRATOR}, None),
+        (2, {DirectoryRole.PRIVILEGED_ROLE_ADMINISTRATOR}, None),
+        (3, {DirectoryRole.CLOUD_APPLICATION_ADMINISTRATOR}, OwnershipProblem.NO_ROLE),
+        (4, {DirectoryRole.GLOBAL_ADMINISTRATOR}, OwnershipProblem.GUEST),
+        (5, {DirectoryRole.GLOBAL_ADMINISTRATOR}, OwnershipProblem.PERSONAL_ACCOUNT),
+    ],
+    ids=["global", "privileged role", "cloud application", "guest", "guest with a personal account"],
+)
+def test_a_sign_in_shows_the_roles_and_whether_they_suffice(
+    cloud: MicrosoftCloud,
+    credential: Credential,
+    sandbox: SandboxCloud,
+    tenant: SandboxTenant,
+    started: SignInStart,
+    person: int,
+    roles: set[DirectoryRole],
+    problem: OwnershipProblem | None,
+) -> None:
+    back = visit(sandbox, started.url, tenant, tenant.people[person])
+    signed_in = finish_sign_in(cloud, credential, started.flow, back)
+    assert (signed_in.roles, signed_in.problem) == (roles, problem)
+
+
+def test_a_third_role_suffices_where_it_is_accepted(
+    cloud: MicrosoftCloud,
+    credential: Credential,
+    sandbox: SandboxCloud,
+    tenant: SandboxTenant,
+    started: SignInStart,
+) -> None:
+    accepted = frozenset({DirectoryRole.CLOUD_APPLICATION_ADMINISTRATOR})
+    back = visit(sandbox, started.url, tenant, tenant.people[3])
+    assert finish_sign_in(cloud, credential, started.flow, back, accepted=accepted).problem is None
 
 
 def test_a_code_is_good_once(

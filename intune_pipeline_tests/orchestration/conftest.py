@@ -20,7 +20,7 @@ from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.orchestration.definitions import build_defs
 from intune_pipeline.orchestration.resources import limits_of, microsoft_resource
 from intune_pipeline.orchestration.sensors import manual_sync_requests
-from intune_pipeline.orchestration.sync.alerts import notifier
+from intune_pipeline.orchestration.sync.alerts import notifier_of
 from intune_pipeline.orchestration.sync.launch import FinishedRun, run_sync
 from intune_pipeline.orchestration.sync.planning import plan_account
 from intune_pipeline.sandbox.cloud import SandboxCloud
@@ -98,12 +98,12 @@ class World:
         """Read the settings again, as a new process does."""
         self.defs = build_defs()
 
-    def planned(self) -> dict[str, Any]:
+    def planned(self, account: str | None = None) -> dict[str, Any]:
         """What ``plan`` says."""
         settings = Settings.load()
         return plan_account(
             self.engine,
-            self.account.slug,
+            account or self.account.slug,
             open_client=microsoft_resource(settings).open_client,
             vault=Vault(settings.bypass_code_keys),
             details_refresh=limits_of(settings).details_refresh,
@@ -211,7 +211,7 @@ def tick(world: World, sensor: dg.SensorDefinition = manual_sync_requests) -> An
     resources = {
         "database": world.engine,
         "limits": limits_of(settings),
-        "notify": notifier(settings.intune_alert_urls),
+        "notifier": notifier_of(settings.intune_alert_urls),
     }
     wanted = {name: resources[name] for name in sensor.required_resource_keys}
     context = dg.build_sensor_context(instance=world.instance, definitions=world.defs, resources=wanted)

@@ -27,9 +27,10 @@ def test_a_restored_database_goes_on_where_the_backup_was_made(
     everything = "select serial_number, id, updated_at from assets order by id"
     before = world.query(everything)
     source, target = world.engine.url.render_as_string(hide_password=False), new_database()
+    owners = source.replace("+psycopg2", "").replace("postgres@", "intune_owner@")
     dump = str(tmp_path / "allwhere.dump")
     for command in (
-        [program("pg_dump"), "--format=custom", f"--file={dump}", source.replace("+psycopg2", "")],
+        [program("pg_dump"), "--enable-row-security", "--format=custom", f"--file={dump}", owners],
         [program("pg_restore"), "--clean", "--if-exists", f"--dbname={target.replace('+psycopg2', '')}", dump],
     ):
         subprocess.run(command, check=True, capture_output=True)

@@ -7,9 +7,10 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pytest
-from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from intune_pipeline.domain import reconciliation
+from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.orchestration.sync.failures import StepFailure, explained
 from intune_pipeline_tests.orchestration.conftest import KEY, World
 
@@ -46,7 +47,10 @@ def test_a_bypass_code_is_stored_encrypted_and_nowhere_else(
 ) -> None:
     world.sync()
     [(stored,)] = world.query("select bypass_code from device_details where intune_device_id = :id", id=canary)
-    assert Fernet(KEY).decrypt(stored).decode() == CANARY
+    [(serial_key,)] = world.query("select serial_key from device_outcomes where intune_device_id = :id", id=canary)
+    with world.engine.begin() as db:
+        seal = Vault([SecretStr(KEY)]).of_account(db, world.account.account_id)
+    assert seal.open(stored, serial_key) == CANARY
     printed = capfd.readouterr()
     assert CANARY not in everything_dagster_wrote(world)
     assert CANARY not in printed.out + printed.err

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from intune_pipeline.inventory import accounts, schema
 from intune_pipeline.inventory import database as databases
 from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
+from intune_pipeline.inventory.roles import Acting, Role
 from intune_pipeline.portal.app import create_app
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
@@ -31,6 +32,15 @@ def room_engine(postgres: EmbeddedPostgres, maintenance: sa.Engine, migrated_tem
     engine.dispose()
     with maintenance.connect() as db:
         db.execute(sa.text(f"drop database {name} with (force)"))
+
+
+@pytest.fixture(scope="session")
+def portal_engine(room_engine: sa.Engine) -> Iterator[sa.Engine]:
+    """The same database as the portal reaches it."""
+    url = room_engine.url.render_as_string(hide_password=False)
+    engine = databases.create_engine(url, acting=Acting(Role.PORTAL))
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
@@ -103,14 +113,18 @@ def microsoft_settings(sandbox: SandboxCloud) -> MicrosoftSettings:
 
 @pytest.fixture
 def app(
-    engine: sa.Engine, portal_settings: PortalSettings, microsoft_settings: MicrosoftSettings, clock: Clock
+    engine: sa.Engine,
+    portal_engine: sa.Engine,
+    portal_settings: PortalSettings,
+    microsoft_settings: MicrosoftSettings,
+    clock: Clock,
 ) -> FastAPI:
-    """The portal, with accounts acme and globex that never connected."""
+    """The portal, with accounts acme and globex that never connected; it works as the database's role for portals."""
     with engine.begin() as db:
         accounts.create(db, "acme", "Acme")
         accounts.create(db, "globex", "Globex")
     settings = Settings(bypass_code_keys=BYPASS_KEY)
-    return create_app(settings, portal_settings, microsoft_settings, engine, clock=clock)
+    return create_app(settings, portal_settings, microsoft_settings, portal_engine, clock=clock)
 
 
 @pytest.fixture

@@ -8,12 +8,34 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
-from intune_pipeline.portal.access import signed_in_admin, signed_in_primary_admin, token_admin, token_primary_admin
-from intune_pipeline.portal.security import RateLimit, TooOftenError, checked_form
+from intune_pipeline.portal.access import (
+    recent_token_primary_admin,
+    recently_signed_in_primary_admin,
+    signed_in_admin,
+    signed_in_primary_admin,
+    token_admin,
+    token_primary_admin,
+)
+from intune_pipeline.portal.security import checked_form
 from intune_pipeline_tests.portal.browser import PORTAL, Browser
 
 HOME = "/integrations/intune"
-OPEN_TO_ALL = {"/", "/sign-in", "/sign-in/start", "/sign-in/callback", "/sign-out", "/signed-out"}
+OF_INVITED_ADMINISTRATORS = {
+    "/invitation/{token}",
+    "/invitation/{token}/start",
+    "/invitation/sign-in",
+    "/invitation/consent",
+    "/invitation/refuse",
+}
+OPEN_TO_ALL = {
+    "/",
+    "/sign-in",
+    "/sign-in/start",
+    "/sign-in/callback",
+    "/sign-out",
+    "/sign-out/everywhere",
+    "/signed-out",
+} | OF_INVITED_ADMINISTRATORS
 
 
 def routes_of(app: FastAPI) -> Iterator[tuple[str, str, APIRoute]]:
@@ -65,7 +87,7 @@ def test_every_write_by_form_checks_the_form_token(app: FastAPI) -> None:
 
 
 def test_only_sync_now_writes_for_secondary_admins(app: FastAPI) -> None:
-    allowed = {f"{HOME}/sync", "/api/v1/syncs", "/api/v1/rules/preview", "/sign-out"}
+    allowed = {f"{HOME}/sync", "/api/v1/syncs", "/sign-out", "/sign-out/everywhere"}
     for method, path, route in routes_of(app):
         if method != "GET" and path not in allowed:
             wanted = {signed_in_primary_admin, token_primary_admin}
@@ -81,7 +103,7 @@ def test_nobody_reaches_anything_without_signing_in(app: FastAPI) -> None:
         if path.startswith("/api/"):
             assert answer.status_code == 401, f"{method} {path}"
         elif method == "GET" and not path.endswith(".json"):
-            assert answer.headers.get("location") == "/sign-in", f"{method} {path}"
+            assert answer.headers["location"].startswith("/sign-in?next="), f"{method} {path}"
         else:
             assert answer.status_code in {303, 401, 403}, f"{method} {path}"
 
@@ -149,14 +171,29 @@ def test_a_changed_cookie_is_no_session(signed_in: Callable[[str], Browser], app
     cookie = signed_in("acme-secondary").portal.cookies["__Host-allwhere-intune"]
     for forged in (cookie[:-2] + "xx", "e30=." + cookie.partition(".")[2], ""):
         client = TestClient(app, base_url=PORTAL, cookies={"__Host-allwhere-intune": forged}, follow_redirects=False)
-        assert client.get(HOME).headers.get("location") == "/sign-in"
+        assert client.get(HOME).headers["location"].startswith("/sign-in?next=")
 
 
-def test_a_rate_limit_counts_each_key_for_itself() -> None:
-    limit = RateLimit(2, 60, "Wait {seconds} seconds.")
-    limit.spend("a")
-    limit.spend("a")
-    with pytest.raises(TooOftenError, match=r"Wait \d+ seconds") as refused:
-        limit.spend("a")
-    assert 0 < refused.value.retry_after <= 60
-    limit.spend("b")
+def test_what_cannot_be_taken_back_asks_for_a_recent_sign_in(app: FastAPI) -> None:
+    grave = {
+        ("POST", f"{HOME}/device/reveal"),
+        ("POST", f"{HOME}/settings/disconnect"),
+        ("POST", f"{HOME}/holds/lifecycle"),
+        ("POST", "/api/v1/device/bypass-code"),
+        ("DELETE", "/api/v1/connection"),
+        ("POST", "/api/v1/holds/lifecycle"),
+    }
+    recent = {recently_signed_in_primary_admin, recent_token_primary_admin}
+    assert {(method, path) for method, path, route in routes_of(app) if recent & dependencies_of(route)} == grave
+
+
+@pytest.mark.parametrize("path", ["/sign-in/", "/api/v1/me/", f"{HOME}/"])
+def test_a_slash_too_many_is_another_address(app: FastAPI, path: str) -> None:
+    """A redirect made of the Host header and a path somebody else chose leads wherever they choose."""
+    assert TestClient(app, base_url=PORTAL, follow_redirects=False).get(path).status_code == 404
+
+
+def test_only_the_portals_own_name_is_answered(app: FastAPI) -> None:
+    client = TestClient(app, base_url=PORTAL, follow_redirects=False)
+    assert client.get("/sign-in", headers={"Host": "evil.example"}).status_code == 400
+    assert client.get("/sign-in", headers={"Host": "portal.test:8443"}).status_code == 200

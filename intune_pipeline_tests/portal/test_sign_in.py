@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -10,6 +11,7 @@ from starlette.testclient import TestClient
 
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline_tests.portal.browser import PORTAL, Browser
+from intune_pipeline_tests.portal.conftest import Clock
 
 HOME = "/integrations/intune"
 
@@ -32,8 +34,8 @@ def test_the_session_cookie_is_for_this_https_site_only_and_hidden_from_scripts(
     browser = signed_in("acme-primary")
     cookie = next(cookie for cookie in browser.portal.cookies.jar if cookie.name == "__Host-allwhere-intune")
     assert cookie.secure
-    assert cookie.has_nonstandard_attr("httponly")
-    assert cookie.get_nonstandard_attr("samesite") == "lax"
+    assert cookie.has_nonstandard_attr("HttpOnly")
+    assert cookie.get_nonstandard_attr("SameSite") == "lax"
     assert cookie.path == "/"
 
 
@@ -97,12 +99,30 @@ def test_who_is_not_in_the_beta_reads_so(signed_in: Callable[[str], Browser]) ->
     assert browser.has_button("Sign out")
 
 
-def test_too_many_sign_ins_from_one_address_wait(browser: Browser) -> None:
-    answers = [browser.portal.get("/sign-in/start").status_code for _ in range(25)]
-    assert answers[0] == 302
-    assert answers[-1] == 429
-    refused = browser.portal.get("/sign-in/start")
-    assert int(refused.headers["retry-after"]) > 0
+def test_visits_to_the_sign_in_are_never_too_many(browser: Browser) -> None:
+    assert {browser.portal.get("/sign-in/start").status_code for _ in range(40)} == {302}
+
+
+def test_too_many_failed_sign_ins_from_one_address_wait(
+    browser: Browser, app: FastAPI, signed_in: Callable[[str], Browser], clock: Clock
+) -> None:
+    forged = "/sign-in/callback?code=stolen&state=made-up"
+    answers = [browser.portal.get(forged).status_code for _ in range(25)]
+    assert answers == [401] * 20 + [429] * 5
+    assert int(browser.portal.get("/sign-in/start").headers["retry-after"]) > 0
+    other = TestClient(app, base_url=PORTAL, client=("192.0.2.7", 50000), follow_redirects=False)
+    assert other.get("/sign-in/start").status_code == 302
+    clock.move(timedelta(minutes=10))
+    assert signed_in("acme-primary").title == "Connect Microsoft Intune"
+
+
+def test_a_network_of_ipv6_is_one_address(app: FastAPI) -> None:
+    def ask(address: str) -> int:
+        client = TestClient(app, base_url=PORTAL, client=(address, 50000), follow_redirects=False)
+        return client.get("/sign-in/callback?code=stolen&state=made-up").status_code
+
+    assert [ask(f"2001:db8::{number:x}") for number in range(21)][-1] == 429
+    assert ask("2001:db8:0:1::1") == 401
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """A person consents and signs in at the sandbox's Microsoft, or does not."""
 
+from typing import Any
+
 import pytest
 
+from intune_pipeline.sandbox import tenants
 from intune_pipeline.sandbox.authorization_codes import challenge_of
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
@@ -100,7 +103,7 @@ def test_a_tenants_own_page_offers_its_own_people_only(
 ) -> None:
     everybody = browser.open(f"{cloud.login_url}/organizations/v2.0/adminconsent", **consent).buttons
     own = browser.open(f"{cloud.login_url}/{tenant.tenant_id}/v2.0/adminconsent", **consent).buttons
-    assert (len(everybody), len(own)) == (4, 2)
+    assert (len(everybody), len(own)) == (13, 6), "two tenants' people and somebody with a personal account"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +141,68 @@ def test_signing_in_proves_the_tenant(
     claims = claims_of(tokens["id_token"], f"{cloud.login_url}/organizations/discovery/v2.0/keys", session)
     assert (claims["tid"], claims["nonce"], claims["aud"]) == (tenant.tenant_id, "a-nonce", cloud.client_id)
     assert claims["iss"] == f"{cloud.login_url}/{tenant.tenant_id}/v2.0"
+
+
+PEOPLE = {
+    "admin@acme.example": [tenants.GLOBAL_ADMINISTRATOR, tenants.MEMBER],
+    "user@acme.example": [tenants.MEMBER],
+    "roles@acme.example": [tenants.PRIVILEGED_ROLE_ADMINISTRATOR, tenants.MEMBER],
+    "apps@acme.example": [tenants.CLOUD_APPLICATION_ADMINISTRATOR, tenants.MEMBER],
+    "gus_partner.example#EXT#@acme.example": [tenants.GLOBAL_ADMINISTRATOR, tenants.GUEST],
+    "mia_outlook.example#EXT#@acme.example": [tenants.GLOBAL_ADMINISTRATOR, tenants.GUEST],
+    "pat@outlook.example": [tenants.MEMBER],
+}
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_a_token_tells_roles_and_who_is_a_guest_from_where(
+    cloud: SandboxCloud,
+    tenant: SandboxTenant,
+    browser: Browser,
+    session: TrustingSession,
+    sign_in: dict[str, str],
+    person: str,
+) -> None:
+    claims = signed_in(cloud, browser, session, sign_in, person)
+    assert claims["wids"] == PEOPLE[person]
+    providers = {"gus_": f"https://sts.windows.net/{tenants.PARTNER_TENANT_ID}/", "mia_": "live.com"}
+    assert claims.get("idp") == providers.get(person[:4])
+    assert claims["tid"] == (tenants.PERSONAL_TENANT_ID if person.startswith("pat") else tenant.tenant_id)
+
+
+def test_an_app_that_does_not_ask_for_roles_is_not_told_them(
+    cloud: SandboxCloud, tenant: SandboxTenant, browser: Browser, session: TrustingSession, sign_in: dict[str, str]
+) -> None:
+    control = f"{cloud.login_url}/_sandbox/app-registration"
+    assert session.get(control).json() == {"groupMembershipClaims": "DirectoryRole"}
+    assert session.post(control, json={"groupMembershipClaims": None}).json() == {"groupMembershipClaims": None}
+    assert "wids" not in signed_in(cloud, browser, session, sign_in, "admin@acme.example")
+    assert session.post(control, json={"groupMembershipClaims": "Roles"}).status_code == 400
+
+
+@pytest.mark.parametrize(("person", "may"), [("roles", True), ("apps", False), ("gus_partner.example#EXT#", True)])
+def test_who_may_grant_an_application_permission(
+    cloud: SandboxCloud, tenant: SandboxTenant, browser: Browser, consent: dict[str, str], person: str, may: bool
+) -> None:
+    page = browser.open(f"{cloud.login_url}/{tenant.tenant_id}/v2.0/adminconsent", **consent)
+    offered = browser.stay(page, f"{person}@acme.example").text
+    assert ("Permissions requested" in offered) is may
+    assert ("Need admin approval" in offered) is not may
+
+
+def test_a_personal_account_grants_nothing(cloud: SandboxCloud, browser: Browser, consent: dict[str, str]) -> None:
+    page = browser.open(f"{cloud.login_url}/organizations/v2.0/adminconsent", **consent)
+    assert "AADSTS500200" in browser.stay(page, "pat@outlook.example").text
+
+
+def signed_in(
+    cloud: SandboxCloud, browser: Browser, session: TrustingSession, sign_in: dict[str, str], person: str
+) -> dict[str, Any]:
+    """The claims of the id token after this person signed in."""
+    page = browser.open(f"{cloud.login_url}/organizations/oauth2/v2.0/authorize", **sign_in)
+    code = browser.leave(page, person)["code"]
+    tokens = session.post(f"{cloud.login_url}/organizations/oauth2/v2.0/token", redeeming(cloud, code)).json()
+    return claims_of(tokens["id_token"], f"{cloud.login_url}/organizations/discovery/v2.0/keys", session)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import requests
 from pydantic import ValidationError
 
 from intune_pipeline.sandbox.cloud import SandboxCloud
+from intune_pipeline.sandbox.faults import Spoiling
+from intune_pipeline.sandbox.spoiling import HUGE_BYTES
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline_tests.sandbox.conftest import DEVICES, GraphClient
 
@@ -164,3 +166,54 @@ def test_reset_switches_everything_off(cloud: SandboxCloud, graph: GraphClient) 
     cloud.faults.reset()
     assert graph.get(ONE).status_code == 200
     assert cloud.faults.failing_devices == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("how", "found"),
+    [
+        ("byte_order_mark", b"\xef\xbb\xbf{"),
+        ("half_emoji", b'"notes":"half \\ud83d"'),
+        ("stray_byte", b'"caf\xe9"'),
+        ("control_character", b'"a\x01'),
+        ("not_a_number", b'"notes":NaN'),
+        ("no_record", b'"value":[null,7,'),
+        ("nested", b"[" * 50_000),
+        ("huge", b" " * HUGE_BYTES),
+        ("bomb", b" " * HUGE_BYTES),
+        ("web_page", b"<!DOCTYPE html>"),
+    ],
+)
+def test_a_page_can_be_made_hostile(cloud: SandboxCloud, graph: GraphClient, how: Spoiling, found: bytes) -> None:
+    cloud.faults.spoil_page, cloud.faults.spoil_how = 2, how
+    first = graph.get(f"{DEVICES}?{PAGES}")
+    assert found not in first.content
+    answer = graph.get(first.json()["@odata.nextLink"])
+    assert answer.status_code == 200
+    assert found in answer.content
+    assert ("content-encoding" in answer.headers) == (how == "bomb")
+
+
+def test_a_list_can_go_on_for_ever_with_the_same_devices(cloud: SandboxCloud, graph: GraphClient) -> None:
+    cloud.faults.spoil_page, cloud.faults.spoil_how = 1, "endless"
+    first = graph.get(f"{DEVICES}?{PAGES}").json()
+    second = graph.get(first["@odata.nextLink"]).json()
+    third = graph.get(second["@odata.nextLink"]).json()
+    assert first["value"] == second["value"] == third["value"]
+    assert len({page["@odata.nextLink"] for page in (first, second, third)}) == 3
+
+
+def test_an_answer_can_come_byte_by_byte(cloud: SandboxCloud, graph: GraphClient) -> None:
+    cloud.faults.spoil_page, cloud.faults.spoil_how = 1, "drip"
+    started = time.monotonic()
+    body = graph.get(f"{DEVICES}?$select=id&$top=1").content
+    assert time.monotonic() - started > len(body) * 0.01
+
+
+def test_one_devices_details_can_be_made_hostile(
+    cloud: SandboxCloud, graph: GraphClient, tenant: SandboxTenant
+) -> None:
+    one, other = list(tenant.devices)[:2]
+    cloud.faults.spoilt_devices = {one: "half_emoji"}
+    assert b"\\ud83d" in graph.get(f"{DEVICES}/{one}").content
+    assert b"\\ud83d" not in graph.get(f"{DEVICES}/{other}").content
+    assert graph.batch(f"/deviceManagement/managedDevices/{one}").content.count(b"\\ud83d") == 1

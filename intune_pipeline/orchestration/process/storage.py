@@ -28,7 +28,7 @@ from sqlalchemy.engine.interfaces import CreateEnginePlugin
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from intune_pipeline.local import database_urls
+from intune_pipeline.local import dagster_url
 from intune_pipeline.settings import Settings
 
 SECONDS_TRUSTED: Final = 1.0
@@ -80,7 +80,7 @@ class SettingsStorage(DagsterPostgresStorage):
             SettingsError: a setting is malformed.
             DatabaseUnreachable: the server does not answer.
         """
-        storage = cls(postgres_url=address(database_urls(Settings.load()).dagster), inst_data=inst_data)
+        storage = cls(postgres_url=address(dagster_url(Settings.load())), inst_data=inst_data)
         for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
             part.optimize_for_webserver(NO_STATEMENT_TIMEOUT, SECONDS_A_CONNECTION_LIVES, CONNECTIONS_AT_ONCE)
             for question in ASKED_ONCE:

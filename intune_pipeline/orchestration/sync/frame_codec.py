@@ -4,7 +4,7 @@ Belongs here: which column holds which attribute. Does not belong here: deciding
 (``inventory.frames``). The columns are those of the tables in schema ``pipeline``; their comments say what they hold.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, cast
@@ -15,8 +15,9 @@ import pandas as pd
 from intune_pipeline.domain.classification import Classification
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice
-from intune_pipeline.domain.reconciliation import PersonStep, Plan
-from intune_pipeline.domain.vocabulary import PersonAction
+from intune_pipeline.domain.people import Person
+from intune_pipeline.domain.reconciliation import PersonDecision, PersonStep, Plan
+from intune_pipeline.domain.vocabulary import DeviceType, PersonAction, SkipReason
 from intune_pipeline.inventory.frames import Snapshot
 from intune_pipeline.inventory.schema import FRAMES
 
@@ -74,21 +75,26 @@ def frame_of_judged(judged: Iterable[JudgedDevice]) -> pd.DataFrame:
             one.classification.device_type,
             one.classification.rule,
             one.classification.reason,
+            one.classification.users_are_rooms,
             one.skip_reason,
         )
         for one in judged
     )
-    columns = [*_DEVICE_FIELDS, "device_type", "rule", "rule_reason", "skip_reason"]
+    columns = [*_DEVICE_FIELDS, "device_type", "rule", "rule_reason", "users_are_rooms", "skip_reason"]
     return frame_of("classified_devices", rows, columns)
 
 
 def judged_of(snapshot: Snapshot) -> Sequence[JudgedDevice]:
     """The judged devices of a frame of ``classified_devices``; made once, for three assets of a run ask for them."""
     if snapshot not in _judged:
-        verdicts = rows_of(snapshot.frame, ["device_type", "rule", "rule_reason", "skip_reason"])
+        verdicts = rows_of(snapshot.frame, ["device_type", "rule", "rule_reason", "users_are_rooms", "skip_reason"])
         _judged[snapshot] = [
-            JudgedDevice(device, Classification(device_type, rule, reason), skip_reason)
-            for device, (device_type, rule, reason, skip_reason) in zip(
+            JudgedDevice(
+                device,
+                Classification(DeviceType(device_type), rule, reason, bool(rooms)),
+                skip_reason and SkipReason(skip_reason),
+            )
+            for device, (device_type, rule, reason, rooms, skip_reason) in zip(
                 devices_of(snapshot.frame), verdicts, strict=True
             )
         ]
@@ -103,25 +109,41 @@ _PERSON_COLUMNS = ("email", "first_name", "last_name", "devices", "employee_id",
 def frame_of_people(people: Iterable[PersonStep]) -> pd.DataFrame:
     """The frame of ``employees``."""
     rows = (
-        (one.email, *(one.name or (None, None)), one.devices, one.employee_id, one.action.value, one.lookalike_id)
+        (
+            one.person.email,
+            *(one.name or (None, None)),
+            one.devices,
+            one.employee and one.employee.id,
+            one.action.value,
+            one.lookalike_id,
+        )
         for one in people
     )
     return frame_of("employees", rows, _PERSON_COLUMNS)
 
 
-def people_of(frame: pd.DataFrame) -> list[PersonStep]:
+def decisions_of(frame: pd.DataFrame) -> list[PersonDecision]:
     """What was decided about people, as the frame of ``employees`` shows it."""
+    columns = ("email", "first_name", "last_name", "employee_id", "action")
     return [
-        PersonStep(
-            email,
-            (first_name, last_name) if first_name and last_name else None,
-            devices,
-            employee_id,
-            PersonAction(action),
-            lookalike_id,
+        PersonDecision(
+            email, (first_name, last_name) if first_name and last_name else None, employee_id, PersonAction(action)
         )
-        for email, first_name, last_name, devices, employee_id, action, lookalike_id in rows_of(frame, _PERSON_COLUMNS)
+        for email, first_name, last_name, employee_id, action in rows_of(frame, columns)
     ]
+
+
+def remember_everybody(snapshot: Snapshot, everybody: Mapping[str, Person]) -> None:
+    """Keep the people behind a frame of ``employees`` as long as the frame itself: reading them is most of the work."""
+    _everybody[snapshot] = everybody
+
+
+def everybody_of(snapshot: Snapshot) -> Mapping[str, Person] | None:
+    """The people behind a frame of ``employees``, by compared e-mail; None where another run made it."""
+    return _everybody.get(snapshot)
+
+
+_everybody: WeakKeyDictionary[Snapshot, Mapping[str, Person]] = WeakKeyDictionary()
 
 
 def details_of(frame: pd.DataFrame) -> Iterator[tuple[str, int | None, bool | None]]:

@@ -3,9 +3,10 @@
 Belongs here: asking what `needed_evidence` wants to know. Does not belong here: why it is needed, and what follows.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from intune_pipeline.domain.assignees import Evidence, PrimaryUser
+from intune_pipeline.domain.erasure import Erasure, is_erased
 from intune_pipeline.domain.reconciliation import NeededEvidence
 from intune_pipeline.microsoft import graph
 
@@ -22,19 +23,23 @@ class GraphEvidence:
         self._primary_users: dict[str, PrimaryUser | None] = {}
         self._exists: dict[str, bool | None] = {}
 
-    def answers(self, needed: NeededEvidence) -> Evidence:
-        """Ask Graph; what it does not answer is left out, which the domain reads as "not known"."""
+    def answers(self, needed: NeededEvidence, erased: Sequence[Erasure] = ()) -> Evidence:
+        """Ask Graph; what it does not answer, and erased people, are left out, which the domain reads as "not known"."""
         if users := _unknown(needed.primary_users, self._primary_users):
             found = self._client().primary_users(users).items()
             self._primary_users |= {
-                device_id: _primary_user(user) for device_id, user in found if not isinstance(user, graph.Unanswered)
+                device_id: user for device_id, user in found if not isinstance(user, graph.Unanswered)
             }
         if devices := _unknown(needed.existence, self._exists):
             self._exists |= {
                 device_id: exists for device_id, exists in self._client().exists(devices).items() if exists is not None
             }
         return Evidence(
-            primary_users={key: self._primary_users[key] for key in needed.primary_users if key in self._primary_users},
+            primary_users={
+                key: user
+                for key in needed.primary_users
+                if key in self._primary_users and not _is_erased(erased, user := self._primary_users[key])
+            },
             gone=frozenset(key for key in needed.existence if self._exists.get(key) is False),
         )
 
@@ -43,7 +48,5 @@ def _unknown(wanted: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     return tuple(key for key in wanted if key not in known)
 
 
-def _primary_user(user: graph.PrimaryUser | None) -> PrimaryUser | None:
-    if user is None:
-        return None
-    return PrimaryUser(user.id, user.mail or None, user.user_principal_name or None, user.display_name or None)
+def _is_erased(erased: Sequence[Erasure], user: PrimaryUser | None) -> bool:
+    return user is not None and is_erased(erased, (user.user_id, user.email, user.user_principal_name))

@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 
 from intune_pipeline.domain import reconciliation
-from intune_pipeline.domain.classification import Classifier
+from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice, judge
+from intune_pipeline.domain.erasure import Erasure
+from intune_pipeline.domain.facts import fact_values, shown_model
 from intune_pipeline.domain.fields import DeviceDetails
+from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.policy import Policy
-from intune_pipeline.domain.reconciliation import Listing, PersonStep, Plan, State
-from intune_pipeline.inventory import account_rules, connections, details
+from intune_pipeline.domain.reconciliation import DecidedPeople, Listing, PersonDecision, Plan, State
+from intune_pipeline.inventory import account_rules, connections, details, erasures
 from intune_pipeline.inventory.state import load_state
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.orchestration.sync import steps
@@ -26,11 +29,25 @@ from intune_pipeline.orchestration.sync.session import OpenClient
 
 
 def decide_people(
-    judged: Sequence[JudgedDevice], state: State, policy: Policy, listing: Listing, evidence: GraphEvidence
-) -> tuple[PersonStep, ...]:
-    """Whom the devices belong to, and who would be created; `state` needs no values."""
+    judged: Sequence[JudgedDevice],
+    state: State,
+    policy: Policy,
+    listing: Listing,
+    evidence: GraphEvidence,
+    erased: Sequence[Erasure],
+) -> DecidedPeople:
+    """Whom the devices belong to, and who would be created.
+
+    Args:
+        judged: every listed device but personal ones.
+        state: what allwhere knows; it needs no values.
+        policy: the connection's settings.
+        listing: the list.
+        evidence: asks Graph what it has not been asked yet.
+        erased: people whom no answer brings back.
+    """
     needed = reconciliation.needed_evidence(judged, state, policy, listing)
-    return reconciliation.decide_people(judged, state, policy, evidence.answers(needed))
+    return reconciliation.decide_people(judged, state, policy, evidence.answers(needed, erased))
 
 
 def make_plan(
@@ -39,20 +56,25 @@ def make_plan(
     policy: Policy,
     listing: Listing,
     evidence: GraphEvidence,
-    people: Sequence[PersonStep],
+    erased: Sequence[Erasure],
+    decided: Sequence[PersonDecision],
+    everybody: Mapping[str, Person] | None,
 ) -> Plan:
-    """The plan of a sync.
+    """The plan of a sync; see `decide_people` for the first arguments.
 
     Args:
-        judged: every listed device but personal ones.
-        state: what allwhere knows.
-        policy: the connection's settings.
-        listing: the list.
-        evidence: asks Graph what it has not been asked yet.
-        people: what `decide_people` decided.
+        judged: likewise.
+        state: with values.
+        policy: likewise.
+        listing: likewise.
+        evidence: likewise.
+        erased: likewise.
+        decided: what `decide_people` decided, now or a while ago.
+        everybody: the people it has read; None where another run did.
     """
     needed = reconciliation.needed_evidence(judged, state, policy, listing)
-    return reconciliation.plan(judged, state, policy, listing, evidence.answers(needed), people)
+    answers = evidence.answers(needed, erased)
+    return reconciliation.plan(judged, state, policy, listing, answers, decided, everybody)
 
 
 class ShownDetails(NamedTuple):
@@ -107,8 +129,9 @@ def plan_account(
 ) -> dict[str, Any]:
     """The counts a sync would report, ``status`` being ``planned``, and every change it would make; nothing is written.
 
-    ``look_alikes`` are the people who would be created, or are held, beside an employee of the same name without a work
-    e-mail; ``lifecycle_hold_reason`` is null unless endings are held.
+    ``look_alikes`` are the people who would be created, or are held, beside an employee who could be the same person, with
+    grade and reasons; ``shared_accounts`` the users left out until somebody decides; ``conventions`` how each mail domain
+    writes addresses, with the counts of certain names; ``lifecycle_hold_reason`` is null unless endings are held.
 
     Args:
         engine: allwhere's database.
@@ -123,22 +146,45 @@ def plan_account(
     """
     made = _plan_now(engine, account, open_client, vault, details_refresh)
     counts = made.counts.as_dict()
+    names = {step.judged.device.serial_number: _shown_model(step.judged.device) for step in made.steps if step.changes}
     look_alikes = [
         {
-            "email": person.email,
-            "name": " ".join(person.name or ()),
-            "looks_like_employee": person.lookalike_id,
-            "action": person.action,
+            "email": step.person.email,
+            "name": " ".join(step.name or ()),
+            "looks_like_employee": step.lookalike.employee_id,
+            "action": step.action,
+            "grade": step.lookalike.grade,
+            "reasons": list(step.lookalike.reasons),
         }
-        for person in made.lookalikes
+        for step in made.lookalikes
+        if step.lookalike
     ]
+    shared_accounts = [
+        {"email": step.person.email, "name": step.person.display_name, "reason": step.shared_reason}
+        for step in made.shared_accounts
+    ]
+    conventions = {
+        domain: {
+            "convention": str(convention),
+            "forms": dict(convention.forms),
+            "orders": {str(order): count for order, count in convention.orders},
+        }
+        for domain, convention in made.decider.assignees.conventions.by_domain.items()
+    }
     return {
         "status": "planned",
         **counts,
         "look_alikes": look_alikes,
+        "shared_accounts": shared_accounts,
+        "conventions": conventions,
         "lifecycle_hold_reason": made.hold_reason,
-        "changes": made.changes(),
+        "changes": [{**change, "model": names.get(change["serial_number"], "")} for change in made.changes()],
     }
+
+
+def _shown_model(device: ManagedDevice) -> str:
+    facts = fact_values(device.operating_system or "", device.manufacturer or "", device.model or "")
+    return shown_model(device.manufacturer, facts.get("model_name"), device.model)
 
 
 def _plan_now(
@@ -147,22 +193,25 @@ def _plan_now(
     """List, classify, ask for what is due without storing it, and plan."""
     with engine.connect() as db:
         record = connections.syncable(db, account)
-        classifier = Classifier(account_rules.for_classifier(db, account))
+        classifier = account_rules.classifier(account_rules.for_classifier(db, account))
     with open_client(str(record.tenant_id)) as client:
         listed = steps.list_devices(client)
+        with engine.connect() as db:
+            erased = erasures.standing(db, record.account_id)
+            listed = steps.without_erased(db, record.account_id, listed)
         judged = judge(listed.devices, classifier, listed_at=listed.listed_at)
         with engine.connect() as db:
             due = steps.details_due(db, record.id, judged, vault, details_refresh)
         fetched: dict[str, DeviceDetails] = {}
-        for answers in steps.ask_details(lambda: client, due):
+        for answers in steps.ask_details(lambda: client, due, judged):
             with engine.connect() as db:
                 fetched |= details.sealed(db, record.id, answers, vault)
         with engine.connect() as db:
             state = _without(load_state(db, record.id), listed.personal_ids).with_details(fetched)
-        listing = Listing(listed.listed_at, listed.complete, len(listed.personal_ids))
+        listing = Listing(listed.listed_at, listed.complete, len(listed.personal_ids), listed.unreadable)
         evidence = GraphEvidence(lambda: client)
-        people = decide_people(judged, state, record.policy, listing, evidence)
-        return make_plan(judged, state, record.policy, listing, evidence, people)
+        people = decide_people(judged, state, record.policy, listing, evidence, erased)
+        return make_plan(judged, state, record.policy, listing, evidence, erased, people.decisions, people.everybody)
 
 
 def _without(state: State, personal_ids: Iterable[str]) -> State:

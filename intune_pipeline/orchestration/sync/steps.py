@@ -6,20 +6,21 @@ not belong here: Dagster, planning (``planning``), and writing to allwhere's tab
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
-from intune_pipeline.domain import reconciliation
-from intune_pipeline.domain.devices import PERSONAL, ManagedDevice, managed_device, size, text
-from intune_pipeline.domain.eligibility import UNKNOWN_TYPE, JudgedDevice, newest_by_id, without_personal_details
+from intune_pipeline.domain import erasure, reconciliation
+from intune_pipeline.domain.devices import LARGEST_MEMORY, ManagedDevice, managed_device, size, text
+from intune_pipeline.domain.eligibility import JudgedDevice, newest_by_id, without_personal_details
 from intune_pipeline.domain.fields import DeviceDetails
-from intune_pipeline.domain.model_facts import memory_gb
-from intune_pipeline.inventory import details
+from intune_pipeline.domain.sizes import memory_gb
+from intune_pipeline.domain.vocabulary import Ownership, SkipReason
+from intune_pipeline.inventory import details, erasures
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.unknown_models import UnknownModel
 from intune_pipeline.inventory.vault import Vault
@@ -40,7 +41,7 @@ class Listed:
         personal_ids: ids of the personal devices, which are counted and otherwise forgotten.
         listed_at: when the listing began; aware.
         complete: whether it is the whole list.
-        unreadable: records without an id, about which nothing can be said.
+        unreadable: entries without an id, about which nothing can be said; counted as failed.
     """
 
     devices: list[ManagedDevice]
@@ -51,8 +52,8 @@ class Listed:
 
     @property
     def devices_listed(self) -> int:
-        """How many devices the tenant has in Intune, as far as they were read."""
-        return len(self.devices) + len(self.personal_ids)
+        """How many devices the tenant has in Intune, as far as the list was read."""
+        return len(self.devices) + len(self.personal_ids) + self.unreadable
 
 
 def list_devices(
@@ -77,24 +78,29 @@ def list_devices(
         read += len(records)
         for record in records:
             try:
-                device = managed_device(record)
+                device = managed_device(record, listed_at=listed_at)
             except ValueError:
                 unreadable += 1
                 continue
-            devices.append(without_personal_details(device) if device.ownership == PERSONAL else device)
+            devices.append(without_personal_details(device) if device.ownership == Ownership.PERSONAL else device)
         if on_page:
             on_page(read)
         if read >= limit:
             break
     unique = newest_by_id(devices)
     return Listed(
-        devices=[device for device in unique if device.ownership != PERSONAL],
-        personal_ids=[device.intune_device_id for device in unique if device.ownership == PERSONAL],
+        devices=[device for device in unique if device.ownership != Ownership.PERSONAL],
+        personal_ids=[device.intune_device_id for device in unique if device.ownership == Ownership.PERSONAL],
         listed_at=listed_at,
         # What was cut off at the limit may have been the end, but nobody looked.
         complete=read < limit and not unreadable,
         unreadable=unreadable,
     )
+
+
+def without_erased(db: Connection, account_id: int, listed: Listed) -> Listed:
+    """The list without the account's erased people."""
+    return replace(listed, devices=erasure.without_erased(listed.devices, erasures.standing(db, account_id)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +138,18 @@ def details_due(
     return details.due(db, connection_id, wanted, refresh_after=refresh_after)
 
 
-def ask_details(client: Callable[[], GraphClient], due: Sequence[str]) -> Iterator[list[details.Answer]]:
+def ask_details(
+    client: Callable[[], GraphClient], due: Sequence[str], judged: Iterable[JudgedDevice]
+) -> Iterator[list[details.Answer]]:
     """Ask about these devices; answers come in small lists, to be sealed at once.
 
     Args:
         client: opens the tenant's client; called only when there is something to ask.
         due: ids of devices.
+        judged: the devices, whose serial numbers the codes are bound to.
     """
-    answers = map(_answer, client().details(due)) if due else iter(())
+    serials = {one.device.intune_device_id: one.device.serial_number for one in judged}
+    answers = (answer_of(asked, serials) for asked in client().details(due)) if due else iter(())
     while some := list(islice(answers, ANSWERS_AT_ONCE)):
         yield some
 
@@ -160,7 +170,7 @@ def refresh_details(
     with engine.connect() as db:
         due = details_due(db, connection_id, judged, vault, refresh_after)
     failed: set[str] = set()
-    for answers in ask_details(client, due):
+    for answers in ask_details(client, due, judged):
         with engine.begin() as db:
             details.store(db, connection_id, answers, vault)
         failed.update(answer.intune_device_id for answer in answers if answer.failure)
@@ -179,12 +189,16 @@ def refresh_details(
     )
 
 
-def _answer(asked: tuple[str, DeviceDetail | DetailFailure]) -> details.Answer:
+def answer_of(asked: tuple[str, DeviceDetail | DetailFailure], serials: Mapping[str, str | None]) -> details.Answer:
+    """What is stored of an answer about one device, whatever its values are."""
     device_id, answer = asked
     if isinstance(answer, DetailFailure):
         return details.Answer(device_id, failure=answer.cause.sentence)
     return details.Answer(
-        device_id, memory_gb(size(answer.get("physicalMemoryInBytes"))), text(answer.get("activationLockBypassCode"))
+        device_id,
+        memory_gb(size(answer.get("physicalMemoryInBytes"), at_most=LARGEST_MEMORY)),
+        text(answer.get("activationLockBypassCode")),
+        serial_number=serials.get(device_id),
     )
 
 
@@ -211,19 +225,20 @@ def new_listing(listed: Listed, *, tenant_id: str, account: str, run_id: str) ->
         complete=listed.complete,
         devices_listed=listed.devices_listed,
         personal=len(listed.personal_ids),
+        unreadable=listed.unreadable,
     )
 
 
 def domain_listing(listing: Listing) -> reconciliation.Listing:
     """What the domain wants to know of a listing."""
-    return reconciliation.Listing(listing.listed_at, listing.complete, listing.personal)
+    return reconciliation.Listing(listing.listed_at, listing.complete, listing.personal, listing.unreadable)
 
 
 def unknown_models(judged: Iterable[JudgedDevice]) -> list[UnknownModel]:
     """The kinds of devices that no rule could classify, the most frequent first."""
     kinds: dict[tuple[str, str, str], list[str | None]] = {}
     for one in judged:
-        if one.skip_reason == UNKNOWN_TYPE:
+        if one.skip_reason == SkipReason.UNKNOWN_TYPE:
             device = one.device
             kind = (device.operating_system or "", device.manufacturer or "", device.model or "")
             kinds.setdefault(kind, []).append(device.serial_number)

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from intune_pipeline.orchestration.resources import limits_of
 from intune_pipeline.orchestration.sensors import troubles
-from intune_pipeline.orchestration.sync.alerts import notifier, watch
+from intune_pipeline.orchestration.sync.alerts import how_many_addresses, notifier_of, notify_at, watch
 from intune_pipeline.settings import Settings, SettingsError
 from intune_pipeline_tests.conftest import ConnectedAccount
 
@@ -187,12 +187,7 @@ def test_the_sensor_tells_a_webhook_and_shows_lateness_as_a_check(
     address, bodies = webhook
     connect_account("acme", connected_at=sa.text("now() - interval '30 hours'"))
     monkeypatch.setenv("INTUNE_ALERT_URLS", address)
-    settings = Settings.load()
-    resources = {
-        "database": engine,
-        "limits": limits_of(settings),
-        "notify": notifier(settings.intune_alert_urls),
-    }
+    resources = given(engine)
     context = dg.build_sensor_context(instance=instance, definitions=defs, resources=resources)
     result = troubles(context)
     assert isinstance(result, dg.SensorResult)
@@ -206,18 +201,80 @@ def test_the_sensor_tells_a_webhook_and_shows_lateness_as_a_check(
     assert len(bodies) == 1
 
 
-def test_an_address_nobody_understands_is_refused_without_showing_it() -> None:
+def given(engine: sa.Engine) -> dict[str, Any]:
+    """What the sensor is given."""
+    settings = Settings.load()
+    return {
+        "database": engine,
+        "limits": limits_of(settings),
+        "notifier": notifier_of(settings.intune_alert_urls),
+    }
+
+
+def sensor_tick(engine: sa.Engine, instance: dg.DagsterInstance, defs: dg.Definitions) -> dg.SensorResult:
+    result = troubles(dg.build_sensor_context(instance=instance, definitions=defs, resources=given(engine)))
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+@pytest.mark.parametrize(
+    "addresses", ["nonsense:secret", "nonsense", "json://localhost, nonsense", "json://h secret", ","]
+)
+def test_an_address_nobody_understands_is_refused_without_showing_it(
+    addresses: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SettingsError) as caught:
-        notifier([SecretStr("nonsense:secret")])
+        notify_at(SecretStr(addresses))
     assert "INTUNE_ALERT_URLS" in str(caught.value)
     assert "secret" not in str(caught.value)
+    assert "secret" not in capsys.readouterr().err
+
+
+def test_an_address_may_hold_commas() -> None:
+    mail = "mailtos://u:p@smtp.example.com?to=a@x.example,b@x.example"
+    assert how_many_addresses(SecretStr(mail)) == 1
+    assert how_many_addresses(SecretStr(f"{mail},json://localhost")) == 2
+    assert how_many_addresses(SecretStr(f"json://localhost {mail}")) == 2
+    assert how_many_addresses(None) == 0
+
+
+def test_a_watcher_that_can_tell_nobody_records_and_says_so(
+    engine: sa.Engine,
+    instance: dg.DagsterInstance,
+    defs: dg.Definitions,
+    connect_account: Callable[..., ConnectedAccount],
+    end_sync: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    end_sync(connect_account("acme"), "outage")
+    monkeypatch.setenv("INTUNE_ALERT_URLS", "nonsense:secret")
+    result = sensor_tick(engine, instance, defs)
+    assert "INTUNE_ALERT_URLS" in str(result.skip_reason)
+    assert "secret" not in str(result.skip_reason)
+    with engine.connect() as db:
+        assert db.execute(sa.text("select cause, told_at from alerts")).all() == [("outage", None)]
+
+
+def test_a_server_that_takes_no_message_is_asked_again_and_its_address_shown_nowhere(
+    engine: sa.Engine,
+    connect_account: Callable[..., ConnectedAccount],
+    end_sync: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    end_sync(connect_account("acme"), "outage")
+    notify = notify_at(SecretStr("json://user:secret@127.0.0.1:9/hook"))
+    watch(engine, late_after=LATE_AFTER, notify=notify)
+    with engine.connect() as db:
+        assert db.scalar(sa.text("select told_at from alerts")) is None
+    printed = capsys.readouterr()
+    assert "secret" not in printed.out + printed.err
 
 
 def test_without_addresses_alerts_are_recorded_only(
     engine: sa.Engine, connect_account: Callable[..., ConnectedAccount], end_sync: Callable[..., None]
 ) -> None:
     end_sync(connect_account("acme"), "outage")
-    assert notifier([])("title", "body") is None
-    assert len(watch(engine, late_after=LATE_AFTER, notify=notifier([]))) == 1
+    assert notify_at(None) is None
+    assert len(watch(engine, late_after=LATE_AFTER, notify=None)) == 1
     with engine.connect() as db:
         assert db.execute(sa.text("select cause, told_at from alerts")).all() == [("outage", None)]

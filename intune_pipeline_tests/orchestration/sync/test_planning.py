@@ -33,6 +33,9 @@ def test_the_plan_equals_the_sync_that_follows(world: World) -> None:
         assert planned.pop("status") == "planned"
         changes = planned.pop("changes")
         assert planned.pop("look_alikes") == []
+        assert planned.pop("shared_accounts") == []
+        (convention,) = planned.pop("conventions").values()
+        assert list(convention["forms"]) == ["first.last"]
         assert planned.pop("lifecycle_hold_reason") is None
         assert planned == {name: done[name] for name in REPORTED if name != "status"}
         assert len(changes) == done["assets_created"] + done["assets_updated"]
@@ -60,6 +63,8 @@ def test_the_plan_names_who_would_be_there_twice(world: World) -> None:
         "name": "Jane Roe",
         "looks_like_employee": employee_id,
         "action": "create",
+        "grade": "probably",
+        "reasons": ["the same name"],
     }
 
 

@@ -1,0 +1,59 @@
+"""``people``: names split for a file; employees who look like one person, merged or told apart.
+
+Belongs here: the commands. Does not belong here: any rule (``domain.people``) and what a merge does (``inventory``).
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+ANSWERS = ("first_name", "last_name", "reason")
+
+
+@click.group("people")
+def group() -> None:
+    """Users and employees: their names, who is a person, who is one person twice."""
+
+
+@group.command("split")
+@click.argument("source", metavar="FILE.csv", type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    metavar="OUT.csv",
+    type=click.Path(path_type=Path),
+    help="Write here instead of to standard output.",
+)
+def split(source: Path, output: Path | None) -> None:
+    """Split every display name of FILE.csv into first and last name.
+
+    FILE.csv needs the columns display_name and email, in any order; account may be there. How an account's mail domains
+    write addresses is learned from the whole file first. The same rows come out in the same order, with every column
+    they had and first_name, last_name and reason; both names are empty where nobody is to be hired.
+    """
+    from intune_pipeline.cli import csv_files
+
+    with csv_files.opened(source, ("display_name", "email"), output) as table:
+        csv_files.write(output, _split(table.header, table.names, list(table.rows)))
+
+
+def _split(header: Sequence[str], names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    from intune_pipeline.domain.people import judge, learn
+
+    name, email = names.index("display_name"), names.index("email")
+    account = names.index("account") if "account" in names else None
+
+    def account_of(row: Sequence[str]) -> str:
+        return row[account].strip() if account is not None else ""
+
+    shown: dict[str, list[tuple[str | None, str]]] = {}
+    for row in rows:
+        shown.setdefault(account_of(row), []).append((row[name], row[email].strip()))
+    conventions = {one: learn(users) for one, users in shown.items()}
+    kept = [position for position, column in enumerate(names) if column not in ANSWERS]
+    yield [*(header[position] for position in kept), *ANSWERS]
+    for row in rows:
+        address = row[email].strip()
+        verdict = judge(row[name], address, conventions[account_of(row)].of(address))
+        first, last = verdict.name or ("", "")
+        yield [*(row[position] for position in kept), first, last, verdict.reason]

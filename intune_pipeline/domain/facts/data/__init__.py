@@ -1,0 +1,1 @@
+"""Makers' tables and rules: data only, read by ``catalogue``."""

@@ -1,0 +1,94 @@
+"""Look-alikes: one person with two names is found, with a grade and reasons; different people are not held for sure."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from intune_pipeline.domain.people.lookalikes import Known, Lookalike, LookalikeIndex
+from intune_pipeline.domain.vocabulary import LookalikeGrade
+from intune_pipeline_tests.domain.people.lists import HERE
+
+SURELY, PROBABLY, PERHAPS = LookalikeGrade
+
+
+def pairs(kind: str) -> list[tuple[Known, Known]]:
+    """The pairs of one kind: a new user and an employee."""
+    found, section = [], ""
+    for line in (HERE / "pairs.txt").read_text("utf-8").splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif section == kind:
+            new, old = line.split(" | ")
+            first, last, address = new.split(";")
+            old_first, old_last, of_kind, old_address = old.split(";")
+            work, personal = ((old_address,), ()) if of_kind == "work" else ((), (old_address,))
+            found.append((Known(0, first, last, (address,)), Known(7, old_first, old_last, work, personal)))
+    return found
+
+
+def graded(new: Known, employee: Known) -> Lookalike | None:
+    found = LookalikeIndex([employee]).of(new)
+    return found[0] if found else None
+
+
+def test_one_person_with_two_names_is_held_with_a_reason() -> None:
+    found = [graded(new, employee) for new, employee in pairs("same")]
+    assert len(found) == 40
+    held = [one for one in found if one and one.grade in {SURELY, PROBABLY}]
+    assert len(held) >= 36
+    assert all(all(one.reasons) and one.reasons for one in held)
+
+
+def test_different_people_with_similar_names_are_not_taken_for_one() -> None:
+    grades = Counter(one.grade if (one := graded(new, old)) else None for new, old in pairs("different"))
+    assert grades.total() == 40
+    assert grades[SURELY] <= 2
+    assert grades[PROBABLY] <= 4
+
+
+JANE = Known(0, "Jane", "Doe", ("jane.doe@acme.example",))
+
+
+@pytest.mark.parametrize(
+    ("employee", "grade", "reasons"),
+    [
+        (Known(1, "Jane", "Doe", (), ("jane.doe@mail.example",)), SURELY,
+         ("the same name", "the same address before the @, “jane.doe”")),
+        (Known(1, "jane", "DOE", ()), PROBABLY, ("the same name",)),
+        (Known(1, "Doe", "Jane", ()), PROBABLY, ("first and last name swapped",)),
+        (Known(1, "Jane", "Doe-Smith", ()), PROBABLY, ("“Doe” is in both last names",)),
+        (Known(1, "Jan", "Doe", ()), PERHAPS, ("one keystroke apart, but both first names are usual",)),
+        (Known(1, "Janet", "Doe", ()), PROBABLY, ("“Jane” and “Janet” are one first name and the same last name",)),
+        (Known(1, "Jane", "Doe", ("jane.doe2@acme.example",)), PERHAPS,
+         ("the same name", "but both have an address of the same company")),
+        (Known(1, "John", "Doe", ()), None, ()),
+        (Known(1, "Jane", "Roe", ("jane.roe@acme.example",)), None, ()),
+    ],
+)  # fmt: skip
+def test_the_grade_and_its_reasons(employee: Known, grade: LookalikeGrade | None, reasons: tuple[str, ...]) -> None:
+    found = graded(JANE, employee)
+    assert (found.grade, found.reasons) == (grade, reasons) if found else grade is None
+
+
+def test_nobody_looks_like_themselves_and_the_surest_comes_first() -> None:
+    employees = [JANE._replace(id=3), Known(2, "Doe", "Jane", ()), Known(1, "Jane", "Doe", (), ("jane.doe@m.example",))]
+    assert [one.employee_id for one in LookalikeIndex(employees).of(JANE._replace(id=3))] == [1, 2]
+    assert LookalikeIndex(reversed(employees)).of(JANE) == LookalikeIndex(employees).of(JANE)
+
+
+def test_ten_thousand_are_compared_with_ten_thousand_in_under_two_seconds() -> None:
+    syllables = ["ba", "de", "fi", "go", "lu", "ma", "ne", "pi", "ro", "su"]
+
+    def name(number: int) -> tuple[str, str]:
+        digits = [int(digit) for digit in f"{number:05d}"]
+        words = "".join(syllables[digit] for digit in digits[:2]), "".join(syllables[digit] for digit in digits[1:])
+        return words[0].capitalize(), words[1].capitalize()
+
+    employees = [Known(number + 1, *name(number), (), (f"p{number}@mail.example",)) for number in range(10_000)]
+    people = [Known(0, *name(number), (f"u{number}@acme.example",)) for number in range(10_000)]
+    started = time.process_time()
+    index = LookalikeIndex(employees)
+    found = sum(bool(index.of(person)) for person in people)
+    assert time.process_time() - started < 2
+    assert found == 10_000
