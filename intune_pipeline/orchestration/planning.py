@@ -14,6 +14,7 @@ from intune_pipeline.domain.eligibility import JudgedDevice, judge
 from intune_pipeline.domain.facts import fact_values, shown_model
 from intune_pipeline.domain.fields import DeviceDetails
 from intune_pipeline.domain.reconciliation import Listing, Plan
+from intune_pipeline.domain.vocabulary import PersonAction
 from intune_pipeline.inventory import account_rules, connections, details, erasures
 from intune_pipeline.inventory.state import load_state
 from intune_pipeline.inventory.vault import Vault
@@ -29,6 +30,7 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
     ``look_alikes`` are the people who would be created, or are held, beside an employee who could be the same person, with
     grade and reasons; ``shared_accounts`` the users left out until somebody decides; ``conventions`` how each mail domain
     writes addresses, with the counts of certain names; ``lifecycle_hold_reason`` is null unless endings are held.
+    ``employees`` are the people who would be created or are held, ``skipped`` and ``gone`` say the same as ``run`` does.
 
     Raises:
         NotConnectedError: the account is not connected.
@@ -68,6 +70,14 @@ def plan_account(engine: Engine, account: str) -> dict[str, Any]:
         "shared_accounts": shared_accounts,
         "conventions": conventions,
         "lifecycle_hold_reason": made.hold_reason,
+        "employees": [
+            {"email": step.person.email, "first_name": first, "last_name": last, "action": str(step.action)}
+            for step in made.people
+            if step.action in {PersonAction.CREATE, PersonAction.HELD}
+            for first, last in [step.name or (None, None)]
+        ],
+        "skipped": counts["devices_skipped"],
+        "gone": counts["devices_gone"],
         "changes": [{**change, "model": names.get(change["serial_number"], "")} for change in made.changes()],
     }
 
