@@ -221,12 +221,19 @@ class Classifier:
     Args:
         account_rules: The account's overrides in the order they are tried.
         budget: What they may cost; None: whatever they do.
+        changed: Rules that are rehearsed: tried before the built-in catalogue.
 
     Raises:
         PatternError: A pattern of an account rule cannot be used.
     """
 
-    def __init__(self, account_rules: Iterable[AccountRule] = (), budget: RuleBudget | None = None) -> None:
+    def __init__(
+        self,
+        account_rules: Iterable[AccountRule] = (),
+        budget: RuleBudget | None = None,
+        changed: Catalogue | None = None,
+    ) -> None:
+        self._changed = changed
         self._account_rules = [CompiledRule(rule, budget) for rule in account_rules]
         self._remembered = lru_cache(REMEMBERED_ANSWERS)(self._decide)
 
@@ -241,11 +248,24 @@ class Classifier:
         return self._remembered(_tidy(operating_system), _tidy(manufacturer), _tidy(model))
 
     def _decide(self, operating_system: str, manufacturer: str, model: str) -> Classification:
-        built_in = _built_in_answer(operating_system, manufacturer, model)
+        built_in = self._answer_of_changed(operating_system, manufacturer, model) or _built_in_answer(
+            operating_system, manufacturer, model
+        )
         for rule in self._account_rules:
             if rule.matches_tidied(manufacturer, model, built_in.rule):
                 return rule.answer
         return built_in
+
+    def _answer_of_changed(self, operating_system: str, manufacturer: str, model: str) -> Classification | None:
+        if self._changed is None:
+            return None
+        maker, name = _without_underscores(manufacturer), _without_underscores(model)
+        systems = {"windows": _WINDOWS, "macos": _MACOS, "android": _ANDROID}
+        speaks = any(systems[platform].match(operating_system) for platform in self._changed.platforms)
+        if not speaks or not (self._changed.for_every_maker or self._changed.speaks_for(maker)):
+            return None
+        match = self._changed.first_match(f"{maker} {name}" if _ANDROID.match(operating_system) else name)
+        return match[1] if match else None
 
 
 def check_pattern(pattern: str) -> None:
@@ -270,8 +290,28 @@ def catalogues() -> tuple[Catalogue, ...]:
 
 
 def _load(entry: Traversable) -> Catalogue:
-    name = entry.name.removesuffix(".toml")
-    content = tomllib.loads(entry.read_text(encoding="utf-8"))
+    return read_catalogue(entry.name.removesuffix(".toml"), entry.read_text(encoding="utf-8"))
+
+
+def read_catalogue(name: str, text: str) -> Catalogue:
+    """A catalogue file, compiled.
+
+    Args:
+        name: The file's name without its ending, with which its rules' ids begin.
+        text: Its content.
+
+    Raises:
+        PatternError: The text is not in the catalogue's format, or a pattern cannot be used.
+    """
+    try:
+        return _compiled(name, tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, re2.error) as error:
+        raise PatternError(
+            f"{name} is not in the catalogue's format ({type(error).__name__}: {error}); docs/teach-a-model.md shows it."
+        ) from None
+
+
+def _compiled(name: str, content: dict[str, Any]) -> Catalogue:
     rules = [
         Rule(
             stage=stage,

@@ -177,38 +177,30 @@ def _drifts(facts: NeedFacts) -> Iterator[Need]:
 
 
 def _devices(facts: NeedFacts) -> Iterator[Need]:
-    if facts.failed.count:
-        yield Need(
+    models = f"of {_counted(facts.unknown_models, 'model')} that no rule knows."
+    for kind, waiting, what, to_do in (
+        (
             NeedKind.DEVICES_FAILED,
-            f"{_counted(facts.failed.count, 'device')} could not be written.",
-            facts.failed.since,
-            facts.failed.count,
+            facts.failed,
+            "could not be written.",
             "Nothing if the next sync writes them; else send allwhere the reason shown with the device.",
-        )
-    if facts.collisions.count:
-        yield Need(
+        ),
+        (
             NeedKind.SERIAL_COLLISION,
-            f"{_counted(facts.collisions.count, 'device')} share a serial number with another machine.",
-            facts.collisions.since,
-            facts.collisions.count,
+            facts.collisions,
+            "share a serial number with another machine.",
             "Open them in Intune and correct or retire the wrong record.",
-        )
-    if facts.unknown.count:
-        yield Need(
-            NeedKind.UNKNOWN_MODELS,
-            f"{_counted(facts.unknown.count, 'device')} of {_counted(facts.unknown_models, 'model')} that no rule knows.",
-            facts.unknown.since,
-            facts.unknown.count,
-            "Say what these models are.",
-        )
-    if facts.ownership.count:
-        yield Need(
+        ),
+        (NeedKind.UNKNOWN_MODELS, facts.unknown, models, "Say what these models are."),
+        (
             NeedKind.OWNERSHIP_UNKNOWN,
-            f"{_counted(facts.ownership.count, 'device')} whose owner Intune does not tell.",
-            facts.ownership.since,
-            facts.ownership.count,
+            facts.ownership,
+            "whose owner Intune does not tell.",
             "Set their device ownership to Corporate in Intune if they are your company's.",
-        )
+        ),
+    ):
+        if waiting.count:
+            yield Need(kind, f"{_counted(waiting.count, 'device')} {what}", waiting.since, waiting.count, to_do)
 
 
 def _counted(count: int, one: str) -> str:

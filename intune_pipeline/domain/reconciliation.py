@@ -440,12 +440,23 @@ class Plan:
                 if employee_id is not None and (before is None or before.employee_id != employee_id):
                     yield user.email_key, PersonAction.MATCHED
 
+    @cached_property
+    def _people_with_news(self) -> tuple[PersonStep, ...]:
+        """The users, unless every device shows one who is remembered as the employee with their address."""
+        directory = self.decider.directory
+        users = {
+            (device.user_id, device.user_email, device.user_principal_name): device
+            for step in self.steps
+            if step.outcome == Outcome.SYNCED and (device := step.judged.device).user_id
+        }
+        return () if all(directory.remembers(device) for device in users.values()) else self.people
+
     def new_addresses(self) -> list[dict[str, Any]]:
         """Employees who are known by Entra's user id or principal name and whose e-mail is new: employee and address."""
         directory = self.decider.directory
         return [
             {"employee_id": step.employee.id, "email": step.person.email}
-            for step in self.people
+            for step in self._people_with_news
             if step.employee and directory.match_by_address(step.person) is None
         ]
 
@@ -453,7 +464,7 @@ class Plan:
         """Users of Entra whose employee is not remembered yet, or is another one now."""
         known = self.decider.directory.known_users
         users = []
-        for step in self.people:
+        for step in self._people_with_news:
             user_id = (step.person.user_id or "").lower()
             if not user_id or step.action not in {PersonAction.MATCHED, PersonAction.CREATE}:
                 continue

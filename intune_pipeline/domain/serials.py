@@ -125,7 +125,7 @@ def _is_run(bare: str) -> bool:
     """Whether the characters count up or down, zeros in front of or behind them not minded: "0123456", "987654", "ABCDEF"."""
     return any(
         len(run) >= _SHORTEST_RUN and _counts(run)
-        for run in (bare, bare.rstrip("0"), bare.lstrip("0"), bare.strip("0"))
+        for run in {bare, bare.rstrip("0"), bare.lstrip("0"), bare.strip("0")}
     )
 
 

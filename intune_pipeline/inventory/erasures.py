@@ -325,6 +325,11 @@ _OF_THE_PERSON: Final = (
         update device_outcomes o set candidate_user = null, candidate_syncs = 0 from connections c
         where c.id = o.connection_id and c.account_id = :account_id and lower(o.candidate_user) = any(:keys)
     """)),
+    ("merged_employees", sa.text("""
+        delete from merged_employees m
+        where m.account_id = :account_id
+          and (m.kept_id = any(cast(:employee_ids as bigint[])) or m.content -> 'emails' ?| cast(:keys as text[]))
+    """)),
     ("known_users", sa.text("""
         delete from known_users u using connections c
         where c.id = u.connection_id and c.account_id = :account_id

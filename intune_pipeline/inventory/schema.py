@@ -438,6 +438,37 @@ change_events = Table(
     comment="every change of assets and employees for the change feed; kept for 90 days",
 )
 
+different_people = Table(
+    "different_people",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("employee_id", ForeignKey("employees.id", ondelete="CASCADE"), primary_key=True, comment="the lower id"),
+    Column("other_id", ForeignKey("employees.id", ondelete="CASCADE"), primary_key=True, comment="the higher id"),
+    Column("declared_by", Text, nullable=False, comment="who said so"),
+    _now("declared_at", "when"),
+    Index(None, "other_id"),
+    comment="employees who look alike and are different people, as somebody said",
+)
+
+merged_employees = Table(
+    "merged_employees",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column(
+        "kept_id",
+        ForeignKey("employees.id", ondelete="CASCADE"),
+        nullable=False,
+        comment="the employee the other one became",
+    ),
+    Column("merged_id", BigInteger, nullable=False, comment="the id of the one who went"),
+    Column("content", JSONB, nullable=False, comment="the row, its addresses and assets, so that it can come back"),
+    Column("merged_by", Text, nullable=False, comment="who merged them"),
+    _now("merged_at", "when"),
+    Index(None, "kept_id"),
+    comment="employees who were found to be another one and merged into them",
+)
+
 known_users = Table(
     "known_users",
     metadata,

@@ -57,7 +57,7 @@ def load_state(db: Connection, connection_id: int, *, values: bool = True) -> St
         connection_id=connection_id,
         account_id=account_id,
         assets={asset.serial_key: asset for asset in assets},
-        directory=EmployeeDirectory(_employees(db, account_id), _known_users(db, connection_id)),
+        directory=EmployeeDirectory(employees_of(db, account_id), _known_users(db, connection_id)),
         memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(db, _MEMORY, connection_id)},
         details=kept(db, connection_id) if values else {},
         employee_holds={
@@ -110,7 +110,8 @@ def _without_values(row: sa.Row[Any]) -> Asset:
     return Asset(asset_id, serial_number, serial_key, status, assignee_id, {}, assigned_at)
 
 
-def _employees(db: Connection, account_id: int) -> Iterator[Employee]:
+def employees_of(db: Connection, account_id: int) -> Iterator[Employee]:
+    """The employees of an account with their addresses, by id."""
     rows = db.execute(_EMPLOYEES, {"account_id": account_id})
     for (employee_id, first_name, last_name), group in itertools.groupby(rows, key=lambda row: row[:3]):
         emails = tuple((row.email_key, row.kind) for row in group if row.email_key is not None)

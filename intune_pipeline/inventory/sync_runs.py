@@ -410,7 +410,9 @@ def all_running(db: Connection) -> list[SyncRun]:
     return [SyncRun(**row) for row in db.execute(query).mappings()]
 
 
-REPORTED = ("status", "devices_skipped", *MEANINGS)
+_NAMES = tuple(MEANINGS)
+#: What a sync reports, in the order in which people read it.
+REPORTED = ("status", *_NAMES[:2], "devices_skipped", *_NAMES[2:])
 
 
 def report(db: Connection, dagster_run_id: str) -> dict[str, Any]:

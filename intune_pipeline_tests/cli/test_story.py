@@ -41,6 +41,11 @@ def test_from_a_consent_to_a_quiet_second_day(stores, cloud, environment, engine
     planned = command("plan", "acme", "--json").json()
     assert planned["status"] == "planned"
     assert rows_of(engine)["assets"] == []
+    assert planned["skipped"] == planned["devices_skipped"]
+    assert planned["gone"] == 0
+    created = [person for person in planned["employees"] if person["action"] == "create"]
+    assert len(created) == planned["employees_created"]
+    assert all(person["email"] and person["first_name"] and person["last_name"] for person in created)
 
     first = command("sync", "acme", "--json")
     assert first.status == 0, first.err

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from dagster import DagsterInstance
 from dagster._core.run_coordinator import QueuedRunCoordinator
+from dagster._core.scheduler import DagsterDaemonScheduler
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -144,3 +145,10 @@ def test_every_process_signs_in_to_postgresql_as_its_own_role() -> None:
         if "template" in document["spec"]
     }
     assert secrets == {"Job": "intune-migrations", "Deployment": "intune-portal"}
+
+
+@pytest.mark.parametrize("configuration", ["dagster.yaml", "deploy/celery/dagster.yaml"])
+def test_a_tick_that_fails_is_tried_again(home: Callable[[Path], Path], configuration: str) -> None:
+    with DagsterInstance.from_config(str(home(Path(configuration)))) as instance:
+        assert isinstance(instance.scheduler, DagsterDaemonScheduler)
+        assert instance.scheduler.max_tick_retries == 30

@@ -138,6 +138,19 @@ class EmployeeDirectory:
                 return employee
         return None
 
+    def remembers(self, device: ManagedDevice) -> bool:
+        """Whether the device's user is remembered as the employee who has their e-mail; True for one without address."""
+        keys = [email_key(address) for address in _addresses(device)]
+        if not keys:
+            return True
+        known = self.known_users.get((device.user_id or "").lower())
+        employee = self._by_email.get(keys[0])
+        return (
+            known is not None
+            and employee is not None
+            and (known.principal_name, known.employee_id) == (keys[-1], employee.id)
+        )
+
     def recycled(self, person: Person) -> Employee | None:
         """The employee whose account in Entra now carries the name of somebody else entirely; None: it does not."""
         if self.match_by_address(person):

@@ -20,6 +20,7 @@ from intune_pipeline.domain.fields import DeviceDetails
 from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.reconciliation import DecidedPeople, Listing, PersonDecision, Plan, State
+from intune_pipeline.domain.vocabulary import PersonAction
 from intune_pipeline.inventory import account_rules, connections, details, erasures
 from intune_pipeline.inventory.state import load_state
 from intune_pipeline.inventory.vault import Vault
@@ -132,6 +133,7 @@ def plan_account(
     ``look_alikes`` are the people who would be created, or are held, beside an employee who could be the same person, with
     grade and reasons; ``shared_accounts`` the users left out until somebody decides; ``conventions`` how each mail domain
     writes addresses, with the counts of certain names; ``lifecycle_hold_reason`` is null unless endings are held.
+    ``employees`` are the people who would be created or are held, ``skipped`` and ``gone`` say the same as ``run`` does.
 
     Args:
         engine: allwhere's database.
@@ -178,6 +180,14 @@ def plan_account(
         "shared_accounts": shared_accounts,
         "conventions": conventions,
         "lifecycle_hold_reason": made.hold_reason,
+        "employees": [
+            {"email": step.person.email, "first_name": first, "last_name": last, "action": str(step.action)}
+            for step in made.people
+            if step.action in {PersonAction.CREATE, PersonAction.HELD}
+            for first, last in [step.name or (None, None)]
+        ],
+        "skipped": counts["devices_skipped"],
+        "gone": counts["devices_gone"],
         "changes": [{**change, "model": names.get(change["serial_number"], "")} for change in made.changes()],
     }
 

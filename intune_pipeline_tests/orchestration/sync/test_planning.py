@@ -37,6 +37,8 @@ def test_the_plan_equals_the_sync_that_follows(world: World) -> None:
         (convention,) = planned.pop("conventions").values()
         assert list(convention["forms"]) == ["first.last"]
         assert planned.pop("lifecycle_hold_reason") is None
+        assert len([one for one in planned.pop("employees") if one["action"] == "create"]) == done["employees_created"]
+        assert (planned.pop("skipped"), planned.pop("gone")) == (done["devices_skipped"], done["devices_gone"])
         assert planned == {name: done[name] for name in REPORTED if name != "status"}
         assert len(changes) == done["assets_created"] + done["assets_updated"]
         first, second, third = list(world.tenant.devices)[:3]

@@ -1,0 +1,50 @@
+"""``rehearse``: what changed rules would do to every known device of every account.
+
+Belongs here: the command. Does not belong here: comparing (``domain.rehearsal``).
+"""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("rehearse")
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file in the catalogue's format, tried before the catalogue; without it the installed catalogue alone.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def command(rules: Path | None, *, as_json: bool) -> int:
+    """Show which known models would be judged otherwise; exit 1 when devices that are synced would be left out."""
+    from intune_pipeline.cli import output, store
+    from intune_pipeline.domain.classification import read_catalogue
+    from intune_pipeline.domain.rehearsal import Effect
+    from intune_pipeline.inventory import rehearsals
+
+    changed = read_catalogue(rules.stem, rules.read_text(encoding="utf-8")) if rules else None
+    with store.opened() as engine, engine.connect() as db:
+        found = rehearsals.rehearsed(db, changed)
+    shown = [
+        {
+            "account": one.known.account,
+            "manufacturer": one.known.manufacturer,
+            "model": one.known.model,
+            "devices": one.known.devices,
+            "from": one.known.device_type.value,
+            "to": one.becomes.value,
+            "rule": one.rule,
+            "effect": one.effect.value,
+        }
+        for one in found
+    ]
+    if as_json:
+        output.print_json(shown)
+    elif shown:
+        output.print_table(tuple(shown[0]), [tuple(row.values()) for row in shown])
+    else:
+        click.echo("Every known model would be judged as it was.")
+    left_out = sum(one.known.devices for one in found if one.effect is Effect.LEFT_OUT)
+    if left_out:
+        click.echo(f"Error: {left_out} devices that are synced would be left out.", err=True)
+    return int(bool(left_out))
