@@ -363,6 +363,7 @@ class Plan:
         memory: What was remembered of every device before.
         counts: What it amounts to.
         decided: What was decided about people before.
+        read: The same with the people themselves, where they were read just now.
         decider: Decides again about a device whose asset has changed meanwhile.
     """
 
@@ -378,6 +379,7 @@ class Plan:
     memory: Mapping[str, DeviceMemory] = field(repr=False)
     counts: Counts
     decided: tuple[PersonDecision, ...] = field(repr=False)
+    read: "DecidedPeople | None" = field(repr=False, compare=False)
     decider: "Decider" = field(repr=False, compare=False)
 
     def forgotten_candidates(self) -> dict[str, None]:
@@ -402,7 +404,7 @@ class Plan:
     @cached_property
     def people(self) -> tuple[PersonStep, ...]:
         """The users of eligible devices, by e-mail."""
-        return tuple(self._people())
+        return self.read.steps if self.read and not self.redecided else tuple(self._people())
 
     def _people(self) -> Iterator[PersonStep]:
         assignees = self.decider.assignees
@@ -751,7 +753,7 @@ def plan(
     listing: Listing,
     evidence: Evidence | None = None,
     decided: Sequence[PersonDecision] | None = None,
-    everybody: Mapping[str, Person] | None = None,
+    people: DecidedPeople | None = None,
 ) -> Plan:
     """Everything a sync will do.
 
@@ -763,7 +765,7 @@ def plan(
         evidence: Graph's answers to `needed_evidence`; what is missing counts as not answered.
         decided: What `decide_people` decided, now or a while ago; None: decided now. What the state does not bear out any
             more is decided again, see `Plan.redecided`.
-        everybody: Everybody the list shows, where `decide_people` has read them already.
+        people: What `decide_people` returned, where that was just now: nobody is read twice.
 
     Raises:
         ValueError: Two eligible devices have the same serial, which ``eligibility`` rules out.
@@ -771,9 +773,9 @@ def plan(
     evidence = evidence or Evidence()
     _check_serials(judged)
     if decided is None:
-        people = decide_people(judged, state, policy, evidence)
-        decided, everybody = people.decisions, people.everybody
-    decider = Decider(judged, state, policy, evidence, decided, everybody)
+        people = people or decide_people(judged, state, policy, evidence)
+        decided = people.decisions
+    decider = Decider(judged, state, policy, evidence, decided, people.everybody if people else None)
     kept = sorted((one for one in judged if one.skip_reason != SkipReason.PERSONAL), key=_by_serial)
     steps = tuple(_safely(decider, one, state.assets.get(one.device.serial_key or "")) for one in kept)
 
@@ -796,6 +798,7 @@ def plan(
         state.memory,
         _count(listing, len(judged) - len(kept), steps, endings, held, gone=_gone(judged, state, listing)),
         tuple(decided),
+        people,
         decider,
     )
 

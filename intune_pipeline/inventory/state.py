@@ -35,13 +35,15 @@ ASSET_COLUMNS: Final = (*_IDENTITY, *VALUE_FIELDS)
 """Columns that `asset_of` reads."""
 
 
-def load_state(db: Connection, connection_id: int, *, values: bool = True) -> State:
+def load_state(db: Connection, connection_id: int, *, values: bool = True, memory: bool = True) -> State:
     """Everything a plan needs from allwhere's database.
 
     Args:
         db: Any connection.
         connection_id: The connection that is synced.
         values: Whether the assets' values and the devices' details are read; deciding about people needs neither.
+        memory: Whether what earlier syncs remember is read; deciding about people needs it where the switch for MDM
+            assignee updates is on.
 
     Raises:
         LookupError: There is no such connection.
@@ -58,7 +60,9 @@ def load_state(db: Connection, connection_id: int, *, values: bool = True) -> St
         account_id=account_id,
         assets={asset.serial_key: asset for asset in assets},
         directory=EmployeeDirectory(employees_of(db, account_id), _known_users(db, connection_id)),
-        memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(db, _MEMORY, connection_id)},
+        memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(db, _MEMORY, connection_id)}
+        if memory
+        else {},
         details=kept(db, connection_id) if values else {},
         employee_holds={
             row.email_key: EmployeeHold(row.id, row.decision, row.lookalike_id, row.kind)

@@ -42,14 +42,14 @@ from intune_pipeline.orchestration.sync.frame_codec import (
     decisions_of,
     details_of,
     devices_of,
-    everybody_of,
     frame_of,
     frame_of_devices,
     frame_of_judged,
     frame_of_outcomes,
     frame_of_people,
     judged_of,
-    remember_everybody,
+    people_behind,
+    remember_people,
 )
 from intune_pipeline.orchestration.sync.inputs import accepted
 from intune_pipeline.orchestration.sync.session import Session
@@ -238,13 +238,13 @@ def employees(
     with session.step("employees") as connection:
         listing = accepted(connection, maximum_age=limits.input_max_age, classified_devices=classified_devices)
         with tenant_database.connect() as db:
-            state = load_state(db, connection.id, values=False)
+            state = load_state(db, connection.id, values=False, memory=connection.policy.mdm_assignee_updates)
             erased = erasures.standing(db, connection.account_id)
         people = planning.decide_people(
             judged_of(classified_devices), state, connection.policy, domain_listing(listing), session.evidence, erased
         )
         snapshot = Snapshot(listing, frame_of_people(people.steps))
-        remember_everybody(snapshot, people.everybody)
+        remember_people(snapshot, people)
         actions = Counter(person.action.value for person in people.steps)
         return dg.MaterializeResult(
             value=snapshot,
@@ -290,7 +290,7 @@ def allwhere_assets(
             session.evidence,
             erased,
             decisions_of(employees.frame),
-            everybody_of(employees),
+            people_behind(employees),
         )
         said = planning.changed_since(plan, refreshed_since)
         results = (

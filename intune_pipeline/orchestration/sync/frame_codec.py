@@ -4,7 +4,7 @@ Belongs here: which column holds which attribute. Does not belong here: deciding
 (``inventory.frames``). The columns are those of the tables in schema ``pipeline``; their comments say what they hold.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, cast
@@ -15,8 +15,7 @@ import pandas as pd
 from intune_pipeline.domain.classification import Classification
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice
-from intune_pipeline.domain.people import Person
-from intune_pipeline.domain.reconciliation import PersonDecision, PersonStep, Plan
+from intune_pipeline.domain.reconciliation import DecidedPeople, PersonDecision, PersonStep, Plan
 from intune_pipeline.domain.vocabulary import DeviceType, PersonAction, SkipReason
 from intune_pipeline.inventory.frames import Snapshot
 from intune_pipeline.inventory.schema import FRAMES
@@ -133,17 +132,17 @@ def decisions_of(frame: pd.DataFrame) -> list[PersonDecision]:
     ]
 
 
-def remember_everybody(snapshot: Snapshot, everybody: Mapping[str, Person]) -> None:
+def remember_people(snapshot: Snapshot, people: DecidedPeople) -> None:
     """Keep the people behind a frame of ``employees`` as long as the frame itself: reading them is most of the work."""
-    _everybody[snapshot] = everybody
+    _people[snapshot] = people
 
 
-def everybody_of(snapshot: Snapshot) -> Mapping[str, Person] | None:
-    """The people behind a frame of ``employees``, by compared e-mail; None where another run made it."""
-    return _everybody.get(snapshot)
+def people_behind(snapshot: Snapshot) -> DecidedPeople | None:
+    """The people behind a frame of ``employees``; None where another run made it."""
+    return _people.get(snapshot)
 
 
-_everybody: WeakKeyDictionary[Snapshot, Mapping[str, Person]] = WeakKeyDictionary()
+_people: WeakKeyDictionary[Snapshot, DecidedPeople] = WeakKeyDictionary()
 
 
 def details_of(frame: pd.DataFrame) -> Iterator[tuple[str, int | None, bool | None]]:

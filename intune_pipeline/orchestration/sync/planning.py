@@ -17,7 +17,6 @@ from intune_pipeline.domain.eligibility import JudgedDevice, judge
 from intune_pipeline.domain.erasure import Erasure
 from intune_pipeline.domain.facts import fact_values, shown_model
 from intune_pipeline.domain.fields import DeviceDetails
-from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.reconciliation import DecidedPeople, Listing, PersonDecision, Plan, State
 from intune_pipeline.domain.vocabulary import PersonAction
@@ -59,7 +58,7 @@ def make_plan(
     evidence: GraphEvidence,
     erased: Sequence[Erasure],
     decided: Sequence[PersonDecision],
-    everybody: Mapping[str, Person] | None,
+    people: DecidedPeople | None,
 ) -> Plan:
     """The plan of a sync; see `decide_people` for the first arguments.
 
@@ -71,11 +70,11 @@ def make_plan(
         evidence: likewise.
         erased: likewise.
         decided: what `decide_people` decided, now or a while ago.
-        everybody: the people it has read; None where another run did.
+        people: what it returned in this run; None where another run did.
     """
     needed = reconciliation.needed_evidence(judged, state, policy, listing)
     answers = evidence.answers(needed, erased)
-    return reconciliation.plan(judged, state, policy, listing, answers, decided, everybody)
+    return reconciliation.plan(judged, state, policy, listing, answers, decided, people)
 
 
 class ShownDetails(NamedTuple):
@@ -221,7 +220,7 @@ def _plan_now(
         listing = Listing(listed.listed_at, listed.complete, len(listed.personal_ids), listed.unreadable)
         evidence = GraphEvidence(lambda: client)
         people = decide_people(judged, state, record.policy, listing, evidence, erased)
-        return make_plan(judged, state, record.policy, listing, evidence, erased, people.decisions, people.everybody)
+        return make_plan(judged, state, record.policy, listing, evidence, erased, people.decisions, people)
 
 
 def _without(state: State, personal_ids: Iterable[str]) -> State:
