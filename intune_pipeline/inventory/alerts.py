@@ -1,7 +1,7 @@
 """What operators have to know: what is wrong now, what they were told, what is over.
 
 Belongs here: finding troubles in the tables, and the table ``alerts``. Does not belong here: sending messages
-(``orchestration.alerts``).
+(``orchestration.sync.alerts``).
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """How long what is no longer needed stays: decided holds, outcomes, the audit log, codes after a disconnect.
 
-Belongs here: deleting by age. Does not belong here: how often (``orchestration.maintenance``), frames (``frames``) and
+Belongs here: deleting by age. Does not belong here: how often (``orchestration.jobs``), frames (``frames``) and
 Dagster's own history. ``docs/security.md`` has the table.
 """
 
