@@ -95,6 +95,7 @@ class State:
         pending_assets: Ids of assets whose assignee waits for the decision of such a hold.
         lifecycle_holds: Endings held back, waiting or decided.
         kept: Values a sync leaves as they are, by compared serial and field.
+        open_decisions: Ids of people's decisions about holds that no sync has taken up.
     """
 
     connection_id: int
@@ -107,6 +108,7 @@ class State:
     pending_assets: frozenset[int] = frozenset()
     lifecycle_holds: tuple[LifecycleHold, ...] = ()
     kept: Mapping[str, KeptFields] = field(default_factory=dict)
+    open_decisions: tuple[int, ...] = ()
 
     def with_details(self, fetched: Mapping[str, DeviceDetails]) -> "State":
         """The same state with newer details, which need not be stored; what they leave empty stays known."""
@@ -365,6 +367,7 @@ class Plan:
         decided: What was decided about people before.
         read: The same with the people themselves, where they were read just now.
         decider: Decides again about a device whose asset has changed meanwhile.
+        open_decisions: Ids of people's decisions about holds that it takes up.
     """
 
     connection_id: int
@@ -381,6 +384,7 @@ class Plan:
     decided: tuple[PersonDecision, ...] = field(repr=False)
     read: "DecidedPeople | None" = field(repr=False, compare=False)
     decider: "Decider" = field(repr=False, compare=False)
+    open_decisions: tuple[int, ...] = ()
 
     def forgotten_candidates(self) -> dict[str, None]:
         """Devices that are not in this complete list, whose users are no longer remembered as possible assignees."""
@@ -800,6 +804,7 @@ def plan(
         tuple(decided),
         people,
         decider,
+        state.open_decisions,
     )
 
 

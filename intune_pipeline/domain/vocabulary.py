@@ -103,6 +103,13 @@ class LifecycleDecision(StrEnum):
     DROPPED = "dropped"
 
 
+class HoldKind(StrEnum):
+    """What a decision about held work is about."""
+
+    EMPLOYEES = "employees"
+    LIFECYCLE = "lifecycle"
+
+
 class AssetStatus(StrEnum):
     """allwhere's statuses of an asset."""
 

@@ -59,6 +59,10 @@ class RunClosedError(PipelineError):
     """The run is not running any more: its deadline or an operator closed it, so it must write no further."""
 
 
+class DecisionUndoneError(PipelineError):
+    """A decision the plan counts on was taken back at this very moment: nothing is written, the next sync plans anew."""
+
+
 class _ChangedMeanwhileError(Exception):
     """Somebody created an asset or deleted an employee of the batch at this very moment: it is decided again."""
 
@@ -92,6 +96,7 @@ def apply(
 
     Raises:
         RunClosedError: The run was closed meanwhile; batches committed so far stay.
+        DecisionUndoneError: A decision about a hold was taken back since the plan was made; nothing was written.
         DatabaseUnreachable: The connection to the database was lost; batches committed so far stay.
     """
     run = _Run(engine, plan, sync_run_id, finish)
@@ -173,6 +178,7 @@ class _Run:
         self._finish = finish
         self._known = {"connection_id": plan.connection_id, "account_id": plan.account_id, "sync_run_id": sync_run_id}
         self.totals = _Totals.before(plan)
+        self._open_decisions = plan.open_decisions
 
     def commit(self, batch: Sequence[DeviceStep | Ending], *, is_last: bool) -> None:
         """Write one batch in one transaction; the devices one by one when the batch as a whole cannot be written."""
@@ -182,6 +188,7 @@ class _Run:
                 with self._engine.begin() as db:
                     if not is_last:
                         db.execute(WITHOUT_WAITING)
+                    self._take_up_decisions(db)
                     written = self._each(db, batch) if one_by_one else [self._write(db, batch)]
                     totals = self.totals.including(written, self._plan.memory)
                     self._note_progress(db, totals.counts)
@@ -196,7 +203,19 @@ class _Run:
                 one_by_one = one_by_one or not _is_passing(error)
             else:
                 self.totals = totals
+                self._open_decisions = ()
                 return
+
+    def _take_up_decisions(self, db: Connection) -> None:
+        """With the first batch: from now on the decisions the plan counts on cannot be taken back."""
+        if not self._open_decisions:
+            return
+        given = {**self._known, "ids": list(self._open_decisions)}
+        if db.execute(statements.TAKEN_UP, given).rowcount < len(self._open_decisions):
+            raise DecisionUndoneError(
+                "A decision about held people or devices was taken back while this sync began, so it stopped before it "
+                "wrote anything; sync again."
+            )
 
     def _each(self, db: Connection, batch: Iterable[DeviceStep | Ending]) -> list[_Written]:
         """Write devices one by one, each in its savepoint, so that only the failing ones fail."""
@@ -405,7 +424,8 @@ class _Run:
         held = [device_id for ending in self._plan.held_endings for device_id in ending.device.intune_device_ids]
         if held:
             reason = self._plan.hold_reason
-            db.execute(statements.LIFECYCLE_HOLD, {**self._known, "ids": _json(sorted(held)), "reason": reason})
+            db.execute(statements.LOCKED_LIFECYCLE_HOLD, self._known)
+            db.execute(statements.LIFECYCLE_HOLD, {**self._known, "ids": sorted(held), "reason": reason})
         elif self._plan.moot_holds:
             holds = schema.lifecycle_holds
             is_moot = holds.c.id.in_(self._plan.moot_holds) & (holds.c.decision == LifecycleDecision.WAITING)

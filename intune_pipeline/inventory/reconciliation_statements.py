@@ -175,9 +175,29 @@ CANDIDATES = sa.text("""
         (intune_device_id text, candidate_user text, candidate_syncs integer)
     where o.connection_id = :connection_id and o.intune_device_id = r.intune_device_id
 """)
+TAKEN_UP = sa.text("""
+    update hold_decisions set applied_run_id = :sync_run_id
+    where connection_id = :connection_id and id = any(cast(:ids as bigint[])) and undone_at is null
+""")
+#: Whoever decides about a part locks the row, too, so that what follows sees what they decided.
+LOCKED_LIFECYCLE_HOLD = sa.text("""
+    select from lifecycle_holds where connection_id = :connection_id and decision = 'waiting' for update
+""")
+#: What was decided about this absence since the plan was made waits no more.
 LIFECYCLE_HOLD = sa.text("""
+    with decided as (
+        select device.id, max(h.decided_at) as at
+        from lifecycle_holds h cross join jsonb_array_elements_text(h.intune_device_ids) as device (id)
+        where h.connection_id = :connection_id and h.decision <> 'waiting'
+        group by device.id
+    )
     insert into lifecycle_holds (connection_id, sync_run_id, intune_device_ids, reason)
-    values (:connection_id, :sync_run_id, cast(:ids as jsonb), :reason)
+    select :connection_id, :sync_run_id, jsonb_agg(held.id order by held.id), :reason
+    from unnest(cast(:ids as text[])) as held (id)
+    join device_outcomes o on o.connection_id = :connection_id and o.intune_device_id = held.id
+    left join decided d on d.id = held.id
+    where d.at is null or d.at < o.absent_since
+    having count(*) > 0
     on conflict (connection_id) where decision = 'waiting'
     do update set sync_run_id = excluded.sync_run_id, intune_device_ids = excluded.intune_device_ids,
         reason = excluded.reason

@@ -43,6 +43,7 @@ from intune_pipeline.domain.vocabulary import (
     EmailKind,
     EmployeeDecision,
     EmployeeHoldKind,
+    HoldKind,
     InvitationStatus,
     KeptKind,
     LifecycleDecision,
@@ -620,6 +621,30 @@ Index(
     postgresql_where=sync_requests.c.status.in_(OPEN_REQUESTS),
 )
 
+hold_decisions = Table(
+    "hold_decisions",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("connection_id", ForeignKey("connections.id"), nullable=False, comment="the connection's row"),
+    Column("kind", Text, nullable=False, comment="employees, lifecycle: the ends of assets whose devices are gone"),
+    Column("decision", Text, nullable=False, comment="created, linked, skipped; released, dropped"),
+    Column("size", Integer, nullable=False, comment="how many people or devices it is about"),
+    Column("decided_by", Text, nullable=False, comment="who decided"),
+    _now("decided_at", "when"),
+    Column(
+        "applied_run_id",
+        ForeignKey("sync_runs.id"),
+        comment="the sync that took it up; null while it waits for one and can be taken back",
+    ),
+    Column("undone_by", Text, comment="who took it back"),
+    Column("undone_at", DateTime(timezone=True), comment="when"),
+    Index(None, "connection_id", "decided_at"),
+    _one_of("kind", HoldKind),
+    CheckConstraint("decision in ('created', 'linked', 'skipped', 'released', 'dropped')", name="decision"),
+    CheckConstraint("undone_at is null or applied_run_id is null", name="undone"),
+    comment="what people decided about held employees and lifecycle ends: for all, for a search or for a chosen few",
+)
+
 employee_holds = Table(
     "employee_holds",
     metadata,
@@ -651,8 +676,21 @@ employee_holds = Table(
     ),
     Column("decided_by", Text, comment="who decided, null while waiting"),
     Column("decided_at", DateTime(timezone=True), comment="when, null while waiting"),
+    Column(
+        "decision_id",
+        ForeignKey("hold_decisions.id", ondelete="SET NULL"),
+        comment="the decision it was part of, null while waiting",
+    ),
+    Column(
+        "adds_address",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="whether linking wrote the address down, so that taking it back removes it",
+    ),
     _now("created_at", "when the sync held the employee back"),
     UniqueConstraint("connection_id", "email_key"),
+    Index(None, "decision_id"),
     Index(None, "lookalike_id"),
     _one_of("decision", EmployeeDecision),
     _one_of("kind", EmployeeHoldKind),
@@ -693,7 +731,13 @@ lifecycle_holds = Table(
     ),
     Column("decided_by", Text, comment="who decided, null while waiting"),
     Column("decided_at", DateTime(timezone=True), comment="when, null while waiting"),
+    Column(
+        "decision_id",
+        ForeignKey("hold_decisions.id", ondelete="SET NULL"),
+        comment="the decision, null while waiting",
+    ),
     _now("created_at", "when the run held them"),
+    Index(None, "decision_id"),
     _one_of("decision", LifecycleDecision),
     comment="lifecycle ends held back because there were too many at once",
 )

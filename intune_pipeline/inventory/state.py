@@ -52,6 +52,8 @@ def load_state(db: Connection, connection_id: int, *, values: bool = True, memor
     account_id = db.scalar(sa.select(connections.c.account_id).where(connections.c.id == connection_id))
     if account_id is None:
         raise LookupError(f"There is no connection {connection_id}.")
+    # Before the holds: of what is decided while they are read, the next sync is the one that takes it up.
+    open_decisions = tuple(row.id for row in _rows(db, _OPEN_DECISIONS, connection_id))
     columns = [schema.assets.c[name] for name in (ASSET_COLUMNS if values else _IDENTITY)]
     owned = db.execute(sa.select(*columns).where(schema.assets.c.account_id == account_id))
     assets = map(asset_of, owned.mappings()) if values else map(_without_values, owned)
@@ -74,6 +76,7 @@ def load_state(db: Connection, connection_id: int, *, values: bool = True, memor
             for row in _rows(db, _LIFECYCLE_HOLDS, connection_id)
         ),
         kept=_kept_values(db, account_id),
+        open_decisions=open_decisions,
     )
 
 
@@ -161,6 +164,12 @@ _PENDING = sa.text("""
 """)
 _KEPT = sa.text("""
     select id, serial_key, field, kind, evidence, intune_value from kept_values where account_id = :account_id order by id
+""")
+#: What a sync that then failed took up is taken up again.
+_OPEN_DECISIONS = sa.text("""
+    select d.id from hold_decisions d left join sync_runs r on r.id = d.applied_run_id
+    where d.connection_id = :connection_id and d.undone_at is null and (r.id is null or r.status <> 'succeeded')
+    order by d.id
 """)
 _LIFECYCLE_HOLDS = sa.text("""
     select id, intune_device_ids, decision, decided_at from lifecycle_holds where connection_id = :connection_id
