@@ -3,12 +3,22 @@
 Belongs here: the commands. Does not belong here: what is held and why (``domain``).
 """
 
-from typing import Literal
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from intune_pipeline.cli.bypass_code import operator
-from intune_pipeline.domain.vocabulary import LifecycleDecision
+from intune_pipeline.domain.vocabulary import LifecycleDecision, Trigger
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_SEARCH = click.option("--search", default="", metavar="TEXT", help="Only those in which TEXT is found.")
+_APPLY_NOW = click.option(
+    "--apply-now", is_flag=True, help="Ask for a sync at once, however short ago the last one was."
+)
 
 
 @click.group("holds")
@@ -18,14 +28,28 @@ def group() -> None:
 
 @group.command("list")
 @click.argument("account")
-def list_(account: str) -> None:
-    """Show what waits in ACCOUNT."""
+@_SEARCH
+@_JSON
+def list_(account: str, search: str, *, as_json: bool) -> None:
+    """Show who and what waits in ACCOUNT."""
     from intune_pipeline.cli import output, store
-    from intune_pipeline.inventory import holds
+    from intune_pipeline.inventory import held, holds
 
     with store.opened() as engine, engine.connect() as db:
-        employees = holds.employees_waiting(db, account)
+        employees = holds.employees_waiting(db, account, search)
         lifecycle = holds.lifecycle_waiting(db, account)
+        devices = held.devices(db, account, search)
+    if as_json:
+        output.print_json(
+            {
+                "employees": [asdict(one) for one in employees],
+                "lifecycle": {
+                    "reason": lifecycle[0].reason if lifecycle else None,
+                    "devices": list(map(asdict, devices)),
+                },
+            }
+        )
+        return
     output.print_table(
         ("id", "user", "e-mail", "looks like", "how sure", "because", "since"),
         [
@@ -35,38 +59,102 @@ def list_(account: str) -> None:
         title="Employees",
     )
     output.print_table(
-        ("id", "devices", "reason", "since"),
-        [(h.id, len(h.intune_device_ids), h.reason, h.created_at) for h in lifecycle],
-        title="Lifecycle ends",
+        ("device", "serial number", "name", "model", "assignee", "last contact", "gone since"),
+        [
+            (d.intune_device_id, d.serial_number, d.device_name, d.model, d.assignee, d.last_contact_at, d.absent_since)
+            for d in devices
+        ],
+        title=f"Lifecycle ends: {lifecycle[0].reason}" if lifecycle else "Lifecycle ends",
     )
 
 
 @group.command("decide")
 @click.argument("account")
 @click.argument("decision", type=click.Choice(["create", "link", "skip"]))
-@click.argument("hold_ids", type=int, nargs=-1, required=True)
-def decide(account: str, decision: Literal["create", "link", "skip"], hold_ids: tuple[int, ...]) -> None:
-    """Create, link (to the look-alike) or skip the held employees HOLD_IDS of ACCOUNT."""
+@click.argument("hold_ids", type=int, nargs=-1)
+@click.option("--all", "everybody", is_flag=True, help="Everybody who waits, or whom --search finds.")
+@_SEARCH
+@_APPLY_NOW
+def decide(
+    account: str,
+    decision: Literal["create", "link", "skip"],
+    hold_ids: tuple[int, ...],
+    search: str,
+    *,
+    everybody: bool,
+    apply_now: bool,
+) -> None:
+    """Create, link (to the look-alike) or skip held employees of ACCOUNT: HOLD_IDS, --search TEXT, or --all."""
     from intune_pipeline.cli import store
     from intune_pipeline.inventory import holds
 
+    if bool(hold_ids) == (everybody or bool(search.strip())):
+        raise click.UsageError("Say whom it is about: ids of the list, or --search TEXT, or --all.")
     with store.opened() as engine, engine.begin() as db:
-        decided = holds.decide_employees(db, account, hold_ids, decision, decided_by=operator())
-    click.echo(f"{decided} held employees decided; the next sync does it.")
+        decided = holds.decide_employees(db, account, hold_ids or None, decision, decided_by=operator(), search=search)
+        click.echo(f"{decided} held employees decided; {_next(db, account, apply_now=apply_now)}")
 
 
 @group.command("release")
 @click.argument("account")
 @click.option("--drop", is_flag=True, help="Drop the hold: the devices' assets stay as they are.")
-def release(account: str, *, drop: bool) -> None:
-    """Release the held lifecycle ends of ACCOUNT: the next sync applies those still gone."""
+@click.option("--device", "device_ids", multiple=True, metavar="ID", help="Only this device; may be given many times.")
+@_SEARCH
+@_APPLY_NOW
+def release(account: str, device_ids: tuple[str, ...], search: str, *, drop: bool, apply_now: bool) -> None:
+    """Release the held lifecycle ends of ACCOUNT: the next sync applies those still gone. The others go on waiting."""
+    from intune_pipeline.cli import store
+    from intune_pipeline.inventory import holds
+
+    if device_ids and search.strip():
+        raise click.UsageError("Choose devices by --device, or by --search, not by both.")
+    decision = LifecycleDecision.DROPPED if drop else LifecycleDecision.RELEASED
+    with store.opened() as engine, engine.begin() as db:
+        decided = holds.decide_lifecycle(
+            db, account, decision, decided_by=operator(), device_ids=device_ids or None, search=search
+        )
+        click.echo(f"The ends of {decided} devices are {decision}; {_next(db, account, apply_now=apply_now)}")
+
+
+@group.command("decided")
+@click.argument("account")
+@_JSON
+def decided_(account: str, *, as_json: bool) -> None:
+    """Show what was decided in ACCOUNT, newest first: who, when, and what came of it."""
+    from intune_pipeline.cli import output, store
+    from intune_pipeline.inventory import held
+
+    with store.opened() as engine, engine.connect() as db:
+        found = held.decisions(db, account)
+    if as_json:
+        output.print_json([{**asdict(one), "outcome": one.outcome} for one in found])
+        return
+    output.print_table(
+        ("id", "about", "how many", "decision", "who", "when", "what came of it"),
+        [(d.id, d.kind, d.size, d.decision, d.decided_by, d.decided_at, d.outcome) for d in found],
+        title="Decisions",
+    )
+
+
+@group.command("undo")
+@click.argument("account")
+@click.argument("decision_id", type=int)
+def undo(account: str, decision_id: int) -> None:
+    """Take decision DECISION_ID of ACCOUNT back, as long as no sync has taken it up: what it was about waits again."""
     from intune_pipeline.cli import store
     from intune_pipeline.inventory import holds
 
     with store.opened() as engine, engine.begin() as db:
-        holds.decide_lifecycle(
-            db, account, LifecycleDecision.DROPPED if drop else LifecycleDecision.RELEASED, decided_by=operator()
-        )
-    click.echo(
-        f"The hold of {account} is {'dropped' if drop else 'released; the next sync applies what is still gone'}."
-    )
+        waiting = holds.undo_decision(db, account, decision_id, undone_by=operator())
+    click.echo(f"Decision {decision_id} is taken back; {waiting} wait again.")
+
+
+def _next(db: "Connection", account: str, *, apply_now: bool) -> str:
+    from intune_pipeline.inventory import holds
+
+    if not apply_now:
+        return "the next sync does it."
+    answer = holds.sync_now(db, account, requested_by=operator(), trigger=Trigger.OPERATOR)
+    if answer.sync_run_id is not None:
+        return f"sync {answer.sync_run_id} is running already, and the next one does what it has not taken up."
+    return "a sync was asked for."

@@ -4,6 +4,7 @@ Belongs here: writing and listing entries. Does not belong here: deciding what i
 is done. No entry ever holds a secret.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -90,6 +91,14 @@ def record(
             account_id=account_id, actor=actor, action=action, subject=subject, reason=reason, details=details
         )
     )
+
+
+def record_each(
+    db: Connection, account_id: int, subjects: Sequence[str], *, actor: str, action: str, **details: Any
+) -> None:
+    """`record` the same about many subjects, an entry each."""
+    known = {"account_id": account_id, "actor": actor, "action": action, "details": details}
+    db.execute(sa.insert(audit_log), [{**known, "subject": subject} for subject in subjects])
 
 
 def entries(db: Connection, account: str, *, limit: int = 50, before: int | None = None) -> list[Entry]:

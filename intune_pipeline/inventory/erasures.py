@@ -344,7 +344,8 @@ _OF_THE_PERSON: Final = (
         where c.id = h.connection_id and c.account_id = :account_id and h.email_key = any(:keys) and h.decision = 'waiting'
     """)),
     ("employee_holds", sa.text("""
-        update employee_holds h set email = :pseudonym || '-' || h.id, first_name = 'Erased', last_name = :pseudonym, display_name = null
+        update employee_holds h set email = :pseudonym || '-' || h.id, first_name = 'Erased', last_name = :pseudonym, display_name = null,
+            decision_id = null
         from connections c where c.id = h.connection_id and c.account_id = :account_id and h.email_key = any(:keys)
     """)),
     ("employee_emails", sa.text("""

@@ -1,6 +1,6 @@
-"""What waits for a decision, one by one with what is known of it, and what was decided.
+"""Devices whose ends wait for a decision, with what is known of each, and what was decided so far.
 
-Belongs here: reading, searched and paged in the database. Does not belong here: deciding (``holds``).
+Belongs here: reading, searched and paged in the database. Does not belong here: deciding, and the people who wait (``holds``).
 """
 
 from dataclasses import dataclass
@@ -11,44 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.serials import serial_key
-from intune_pipeline.domain.vocabulary import EmployeeDecision, EmployeeHoldKind, LifecycleDecision
+from intune_pipeline.domain.vocabulary import EmployeeDecision, LifecycleDecision
 from intune_pipeline.inventory import accounts
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingEmployee:
-    """A user who is not created as an employee before somebody decides.
-
-    Attributes:
-        id: the hold's id.
-        first_name: the user's, None where no name can be read.
-        last_name: see there.
-        email: the work e-mail Intune shows.
-        lookalike: the employee who could be the same person, with their addresses; None when removed meanwhile, and for
-            shared accounts.
-        created_at: when the sync held the user back.
-        kind: whether for a look-alike, or because the user looks like a shared account.
-        reason: why, a phrase for people.
-        grade: how sure it is that both are one person; None for shared accounts.
-        display_name: as Intune shows it.
-    """
-
-    id: int
-    first_name: str | None
-    last_name: str | None
-    email: str
-    lookalike: str | None
-    created_at: datetime
-    kind: str
-    reason: str | None
-    grade: str | None
-    display_name: str | None
-
-    @property
-    def shown(self) -> str:
-        """The user for people: the name, else as Intune shows it."""
-        name = " ".join(filter(None, (self.first_name, self.last_name)))
-        return name if self.kind == EmployeeHoldKind.LOOKALIKE else self.display_name or name or self.email
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +93,6 @@ class Decision:
         return f"run {self.applied_run_id}: {done[self.decision]}"  # type: ignore[index]
 
 
-def employees(
-    db: Connection, account: str, search: str = "", *, limit: int | None = None, offset: int = 0
-) -> list[WaitingEmployee]:
-    """The held employees of an account that wait for a decision, by name.
-
-    Args:
-        db: any connection.
-        account: the account's slug.
-        search: part of a name or address, the user's or the look-alike's; "" finds all.
-        limit: how many at most.
-        offset: how many of them to pass over.
-    """
-    given = {"account": account, **_searched(search), "limit": limit, "offset": offset}
-    return [WaitingEmployee(*row) for row in db.execute(_EMPLOYEES, given)]
-
-
 def devices(
     db: Connection, account: str, search: str = "", *, limit: int | None = None, offset: int = 0
 ) -> list[HeldDevice]:
@@ -157,7 +105,7 @@ def devices(
         limit: how many at most.
         offset: how many of them to pass over.
     """
-    given = {"account": account, **_searched(search), "limit": limit, "offset": offset}
+    given = {"account": account, **searched(search), "limit": limit, "offset": offset}
     return [HeldDevice(*row) for row in db.execute(_DEVICES, given)]
 
 
@@ -177,8 +125,8 @@ def decisions(db: Connection, account: str, *, limit: int = 50, before: int | No
     return [Decision(*row) for row in db.execute(_DECISIONS, given)]
 
 
-def _searched(search: str) -> dict[str, Any]:
-    """Parameters of a search; the text is looked for as it is."""
+def searched(search: str) -> dict[str, Any]:
+    """A search as parameters ``pattern`` and ``key`` of a query, None for everything; the text is looked for as it is."""
     text = search.strip()
     key = serial_key(text) if text else None
     return {"pattern": f"%{_literally(text)}%" if text else None, "key": f"%{_literally(key)}%" if key else None}
@@ -188,27 +136,6 @@ def _literally(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-_EMPLOYEES = sa.text("""
-    with waiting as (
-        select h.id, h.first_name, h.last_name, h.email,
-               e.first_name || ' ' || e.last_name || coalesce(' (' || emails.list || ')', '') as lookalike, h.created_at,
-               h.kind, h.reason, h.grade, h.display_name
-        from employee_holds h
-        join connections c on c.id = h.connection_id
-        join accounts a on a.id = c.account_id
-        left join employees e on e.id = h.lookalike_id
-        left join lateral (
-            select string_agg(m.email, ', ' order by m.email_key) as list from employee_emails m
-            where m.employee_id = e.id
-        ) emails on true
-        where a.slug = :account and h.decision = 'waiting'
-    )
-    select * from waiting w
-    where cast(:pattern as text) is null
-       or concat_ws(' ', w.first_name, w.last_name, w.email, w.display_name, w.lookalike) ilike :pattern
-    order by w.kind, w.grade desc, w.last_name, w.first_name, w.display_name, w.id
-    limit cast(:limit as bigint) offset :offset
-""")
 _DEVICES = sa.text("""
     with waiting as (
         select device.id, o.serial_number, o.device_name, o.manufacturer, coalesce(o.model_name, o.model) as model,

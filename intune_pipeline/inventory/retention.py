@@ -51,6 +51,7 @@ _OLD = (
         delete from employee_holds h where h.decision in ('created', 'linked') and h.decided_at < now() - :age
     """)),
     ("holds", sa.text("delete from lifecycle_holds where decision <> 'waiting' and decided_at < now() - :age")),
+    ("holds", sa.text("delete from hold_decisions where decided_at < now() - :age")),
     ("outcomes", sa.text("""
         delete from device_details d using device_outcomes o
         where o.connection_id = d.connection_id and o.intune_device_id = d.intune_device_id

@@ -27,7 +27,9 @@ def upgrade() -> None:
         sa.Column("decision", sa.Text(), nullable=False, comment="created, linked, skipped; released, dropped"),
         sa.Column("size", sa.Integer(), nullable=False, comment="how many people or devices it is about"),
         sa.Column("decided_by", sa.Text(), nullable=False, comment="who decided"),
-        sa.Column("decided_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False, comment="when"),
+        sa.Column(
+            "decided_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False, comment="when"
+        ),
         sa.Column(
             "applied_run_id",
             sa.BigInteger(),
@@ -46,7 +48,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("hold_decisions_pkey")),
         comment="what people decided about held employees and lifecycle ends: for all, for a search or for a chosen few",
     )
-    op.create_index(op.f("hold_decisions_connection_id_decided_at_idx"), "hold_decisions", ["connection_id", "decided_at"])
+    op.create_index(
+        op.f("hold_decisions_connection_id_decided_at_idx"), "hold_decisions", ["connection_id", "decided_at"]
+    )
     for table in _HOLDS:
         of_decision = "the decision it was part of" if table == "employee_holds" else "the decision"
         op.add_column(table, sa.Column("decision_id", sa.BigInteger(), comment=f"{of_decision}, null while waiting"))
