@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import time
-from multiprocessing.synchronize import Event
 
 import pytest
 import sqlalchemy as sa
@@ -51,17 +50,12 @@ def left(tenant: Tenant) -> dict[str, int]:
     """)[0]
 
 
-def killed_in_batch(tenant: Tenant, run: int, batch: int, seconds: float) -> None:
-    """Undo in a process of its own, killed with SIGKILL so long after it begins its n-th batch; 0: right there."""
-    fork = multiprocessing.get_context("fork")
-    reached = fork.Event()
-    child = fork.Process(target=undo_alone, args=(tenant, run, batch, seconds, reached))
+def killed(tenant: Tenant, run: int, batches: int, statements: int) -> None:
+    """Undo in a process of its own, killed with SIGKILL after so many whole batches and statements of the next one."""
+    child = multiprocessing.get_context("fork").Process(target=undo_alone, args=(tenant, run, batches, statements))
     child.start()
-    while child.is_alive() and not reached.wait(0.01):
-        pass
-    time.sleep(seconds)
-    child.kill()
     child.join()
+    assert child.exitcode == -signal.SIGKILL
     # The server ends the dead client's transaction and lets go of the lock when it notices.
     while tenant.rows("""
         select from pg_locks where locktype = 'advisory' and database = (
@@ -72,16 +66,20 @@ def killed_in_batch(tenant: Tenant, run: int, batch: int, seconds: float) -> Non
         time.sleep(0.01)
 
 
-def undo_alone(tenant: Tenant, run: int, batch: int, seconds: float, reached: Event) -> None:
-    batches = itertools.count()
+def undo_alone(tenant: Tenant, run: int, batches: int, statements: int) -> None:
+    engine = databases.create_engine(tenant.engine.url)
+    begun, executed = itertools.count(), itertools.count(1)
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def announce() -> None:
-        if next(batches) == batch:
-            if not seconds:
-                os.kill(os.getpid(), signal.SIGKILL)
-            reached.set()
+        if next(begun) == batches:
+            if not statements:
+                die()
+            sa.event.listen(engine, "after_cursor_execute", lambda *_: next(executed) == statements and die())
 
-    undo(databases.create_engine(tenant.engine.url), run, actor="operator:test", before_batch=announce)
+    undo(engine, run, actor="operator:test", before_batch=announce)
 
 
 def test_an_undo_killed_ten_times_leaves_whole_batches_and_goes_on_to_the_end(tenant: Tenant) -> None:
@@ -97,8 +95,8 @@ def test_an_undo_killed_ten_times_leaves_whole_batches_and_goes_on_to_the_end(te
     when = random.Random(20260302)
     progress = [at_first]
     for number in range(KILLS):
-        # Every other one exactly between two batches, the others somewhere in or after one.
-        killed_in_batch(tenant, run, 1 + number % 3, number % 2 * when.uniform(0.001, 0.01))
+        # Every other one exactly between two batches, the others after a statement in the midst of one.
+        killed(tenant, run, number % 4, number % 2 and when.randint(1, 4))
         now = left(tenant)
         for what, count in now.items():
             done = progress[-1][what] - count
