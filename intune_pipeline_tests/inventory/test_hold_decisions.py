@@ -1,5 +1,6 @@
 """Decisions about a part of what waits: taken once, applied by the next sync, taken back until then, shown ever after."""
 
+import importlib
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from intune_pipeline.domain.vocabulary import Trigger
-from intune_pipeline.inventory import audit, erasures, held, holds, sync_requests, sync_runs
+from intune_pipeline.inventory import audit, database, erasures, held, holds, sync_requests, sync_runs
 from intune_pipeline.inventory.holds import CannotUndoError, NothingWaitsError
 from intune_pipeline.inventory.reconciliation import DecisionUndoneError, apply
 from intune_pipeline_tests.syncing import Tenant, device
@@ -391,3 +392,54 @@ def test_overlapping_searches_and_undos_at_once_lose_nobody_and_decide_nobody_tw
     at_once(*[lambda one=one: undo(crowd, one.id) for one in last])
     assert crowd.rows("select count(*) from employee_holds where decision = 'waiting'") == [{"count": MANY}]
     assert len(waiting(crowd)) == MANY
+
+
+# -- a database from before ------------------------------------------------------------------------------------------
+
+BEFORE = """
+    insert into accounts (slug) values ('acme');
+    insert into connections (account_id, tenant_id, status, connected_at)
+    select id, '0f2c1e5a-1234-5678-9abc-def012345678', 'connected', now() from accounts;
+    insert into employees (account_id, first_name, last_name) select id, 'Jane', 'Doe' from accounts;
+    insert into employee_emails (employee_id, account_id, email) select id, account_id, 'jane@acme.example' from employees;
+    insert into sync_runs (connection_id, trigger, status, started_at, finished_at)
+    select id, 'schedule', 'succeeded', '2026-03-02 04:00Z', '2026-03-02 04:10Z' from connections;
+    insert into lifecycle_holds (connection_id, intune_device_ids, reason, decision, decided_by, decided_at)
+    select id, '["d1", "d2"]'::jsonb, 'Many.', 'released', 'pia', timestamptz '2026-03-01 09:00Z' from connections
+    union all select id, '["d3"]'::jsonb, 'Many.', 'waiting', null, null from connections;
+    insert into employee_holds (connection_id, email, first_name, last_name, lookalike_id, decision, decided_by, decided_at)
+    select c.id, v.email, 'Jane', 'Doe', e.id, v.decision, v.by, v.at
+    from connections c, employees e, (values
+        ('jane@acme.example', 'linked', 'pia', timestamptz '2026-03-02 09:00Z'),
+        ('j.doe@acme.example', 'skipped', 'pia', timestamptz '2026-03-01 09:00Z'),
+        ('j@acme.example', 'skipped', 'pia', timestamptz '2026-03-01 09:00Z'),
+        ('jd@acme.example', 'waiting', null, null)) v (email, decision, by, at);
+"""
+
+
+def test_what_was_decided_before_the_upgrade_is_listed_and_what_no_sync_has_seen_can_be_taken_back(
+    new_database: Callable[..., str],
+) -> None:
+    from alembic import command
+
+    before = importlib.import_module("intune_pipeline.inventory.migrations.versions.hold_decisions").down_revision
+    engine = database.create_engine(new_database())
+    with engine.begin() as db:
+        config = database._config()
+        config.attributes["connection"] = db
+        command.upgrade(config, before)
+        db.execute(sa.text(BEFORE))
+    database.upgrade(engine)
+    with engine.begin() as db:
+        found = held.decisions(db, "acme")
+        assert {(one.kind, one.decision, one.size, one.can_be_undone) for one in found} == {
+            ("lifecycle", "released", 2, False),
+            ("employees", "skipped", 2, False),
+            ("employees", "linked", 1, True),
+        }
+        linked = next(one for one in found if one.can_be_undone)
+        assert holds.undo_decision(db, "acme", linked.id, undone_by="pia") == 1
+        assert db.scalar(sa.text("select count(*) from employee_emails")) == 0
+        assert len(holds.employees_waiting(db, "acme")) == 2
+        assert holds.lifecycle_waiting(db, "acme")[0].intune_device_ids == ["d3"]
+    engine.dispose()
