@@ -73,7 +73,14 @@ class Stage:
                 )
             db.execute(sa.text("delete from assets where account_id = :id"), {"id": found})
             db.execute(sa.text("delete from employees where account_id = :id"), {"id": found})
-            for table in ("device_outcomes", "device_details", "employee_holds", "lifecycle_holds", "sync_runs"):
+            for table in (
+                "device_outcomes",
+                "device_details",
+                "employee_holds",
+                "lifecycle_holds",
+                "hold_decisions",
+                "sync_runs",
+            ):
                 db.execute(
                     sa.text(
                         f"delete from {table} where connection_id in (select id from connections where account_id = :id)"  # noqa: S608
