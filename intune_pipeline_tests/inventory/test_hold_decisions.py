@@ -422,7 +422,7 @@ def test_what_was_decided_before_the_upgrade_is_listed_and_what_no_sync_has_seen
 ) -> None:
     from alembic import command
 
-    before = importlib.import_module("intune_pipeline.inventory.migrations.versions.hold_decisions").down_revision
+    before = importlib.import_module("intune_pipeline.inventory.migrations.versions.0015_hold_decisions").down_revision
     engine = database.create_engine(new_database())
     with engine.begin() as db:
         config = database._config()

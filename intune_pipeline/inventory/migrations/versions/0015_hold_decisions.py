@@ -1,12 +1,12 @@
 """Decisions about held employees and lifecycle ends: who, when, about how many, and the sync that took them up.
 
-Revision ID: hold_decisions
+Revision ID: 0015
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "hold_decisions"
+revision = "0015"
 down_revision = "0014"
 
 _HOLDS = {"employee_holds": "employees", "lifecycle_holds": "lifecycle"}
