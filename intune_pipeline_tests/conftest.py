@@ -57,6 +57,15 @@ def maintenance(postgres: EmbeddedPostgres) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def fixed_names(maintenance: sa.Engine) -> Iterator[None]:
+    """For roles and databases of fixed names: pytest-xdist's workers share the server, so one test at a time has them."""
+    with maintenance.connect() as db:
+        db.execute(sa.text("select pg_advisory_lock(2)"))
+        yield
+        db.execute(sa.text("select pg_advisory_unlock(2)"))
+
+
 @pytest.fixture(scope="session")
 def migrated_template(postgres: EmbeddedPostgres, maintenance: sa.Engine) -> str:
     """Name of a migrated database to copy; the first worker makes it."""

@@ -57,6 +57,7 @@ def test_nothing_set_means_an_embedded_server_with_both_databases(project: Path)
     embedded_postgres.start(project / ".local" / "postgres").release()
 
 
+@pytest.mark.usefixtures("fixed_names")
 def test_dagsters_database_is_created_beside_a_given_one(
     monkeypatch: pytest.MonkeyPatch,
     postgres: EmbeddedPostgres,
@@ -72,6 +73,7 @@ def test_dagsters_database_is_created_beside_a_given_one(
         db.execute(sa.text("drop database dagster with (force)"))
 
 
+@pytest.mark.usefixtures("fixed_names")
 def test_who_may_not_create_dagsters_database_is_told(
     monkeypatch: pytest.MonkeyPatch, new_database: Callable[..., str], maintenance: sa.Engine
 ) -> None:

@@ -209,7 +209,7 @@ def test_who_is_let_in_later_in_another_thread_is_seen(
 
 @pytest.fixture
 def solo(
-    postgres: EmbeddedPostgres, maintenance: sa.Engine, new_database: Callable[..., str]
+    postgres: EmbeddedPostgres, maintenance: sa.Engine, new_database: Callable[..., str], fixed_names: None
 ) -> Iterator[tuple[str, sa.Engine]]:
     """A database of one plain user, without our roles: what a bare ``ALLWHERE_DATABASE_URL`` is."""
     url = new_database()
