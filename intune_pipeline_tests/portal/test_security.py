@@ -182,6 +182,8 @@ def test_what_cannot_be_taken_back_asks_for_a_recent_sign_in(app: FastAPI) -> No
         ("POST", "/api/v1/device/bypass-code"),
         ("DELETE", "/api/v1/connection"),
         ("POST", "/api/v1/holds/lifecycle"),
+        ("POST", f"{HOME}/runs/{{run_id}}/undo"),
+        ("POST", "/api/v1/runs/{run_id}/undo"),
     }
     recent = {recently_signed_in_primary_admin, recent_token_primary_admin}
     assert {(method, path) for method, path, route in routes_of(app) if recent & dependencies_of(route)} == grave
