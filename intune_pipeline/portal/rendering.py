@@ -81,6 +81,7 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
     shared = {
         "identity": signed_in.person if signed_in else None,
         "account": signed_in.account if signed_in else None,
+        "tenant_domain": signed_in.tenant_domain if signed_in else "",
         "is_primary": signed_in is not None and signed_in.person.role is Role.PRIMARY_ADMIN,
         "form_token": signed_in.form_token if signed_in else "",
         "path": request.url.path,
