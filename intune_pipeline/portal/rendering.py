@@ -42,7 +42,9 @@ def took(run: SyncRun) -> str:
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds} s"
+    if minutes:
+        return f"{minutes} min {rest} s"
+    return f"{seconds} s" if seconds else "under 1 s"
 
 
 def number(value: int) -> str:

@@ -163,7 +163,7 @@ def run_page(request: Request, portal: ThePortal, admin: PageAdmin, run_id: Id, 
         links=Links(run_id, query),
         totals=totals_of(run),
         figures=[(label, count) for label, count in _figures(run) if count or label in _ALWAYS],
-        can_undo=run.status != RunStatus.RUNNING,
+        can_undo=run.status != RunStatus.RUNNING and not shown["undone_by"],
         **shown,
     )
 
