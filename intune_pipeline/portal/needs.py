@@ -39,7 +39,7 @@ HREFS: Final[Mapping[NeedKind, str]] = {
 """The page where each thing is done."""
 
 #: What ``health`` says in the customer's words.
-_OF_CONNECTION: Final = frozenset({NeedKind.CONNECTION_BROKEN, NeedKind.NOT_CONNECTED})
+_OF_CONNECTION: Final = frozenset({NeedKind.CONNECTION_BROKEN, NeedKind.NOT_CONNECTED, NeedKind.TENANT_WAITING})
 
 
 @dataclass(frozen=True, slots=True)
