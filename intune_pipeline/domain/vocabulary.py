@@ -158,6 +158,17 @@ class UndoneKind(StrEnum):
     EMPLOYEE = "employee"
 
 
+class RunChange(StrEnum):
+    """What a run did to one thing, as its page lists it."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    REMOVED = "removed"
+    EMPLOYEE_ADDED = "employee_added"
+    EMPLOYEE_REMOVED = "employee_removed"
+    FAILED = "failed"
+
+
 class EmailKind(StrEnum):
     """Kinds of an employee's e-mail addresses; both match."""
 

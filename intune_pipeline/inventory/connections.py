@@ -75,6 +75,14 @@ class Tenant:
     status: str
 
 
+def tenant_domain(db: Connection, account_id: int) -> str:
+    """The domain of the administrator who proved the account's tenant; "" without one."""
+    query = sa.select(sa.func.split_part(connections.c.proven_by_upn, "@", 2)).where(
+        connections.c.account_id == account_id, connections.c.tenant_id.is_not(None)
+    )
+    return str(db.scalar(query) or "")
+
+
 _RECORDS = sa.select(
     *(accounts_table.c.slug.label("account") if name == "account" else connections.c[name] for name in Record.__slots__)
 ).join(accounts_table, accounts_table.c.id == connections.c.account_id)

@@ -3,10 +3,7 @@
 Belongs here: the list, its CSV and its counts. Does not belong here: the story of one device (``history``).
 """
 
-import csv
-import io
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -16,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select
 
 from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.domain.vocabulary import Outcome
+from intune_pipeline.inventory.csv_lines import csv_line
 from intune_pipeline.inventory.schema import accounts, connections, device_outcomes
 
 SortColumn = Literal[
@@ -30,10 +28,6 @@ SortColumn = Literal[
     "last_synced_at",
 ]
 _CSV_ROWS_AT_ONCE = 1000
-#: What spreadsheets begin a formula with, the full-width forms that some of them read alike included.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-#: What separates columns in some readers' countries: what follows it begins a cell there.
-_SEPARATORS = re.compile(r"[;,\t\r\n|]\s*[=+\-@＝＋－＠]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +119,10 @@ def csv_lines(db: Connection, account: str, query: Query) -> Iterator[str]:
 
     What a spreadsheet would take for a formula begins with an apostrophe.
     """
-    yield _csv_line(Device.__slots__)
+    yield csv_line(Device.__slots__)
     found = _sorted(_found(account, query), query).execution_options(yield_per=_CSV_ROWS_AT_ONCE)
     for row in db.execute(found):
-        yield _csv_line([_cell(value) for value in row])
+        yield csv_line(row)
 
 
 def counts(db: Connection, account: str) -> list[Count]:
@@ -183,24 +177,3 @@ def _sorted(found: Select[Any], query: Query) -> Select[Any]:
     column = device_outcomes.c[query.sort]
     order = (column.desc() if query.descending else column.asc()).nulls_last()
     return found.order_by(order, device_outcomes.c.intune_device_id)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    text = str(value)
-    harmless = _SEPARATORS.sub(_apostrophe_before_last, text)
-    return f"'{harmless}" if harmless.lstrip().startswith(_FORMULA_STARTS) else harmless
-
-
-def _apostrophe_before_last(found: re.Match[str]) -> str:
-    """The same with an apostrophe before the sign that would begin a formula."""
-    return f"{found.group()[:-1]}'{found.group()[-1]}"
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()

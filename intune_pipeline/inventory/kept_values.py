@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.fields import INTUNE_FIELDS
+from intune_pipeline.domain.kept import WHOLE_ASSET
 from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.domain.vocabulary import KeptKind
 from intune_pipeline.errors import WrongUseError
@@ -91,6 +92,19 @@ def lift(db: Connection, account: str, serial_number: str, *, actor: str) -> Non
     if not lifted.rowcount:
         raise WrongUseError(f"Nothing of {serial_number} is kept back by an undo.")
     audit.record(db, account_id, actor=actor, action="lift", subject=serial_number)
+
+
+def release(db: Connection, account: str, serial_number: str, field: str, *, actor: str) -> None:
+    """Unlock a field, or lift that there is no asset of this serial number (the field ``asset``).
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        WrongUseError: nothing of it is kept.
+    """
+    if field == WHOLE_ASSET:
+        lift(db, account, serial_number, actor=actor)
+    else:
+        unlock(db, account, serial_number, field, actor=actor)
 
 
 def of_serial(db: Connection, account_id: int, key: str) -> list[Kept]:

@@ -43,9 +43,13 @@ _CONDITIONS: Final[Mapping[str, str]] = {
 
 #: What a role may do with a table where it is not everything, by table.
 APPEND_ONLY: Final = frozenset({"audit_log", "asset_changes"})
-_PORTAL_READS: Final = frozenset(
-    {"sync_runs", "failed_devices", "device_outcomes", "device_details", "unknown_models", "erasures"}
-)
+_PORTAL_READS: Final = frozenset({"failed_devices", "device_details", "unknown_models", "erasures"})
+#: What the portal reads and, to undo a run, writes in a few columns.
+_PORTAL_UNDOES: Final[Mapping[str, str]] = {
+    "sync_runs": "select, insert (connection_id, trigger, undoes_run_id, started_by), update (status, phase, finished_at,"
+    " progress_at, cause, error, assets_created, assets_updated, assets_removed, employees_created, employees_removed)",
+    "device_outcomes": "select, update (asset_id, outcome, reason)",
+}
 _PORTAL_NEVER: Final = frozenset({"alerts"})
 
 
@@ -138,6 +142,8 @@ def privileges(role: Role, table: Table) -> str:
             return ""
         if table.name in _PORTAL_READS:
             return "select"
+        if table.name in _PORTAL_UNDOES:
+            return _PORTAL_UNDOES[table.name]
         if table is accounts:
             # PostgreSQL asks for the right to change a column before it locks the row, as rules do.
             return "select, update (name)"

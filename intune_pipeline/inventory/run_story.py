@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from intune_pipeline.domain.fields import FILLED_FIELDS, INTUNE_FIELDS, SEALED_FIELD
 from intune_pipeline.domain.vocabulary import AssetAction
 from intune_pipeline.inventory import sync_runs
-from intune_pipeline.inventory.sync_runs import REPORTED, RunOfAccount
+from intune_pipeline.inventory.sync_runs import REPORTED
 
 _CREATED_FIELDS: Final = ("serial_number", "status", *INTUNE_FIELDS, *FILLED_FIELDS, "assignee_id")
 _NUMBERS: Final = frozenset({"memory_gb", "storage_gb", "assignee_id"})
@@ -93,13 +93,13 @@ def of_run(db: Connection, run_id: int) -> RunStory:
     run = sync_runs.get(db, run_id)
     if run is None:
         raise sync_runs.UnknownRunError(f"There is no run {run_id}.")
-    given = {"run_id": run_id, "account_id": owner.account_id, "connection_id": owner.connection_id}
+    given = {"run_id": run_id, "account_id": owner.account_id, "connection_id": owner.connection_id, "ids": None}
     added = {row["id"]: row for row in db.execute(_EMPLOYEES, given).mappings()}
     emails = {str(employee_id): row["email"] for employee_id, row in added.items()}
     return RunStory(
         run=run,
         account=owner.account,
-        changes=[*_created(db, given, emails), *_updated(db, given, emails)],
+        changes=[*created(db, given, emails), *updated(db, given, emails)],
         employees=[
             {
                 "email": row["email"],
@@ -112,7 +112,7 @@ def of_run(db: Connection, run_id: int) -> RunStory:
         skipped=run.skipped_by_reason,
         gone=run.devices_gone,
         failed=[dict(row) for row in db.execute(_FAILED, given).mappings()],
-        held=list(_held(db, owner)),
+        held=held(db, owner.id),
     )
 
 
@@ -123,23 +123,27 @@ def write_csv(story: RunStory, file: TextIO) -> None:
     writer.writerows(story.rows())
 
 
-def _created(db: Connection, given: Mapping[str, Any], emails: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def created(db: Connection, given: Mapping[str, Any], emails: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """The assets a run created, as they were then.
+
+    Args:
+        db: any connection.
+        given: ``account_id``, ``run_id`` and ``ids``: only these assets; None: all.
+        emails: what to show for an employee's id.
+    """
     first: dict[int, dict[str, str | None]] = {}
     for value in db.execute(_FIRST_VALUES, given):
         first.setdefault(value.asset_id, {})[value.field] = value.old_value
     for row in db.execute(_CREATED, given).mappings():
         was = {name: row["content"].get(name) for name in _CREATED_FIELDS} | first.get(row["id"], {})
-        fields = {
-            name: [None, _value(name, was[name], emails)]
-            for name in _CREATED_FIELDS
-            if was.get(name) is not None and name != SEALED_FIELD
-        }
+        fields = new_fields(was, emails)
         if row["has_code"]:
             fields[SEALED_FIELD] = [None, "(sealed)"]
         yield {"serial_number": row["serial_number"], "action": AssetAction.CREATE.value, "fields": fields}
 
 
-def _updated(db: Connection, given: Mapping[str, Any], emails: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def updated(db: Connection, given: Mapping[str, Any], emails: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """The assets of which a run changed a field; the arguments are those of :func:`created`."""
     changed: dict[str, dict[str, list[Any]]] = {}
     for row in db.execute(_CHANGES, given):
         old, new = (_value(row.field, value, emails) for value in (row.old_value, row.new_value))
@@ -150,15 +154,27 @@ def _updated(db: Connection, given: Mapping[str, Any], emails: Mapping[str, str]
         yield {"serial_number": serial_number, "action": AssetAction.UPDATE.value, "fields": fields}
 
 
+def new_fields(content: Mapping[str, Any], emails: Mapping[str, str]) -> dict[str, list[Any]]:
+    """The fields of a new asset, from its row; without the secret."""
+    return {
+        name: [None, _value(name, content[name], emails)]
+        for name in _CREATED_FIELDS
+        if content.get(name) is not None and name != SEALED_FIELD
+    }
+
+
 def _value(name: str, value: Any, emails: Mapping[str, str]) -> Any:
     if name == "assignee_id" and str(value) in emails:
         return emails[str(value)]
     return int(value) if name in _NUMBERS and value is not None else value
 
 
-def _held(db: Connection, owner: RunOfAccount) -> Iterator[str]:
-    for row in db.execute(_HELD_ENDS, {"run_id": owner.id}):
-        yield f"{row.devices} devices that left Intune ({row.decision}): {row.reason}"
+def held(db: Connection, run_id: int) -> list[str]:
+    """What waits, or waited, for a person because of a run, a sentence each."""
+    return [
+        f"{row.devices} {'device' if row.devices == 1 else 'devices'} that left Intune ({row.decision}): {row.reason}"
+        for row in db.execute(_HELD_ENDS, {"run_id": run_id})
+    ]
 
 
 _EMPLOYEES = sa.text("""
@@ -169,18 +185,24 @@ _EMPLOYEES = sa.text("""
 """)
 _CREATED = sa.text(f"""
     select a.id, a.serial_number, to_jsonb(a) - '{SEALED_FIELD}' as content, a.{SEALED_FIELD} is not null as has_code
-    from assets a where a.account_id = :account_id and a.sync_run_id = :run_id order by a.serial_key
+    from assets a
+    where a.account_id = :account_id and a.sync_run_id = :run_id
+      and (cast(:ids as bigint[]) is null or a.id = any(cast(:ids as bigint[])))
+    order by a.serial_key
 """)  # noqa: S608 - a constant
 _FIRST_VALUES = sa.text("""
     select distinct on (h.asset_id, h.field) h.asset_id, h.field, h.old_value
     from asset_changes h join assets a on a.id = h.asset_id
     where a.account_id = :account_id and a.sync_run_id = :run_id
+      and (cast(:ids as bigint[]) is null or a.id = any(cast(:ids as bigint[])))
     order by h.asset_id, h.field, h.id
 """)
 _CHANGES = sa.text("""
     select a.serial_number, h.field, h.old_value, h.new_value
     from asset_changes h join assets a on a.id = h.asset_id
-    where a.account_id = :account_id and h.sync_run_id = :run_id order by a.serial_key, h.id
+    where a.account_id = :account_id and h.sync_run_id = :run_id
+      and (cast(:ids as bigint[]) is null or a.id = any(cast(:ids as bigint[])))
+    order by a.serial_key, h.id
 """)
 _FAILED = sa.text("""
     select intune_device_id, serial_number, reason from failed_devices where sync_run_id = :run_id

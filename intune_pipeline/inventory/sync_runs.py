@@ -164,7 +164,9 @@ def locked(engine: Engine, connection_id: int) -> Iterator[SyncLock]:
         db.detach()
         key = {"key": LOCK_SPACE << 32 | connection_id}
         if not db.scalar(sa.text("select pg_try_advisory_lock(:key)"), key):
-            raise _locked_by(db, connection_id)
+            # In a transaction, as whose rows may be seen is told to the database at the begin of one.
+            with engine.begin() as other:
+                raise _locked_by(other, connection_id)
         try:
             yield SyncLock(db, connection_id)
         finally:
@@ -359,7 +361,23 @@ def _close_requests(db: Connection, sync_run_id: int, error: str | None) -> None
     )
 
 
-_RUNS = sa.select(*(sync_runs.c[field.name] for field in fields(SyncRun)))
+_REQUESTED_BY = (
+    sa.select(sync_requests.c.requested_by)
+    .where(
+        sync_requests.c.connection_id == sync_runs.c.connection_id,
+        sync_requests.c.sync_run_id == sync_runs.c.id,
+        # Who asked while a sync was running joined it and did not start it.
+        sync_requests.c.trigger == sync_runs.c.trigger,
+        sync_requests.c.requested_at <= sync_runs.c.started_at,
+    )
+    .order_by(sync_requests.c.requested_at)
+    .limit(1)
+    .scalar_subquery()
+)
+_COLUMNS = {field.name: sync_runs.c[field.name] for field in fields(SyncRun)} | {
+    "started_by": sa.func.coalesce(sync_runs.c.started_by, sa.func.nullif(_REQUESTED_BY, "")).label("started_by")
+}
+_RUNS = sa.select(*_COLUMNS.values())
 _RUNS_OF_ACCOUNT = _RUNS.join_from(sync_runs, connections).join(accounts).order_by(sync_runs.c.id.desc())
 
 
@@ -397,6 +415,27 @@ def last(db: Connection, account: str, limit: int = 30) -> list[SyncRun]:
     """The last syncs of an account, newest first."""
     query = _RUNS_OF_ACCOUNT.where(accounts.c.slug == account).limit(limit)
     return [SyncRun(**row) for row in db.execute(query).mappings()]
+
+
+def undone_by(db: Connection, account: str) -> dict[int, int]:
+    """The undo that holds now, by the run it undoes; an undo that was itself undone does not hold."""
+    query = (
+        sa.select(sync_runs.c.id, sync_runs.c.undoes_run_id)
+        .join_from(sync_runs, connections)
+        .join(accounts)
+        .where(
+            accounts.c.slug == account,
+            sync_runs.c.undoes_run_id.is_not(None),
+            sync_runs.c.status == RunStatus.SUCCEEDED,
+        )
+        .order_by(sync_runs.c.id.desc())
+    )
+    holds: dict[int, int] = {}
+    # An undo is younger than the run it undoes, so that whether it holds is known when it is looked at.
+    for undo_id, undoes in db.execute(query):
+        if undo_id not in holds:
+            holds.setdefault(undoes, undo_id)
+    return holds
 
 
 def all_running(db: Connection) -> list[SyncRun]:

@@ -103,6 +103,7 @@ class Asker:
         session: the browser's session; None for a bearer token.
         form_token: what forms of this session carry; "" for a bearer token.
         live: whether the session is, or the token was good; an ended session is known but opens nothing.
+        tenant_domain: of the account's Microsoft tenant, for the head of pages; "" when it is not known.
     """
 
     person: SignedIn
@@ -110,6 +111,7 @@ class Asker:
     session: Session | None = None
     form_token: str = ""
     live: bool = True
+    tenant_domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)

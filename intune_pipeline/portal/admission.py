@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from intune_pipeline.domain.vocabulary import SecurityEvent
-from intune_pipeline.inventory import accounts, sessions
+from intune_pipeline.inventory import accounts, connections, sessions
 from intune_pipeline.inventory.accounts import Account
 from intune_pipeline.portal import browser_sessions, limits, security_log
 from intune_pipeline.portal.access import Asker, organization_of, person_of
@@ -141,10 +141,14 @@ class Admission:
             if live and not request.url.path.endswith(".json"):
                 sessions.seen(db, session, now)
         account = None if session.account_id is None else portal.account(session.account_id)
+        domain = ""
+        if live and account is not None and not request.url.path.endswith(".json"):
+            with portal.transaction(account) as db:
+                domain = connections.tenant_domain(db, account.id)
         if live:
             self._count_write(request, account, session.person.subject)
         form_token = browser_sessions.form_token(portal, token, session.account_id)
-        return Asker(session.person, account, session, form_token, live)
+        return Asker(session.person, account, session, form_token, live, domain)
 
     def _count_write(self, request: Request, account: Account | None, subject: str) -> None:
         if request.method not in _READING and account is not None:

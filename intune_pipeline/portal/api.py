@@ -8,9 +8,9 @@ to Microsoft and back.
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 
 from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.vocabulary import (
@@ -28,66 +28,23 @@ from intune_pipeline.inventory import account_rules, audit, connections, device_
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
+from intune_pipeline.portal.api_schema import COMMON, CONFLICT, NOT_FOUND, TOO_OFTEN, Input, Output, ThePortal
 from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
 from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, RevealReason, Text
-from intune_pipeline.portal.portal import PortalContext, portal_of
+from intune_pipeline.portal.portal import PortalContext
 from intune_pipeline.portal.settings_pages import connected, previewed
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
 
 DESCRIPTION = (
     "Microsoft Intune in allwhere: health of the connection, syncs, devices and why they are in the inventory as they "
-    "are, decisions that wait, rules of the account, and the audit log. Everything is about the account of the token's "
+    "are, what waits for a person, what each run did, decisions, rules of the account, the feed of changes, and the audit "
+    "log. Everything is about the account of the token's "
     "organisation. Errors are application/problem+json (RFC 9457)."
 )
 
 
-class Problem(BaseModel):
-    """An error (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-
-
-def _problem(description: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-
-
-_COMMON: dict[int | str, dict[str, Any]] = {
-    400: _problem("The body is no JSON."),
-    401: {**_problem("The token is missing, has expired or is not for this API."), "model": Problem},
-    403: _problem("Not allowed: the role or the permission intune:beta is missing."),
-    413: _problem("The body is larger than 1 MB."),
-    422: _problem("Something in the request is not right."),
-    429: _problem("Too often; the header Retry-After says how long to wait."),
-}
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: _problem("The account has no such thing.")}
-_CONFLICT: dict[int | str, dict[str, Any]] = {
-    409: _problem("Not possible in the present state, or a pattern that cannot be used.")
-}
-_TOO_OFTEN: dict[int | str, dict[str, Any]] = {
-    429: _problem("Too early; the header Retry-After says how long to wait.")
-}
-
-router = APIRouter(prefix="/api/v1", responses=_COMMON)
-ThePortal = Annotated[PortalContext, Depends(portal_of)]
-
-
-class Output(BaseModel):
-    """Made from the product's own dataclasses."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class Input(BaseModel):
-    """A request's body: nothing that is not asked for."""
-
-    model_config = ConfigDict(extra="forbid")
+router = APIRouter(prefix="/api/v1", responses=COMMON)
 
 
 class Me(Output):
@@ -331,13 +288,13 @@ def me(admin: TokenAdmin) -> Me:
     return Me(subject=admin.person.subject, account=admin.account.slug, account_name=admin.account.name, role=role)
 
 
-@router.get("/connection", responses=_NOT_FOUND)
+@router.get("/connection", responses=NOT_FOUND)
 def connection(portal: ThePortal, admin: TokenAdmin) -> Connection:
     """The link to Microsoft Intune and how it is doing."""
     return _connection(portal, admin)
 
 
-@router.patch("/connection", responses=_CONFLICT | _NOT_FOUND)
+@router.patch("/connection", responses=CONFLICT | NOT_FOUND)
 def change_settings(portal: ThePortal, admin: TokenPrimaryAdmin, settings: Settings) -> Connection:
     """Change settings; they take effect at the next sync. Primary Admins only."""
     with portal.transaction(admin.account) as db:
@@ -347,7 +304,7 @@ def change_settings(portal: ThePortal, admin: TokenPrimaryAdmin, settings: Setti
     return _connection(portal, admin)
 
 
-@router.delete("/connection", status_code=204, responses=_CONFLICT)
+@router.delete("/connection", status_code=204, responses=CONFLICT)
 def disconnect(portal: ThePortal, admin: TokenRecentPrimaryAdmin) -> None:
     """Disconnect; assets, employees and history stay. Primary Admins only."""
     with portal.transaction(admin.account) as db:
@@ -362,7 +319,7 @@ def syncs(portal: ThePortal, admin: TokenAdmin, limit: Annotated[int, Query(ge=1
         return [Sync.model_validate(run) for run in sync_runs.last(db, admin.account.slug, limit)]
 
 
-@router.post("/syncs", status_code=202, responses=_CONFLICT | _TOO_OFTEN)
+@router.post("/syncs", status_code=202, responses=CONFLICT | TOO_OFTEN)
 def sync_now(portal: ThePortal, admin: TokenAdmin) -> SyncAsked:
     """Ask for a sync. One that is under way is joined; 30 minutes must lie between two that succeed."""
     limits.spend(portal, limits.SYNCS, admin.account)
@@ -393,13 +350,13 @@ def devices_csv(portal: ThePortal, admin: TokenAdmin, query: Queried) -> Respons
     return csv_of(portal, admin, query)
 
 
-@router.get("/device", responses=_NOT_FOUND)
+@router.get("/device", responses=NOT_FOUND)
 def device(portal: ThePortal, admin: TokenAdmin, serial_number: FilledText) -> dict[str, Any]:
     """Why one device is in the inventory as it is, or why it is not."""
     return story_of(portal, admin, serial_number).as_dict()
 
 
-@router.post("/device/bypass-code", responses=_NOT_FOUND | _CONFLICT)
+@router.post("/device/bypass-code", responses=NOT_FOUND | CONFLICT)
 def reveal(portal: ThePortal, admin: TokenRecentPrimaryAdmin, asked: RevealRequest) -> BypassCode:
     """Reveal one activation-lock bypass code; audited. Primary Admins only."""
     code = revealed(portal, admin, asked.serial_number, asked.reason)
@@ -423,14 +380,14 @@ def waiting(portal: ThePortal, admin: TokenAdmin) -> Holds:
     )
 
 
-@router.post("/holds/employees", status_code=204, responses=_CONFLICT)
+@router.post("/holds/employees", status_code=204, responses=CONFLICT)
 def decide_employees(portal: ThePortal, admin: TokenPrimaryAdmin, decided: EmployeeDecided) -> None:
     """Create, link or skip held people; the next sync does it. Primary Admins only."""
     with portal.transaction(admin.account) as db:
         holds.decide_employees(db, admin.account.slug, decided.hold_ids, decided.decision, decided_by=admin.label)
 
 
-@router.post("/holds/lifecycle", status_code=204, responses=_CONFLICT)
+@router.post("/holds/lifecycle", status_code=204, responses=CONFLICT)
 def decide_lifecycle(portal: ThePortal, admin: TokenRecentPrimaryAdmin, decided: LifecycleDecided) -> None:
     """Release or drop held lifecycle ends. Primary Admins only."""
     with portal.transaction(admin.account) as db:
@@ -451,14 +408,14 @@ def rules(portal: ThePortal, admin: TokenAdmin) -> list[Rule]:
         return [Rule.model_validate(rule) for rule in account_rules.every(db, admin.account.slug)]
 
 
-@router.post("/rules/preview", responses=_CONFLICT | _TOO_OFTEN)
+@router.post("/rules/preview", responses=CONFLICT | TOO_OFTEN)
 def preview_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list[RuleChange]:
     """Which known devices a rule would change; changes nothing. Primary Admins only."""
     changes = previewed(portal, admin, rule.maker_pattern, rule.model_pattern, rule.device_type)
     return [RuleChange.model_validate(change) for change in changes]
 
 
-@router.post("/rules", status_code=201, responses=_CONFLICT)
+@router.post("/rules", status_code=201, responses=CONFLICT)
 def add_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list[Rule]:
     """Add a rule; it takes effect at the next sync. Answers all rules. Primary Admins only."""
     with portal.transaction(admin.account) as db:
@@ -474,7 +431,7 @@ def add_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list
         return [Rule.model_validate(kept) for kept in account_rules.every(db, admin.account.slug)]
 
 
-@router.delete("/rules/{rule_id}", status_code=204, responses=_NOT_FOUND | _CONFLICT)
+@router.delete("/rules/{rule_id}", status_code=204, responses=NOT_FOUND | CONFLICT)
 def remove_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule_id: Id) -> None:
     """Remove a rule. Primary Admins only."""
     with portal.transaction(admin.account) as db:

@@ -24,10 +24,13 @@ from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.portal import (
     api,
+    api_changes,
+    api_runs,
     connect_pages,
     device_pages,
     invitation_pages,
     kept_forms,
+    run_pages,
     security_log,
     settings_pages,
     sign_in,
@@ -107,9 +110,12 @@ def create_app(
         invitation_pages,
         status_pages,
         device_pages,
+        run_pages,
         settings_pages,
         kept_forms,
         api,
+        api_runs,
+        api_changes,
     ):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC_DIRECTORY), name="static")

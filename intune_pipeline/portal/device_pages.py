@@ -9,18 +9,21 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
+from intune_pipeline.domain.fields import SEALED_FIELD
+from intune_pipeline.domain.kept import WHOLE_ASSET
 from intune_pipeline.domain.skipped import SKIPPED
-from intune_pipeline.domain.vocabulary import DeviceType, Outcome, SecurityEvent, SkipReason
+from intune_pipeline.domain.vocabulary import DeviceType, KeptKind, Outcome, SecurityEvent, SkipReason
 from intune_pipeline.errors import PipelineError
-from intune_pipeline.inventory import device_list
+from intune_pipeline.inventory import device_list, kept_values
 from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.inventory.history import why
-from intune_pipeline.inventory.story import Story
+from intune_pipeline.inventory.kept_values import LOCKABLE, Kept
+from intune_pipeline.inventory.story import Source, Story
 from intune_pipeline.inventory.vault import SHORTEST_REASON
 from intune_pipeline.portal import limits
-from intune_pipeline.portal.access import Admin, PageAdmin, PageRecentPrimaryAdmin
+from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin, PageRecentPrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
 from intune_pipeline.portal.errors import ConflictError, NotHereError, PortalError
 from intune_pipeline.portal.inputs import FilledText, Text
@@ -141,10 +144,76 @@ def csv_of(portal: PortalContext, admin: Admin, query: device_list.Query) -> Res
     )
 
 
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One field of the asset.
+
+    Attributes:
+        field: the column.
+        value: what allwhere has; None for nothing.
+        source: who set it.
+        locked: the lock, if there is one.
+        undone: what an undo keeps back, if anything.
+        can_lock: whether a sync ever writes it.
+    """
+
+    field: str
+    value: Any
+    source: Source | None
+    locked: Kept | None
+    undone: Kept | None
+    can_lock: bool
+
+
+def fields_of(story: Story) -> list[FieldRow]:
+    """The asset's fields that are not empty, and those that syncs leave as they are."""
+    if story.asset is None:
+        return []
+    values: dict[str, Any] = {"assignee_id": story.asset.assignee, **story.asset.fields}
+    if story.asset.has_bypass_code:
+        values[SEALED_FIELD] = "Stored, encrypted"
+    kept = {(one.field, one.kind): one for one in story.kept if one.field != WHOLE_ASSET}
+    names = dict.fromkeys([*values, *(field for field, _ in kept)])
+    return [
+        FieldRow(
+            field,
+            values.get(field),
+            story.sources.get(field),
+            kept.get((field, KeptKind.LOCKED)),
+            kept.get((field, KeptKind.UNDONE)),
+            field in LOCKABLE,
+        )
+        for field in names
+    ]
+
+
 @router.get(DEVICE)
 def device_page(request: Request, portal: ThePortal, admin: PageAdmin, serial_number: FilledText) -> Response:
     """Why one device is in the inventory as it is."""
-    return page(request, "device.html", story=story_of(portal, admin, serial_number))
+    story = story_of(portal, admin, serial_number)
+    return page(
+        request,
+        "device.html",
+        story=story,
+        fields=fields_of(story),
+        kept_away=next((one for one in story.kept if one.field == WHOLE_ASSET), None),
+        runs=f"{HOME}/runs",
+    )
+
+
+@router.post(f"{DEVICE}/locks", dependencies=[Depends(checked_form)])
+def change_lock(
+    portal: ThePortal,
+    admin: PagePrimaryAdmin,
+    serial_number: Annotated[FilledText, Form()],
+    field: Annotated[FilledText, Form()],
+    step: Annotated[Literal["lock", "unlock"], Form()],
+) -> Response:
+    """Let syncs leave a field as it is, or write it again."""
+    change = kept_values.lock if step == "lock" else kept_values.release
+    with portal.transaction(admin.account) as db:
+        change(db, admin.account.slug, serial_number, field, actor=admin.label)
+    return RedirectResponse(f"{device_href(serial_number)}#fields", status_code=303)
 
 
 def story_of(portal: PortalContext, admin: Admin, serial_number: str) -> Story:

@@ -78,6 +78,13 @@ class NotHereError(PortalError):
     title = "Not found"
 
 
+class GoneError(PortalError):
+    """It was here and will not come back."""
+
+    status = HTTPStatus.GONE
+    title = "No longer here"
+
+
 class ConflictError(PortalError):
     """It cannot be done in the present state."""
 

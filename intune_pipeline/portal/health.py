@@ -51,7 +51,7 @@ class Health:
 CONNECT_AGAIN = NextStep("Connect Microsoft Intune again", "/integrations/intune/connect")
 NOTHING_TO_DO = NextStep("There is nothing you need to do.")
 RETRY = NextStep("Use Sync Now to try again; otherwise the next daily sync does.")
-_OPERATOR_AT_WORK = NextStep("allwhere has been told; there is nothing you need to do.")
+OPERATOR_AT_WORK = NextStep("allwhere has been told; there is nothing you need to do.")
 _FIRST_SYNC_ASKED = Health("wait", "First sync about to start", "It begins within seconds.", NOTHING_TO_DO)
 _NEVER_SYNCED = Health(
     "wait",
@@ -109,7 +109,7 @@ def of_connection(
         sentence = trouble(connection.status_cause, connection.status_message or unknown)
         title = "Consent needed" if connection.status == "needs_consent" else "Not syncing"
         unproven = connection.tenant_id is None
-        step = CONNECT_AGAIN if unproven else _step_after(connection.status_cause, connection.status)
+        step = CONNECT_AGAIN if unproven else step_after(connection.status_cause, connection.status)
         return Health("bad", title, sentence, step)
     if not newest_first:
         return _FIRST_SYNC_ASKED if asked else _NEVER_SYNCED
@@ -120,7 +120,7 @@ def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedel
     newest = newest_first[0]
     if newest.status == "failed":
         sentence = trouble(newest.cause, newest.error)
-        return Health("bad", "The last sync failed", sentence, _step_after(newest.cause, "connected"))
+        return Health("bad", "The last sync failed", sentence, step_after(newest.cause, "connected"))
     good = next((run.finished_at for run in newest_first if run.status == "succeeded"), None)
     if good is not None and now - good > late_after:
         hours = int((now - good).total_seconds() // 3600)
@@ -138,7 +138,7 @@ def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedel
     return Health("good", "Connected", "Syncing works.", NOTHING_TO_DO)
 
 
-def _step_after(cause: str | None, status: str) -> NextStep:
+def step_after(cause: str | None, status: str) -> NextStep:
     """What to do about a stored cause: the customer's turn, ours, or Microsoft's."""
     known = cause_of(cause)
     if status == "needs_consent" or (known and known.connection_status == "needs_consent"):
@@ -146,7 +146,7 @@ def _step_after(cause: str | None, status: str) -> NextStep:
     if known is None or known.retry:
         return RETRY
     if known.audience is Audience.OPERATOR:
-        return _OPERATOR_AT_WORK
+        return OPERATOR_AT_WORK
     return NextStep("Do what the sentence above says, then use Sync Now.")
 
 

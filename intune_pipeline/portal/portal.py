@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from intune_pipeline.inventory import accounts
 from intune_pipeline.inventory.accounts import Account
+from intune_pipeline.inventory.roles import acting_for
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.portal.access_tokens import AccessTokens
 from intune_pipeline.portal.seal import Seal
@@ -46,7 +47,7 @@ class PortalContext:
 
     @contextlib.contextmanager
     def transaction(self, account: Account) -> Iterator[Connection]:
-        """A transaction on behalf of one account: the only way a request about an account gets a database connection.
+        """A transaction on behalf of one account: how a request about an account gets a database connection.
 
         The account's id is the transaction's ``app.account_id``, which row-level security goes by. Do nothing slow in it:
         the connection is taken from all other requests meanwhile.
@@ -63,6 +64,15 @@ class PortalContext:
         with self._engine.begin() as db:
             db.execute(_FOR_ACCOUNT, {"id": str(account_id)})
             yield db
+
+    @contextlib.contextmanager
+    def engine_for(self, account: Account) -> Iterator[Engine]:
+        """The database on behalf of one account, for work of several transactions: undoing a run.
+
+        Whatever begins inside, in this thread, acts for the account only.
+        """
+        with acting_for(account.id):
+            yield self._engine
 
     @contextlib.contextmanager
     def system_transaction(self) -> Iterator[Connection]:

@@ -17,6 +17,7 @@ from starlette.templating import Jinja2Templates
 from intune_pipeline.domain.facts import shown_model
 from intune_pipeline.domain.skipped import SKIPPED
 from intune_pipeline.domain.vocabulary import Role
+from intune_pipeline.inventory.sync_runs import SyncRun
 from intune_pipeline.portal import words
 from intune_pipeline.portal.access import asker_of
 
@@ -30,6 +31,20 @@ def when(moment: datetime | None) -> Markup:
     in_utc = moment.astimezone(UTC)
     # Nothing of it needs escaping, which a page of a hundred times is faster for.
     return Markup(f'<time datetime="{in_utc:%Y-%m-%dT%H:%M:%SZ}">{in_utc:%-d %b %Y, %H:%M UTC}</time>')  # noqa: S704
+
+
+def took(run: SyncRun) -> str:
+    """How long a run took; "" while it runs."""
+    if run.finished_at is None:
+        return ""
+    seconds = round((run.finished_at - run.started_at).total_seconds())
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    if minutes:
+        return f"{minutes} min {rest} s"
+    return f"{seconds} s" if seconds else "under 1 s"
 
 
 def number(value: int) -> str:
@@ -46,7 +61,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(when=when, number=number, counted=words.counted)
+    environment.filters.update(when=when, took=took, number=number, counted=words.counted)
     environment.globals.update(words=words, skipped=SKIPPED, shown_model=shown_model)
     return environment
 
@@ -68,6 +83,7 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
     shared = {
         "identity": signed_in.person if signed_in else None,
         "account": signed_in.account if signed_in else None,
+        "tenant_domain": signed_in.tenant_domain if signed_in else "",
         "is_primary": signed_in is not None and signed_in.person.role is Role.PRIMARY_ADMIN,
         "form_token": signed_in.form_token if signed_in else "",
         "path": request.url.path,

@@ -7,46 +7,26 @@ the database keeps (``inventory.sync_requests``).
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.skipped import SKIPPED
-from intune_pipeline.domain.vocabulary import Outcome
+from intune_pipeline.domain.vocabulary import Trigger
 from intune_pipeline.inventory import connections, holds, sync_requests, sync_runs
-from intune_pipeline.portal import chart, health, limits, progress
+from intune_pipeline.portal import chart, health, limits, needs, progress
 from intune_pipeline.portal.access import Admin, PageAdmin
 from intune_pipeline.portal.browser_sessions import HOME
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
+from intune_pipeline.portal.run_pages import run_href
 from intune_pipeline.portal.security import checked_form
 from intune_pipeline.portal.settings_pages import connected
-from intune_pipeline.portal.words import FAILED, UNREADABLE
+from intune_pipeline.portal.totals import Totals, totals_of
 
 router = APIRouter(include_in_schema=False)
 ThePortal = Annotated[PortalContext, Depends(portal_of)]
 RUNS_SHOWN = 30
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonRow:
-    """Devices not synced for one reason, and what to do."""
-
-    name: str
-    remedy: str
-    devices: int
-    href: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Devices synced and not synced in the last good sync."""
-
-    synced: int
-    unsynced: int
-    reasons: tuple[ReasonRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +46,13 @@ class Status:
     connection: connections.Record
     health: health.Health
     runs: list[sync_runs.SyncRun]
-    counts: Counts
+    counts: Totals
     last_finished: datetime | None
     next_scheduled: datetime | None
     possible_at: datetime | None
     waiting: int
+    needs: list[needs.Waiting]
+    undone_by: dict[int, int]
 
 
 def status_of(db: Connection, portal: PortalContext, account: str) -> Status | None:
@@ -81,50 +63,32 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
     now = portal.clock()
     runs = sync_runs.last(db, account, RUNS_SHOWN)
     waiting = len(holds.employees_waiting(db, account)) + len(holds.lifecycle_waiting(db, account))
-    good = next((run for run in runs if run.status == "succeeded"), None)
+    good = sync_runs.last_good(db, account)
     settings = portal.pipeline
     connected = connection.status == "connected"
+    syncs = [run for run in runs if run.trigger != Trigger.UNDO]
+    how = health.of_connection(
+        connection,
+        syncs,
+        now=now,
+        late_after=timedelta(hours=settings.intune_late_after_hours),
+        waiting=waiting,
+        asked=sync_requests.is_open(db, connection.id),
+    )
     return Status(
         connection=connection,
-        health=health.of_connection(
-            connection,
-            runs,
-            now=now,
-            late_after=timedelta(hours=settings.intune_late_after_hours),
-            waiting=waiting,
-            asked=sync_requests.is_open(db, connection.id),
-        ),
+        health=how,
         runs=runs,
-        counts=counts_of(good),
+        counts=totals_of(good),
         last_finished=good.finished_at if good else None,
         next_scheduled=health.next_scheduled(now, settings.intune_sync_hour, settings.intune_sync_time_zone)
         if connected or connection.status == "needs_consent"
         else None,
         possible_at=sync_requests.possible_at(db, connection.id, portal.debounce),
         waiting=waiting,
+        needs=needs.of_account(db, portal, account, how, syncs),
+        undone_by=sync_runs.undone_by(db, account),
     )
-
-
-def counts_of(run: sync_runs.SyncRun | None) -> Counts:
-    """The counts of a run in words, most devices first; all zero without a run."""
-    if run is None:
-        return Counts(0, 0, ())
-    by_reason: dict[str, int] = {reason: count for reason, count in run.skipped_by_reason.items() if count}
-    rows = [
-        ReasonRow(SKIPPED[reason].name, SKIPPED[reason].remedy, count, _devices_href(reason=reason))
-        for reason, count in by_reason.items()
-    ]
-    if unwritten := run.devices_failed - run.devices_unreadable:
-        rows.append(ReasonRow(FAILED.name, FAILED.remedy, unwritten, _devices_href(outcome=Outcome.FAILED)))
-    if run.devices_unreadable:
-        rows.append(ReasonRow(UNREADABLE.name, UNREADABLE.remedy, run.devices_unreadable, None))
-    rows.sort(key=lambda row: (-row.devices, row.name))
-    return Counts(run.devices_synced, run.devices_skipped + run.devices_failed, tuple(rows))
-
-
-def _devices_href(**query: str) -> str | None:
-    """Where the devices are listed; personal ones are nowhere."""
-    return None if query.get("reason") == "personal" else f"{HOME}/devices?{urlencode(query)}"
 
 
 @router.get(HOME)
@@ -153,7 +117,7 @@ def progress_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Resp
     """Watch the sync that was asked for or runs; without one, the last one's result."""
     with portal.transaction(admin.account) as db:
         seen = _progress(db, admin.account.slug)
-        first = sync_runs.last(db, admin.account.slug, 2)
+        first = _syncs(db, admin.account.slug)
     if seen.go_to:
         return RedirectResponse(seen.go_to, status_code=303)
     return page(request, "progress.html", progress=seen, first=not any(run.status == "succeeded" for run in first))
@@ -170,7 +134,7 @@ def progress_json(portal: ThePortal, admin: PageAdmin) -> JSONResponse:
 def result(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """What the last sync did."""
     with portal.transaction(admin.account) as db:
-        runs = sync_runs.last(db, admin.account.slug, 2)
+        runs = _syncs(db, admin.account.slug)
         waiting = len(holds.employees_waiting(db, admin.account.slug))
     if not runs or runs[0].status == "running":
         return RedirectResponse(HOME, status_code=303)
@@ -178,8 +142,13 @@ def result(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     return page(request, "result.html", run=runs[0], waiting=waiting, title=title)
 
 
+def _syncs(db: Connection, account: str) -> list[sync_runs.SyncRun]:
+    """The last syncs, newest first, without undos."""
+    return [run for run in sync_runs.last(db, account, RUNS_SHOWN) if run.trigger != Trigger.UNDO]
+
+
 def _progress(db: Connection, account: str) -> progress.Progress:
-    newest = next(iter(sync_runs.last(db, account, 1)), None)
+    newest = next(iter(_syncs(db, account)), None)
     if newest is not None and newest.status == "running":
         return progress.of_run(newest)
     connection = connections.of_account(db, account)
@@ -195,8 +164,11 @@ def _status_page(request: Request, portal: PortalContext, admin: Admin, notice: 
         return RedirectResponse(f"{HOME}/connect", status_code=303)
     shown: dict[str, Any] = {
         "health": status.health,
+        "needs": status.needs,
         "runs": status.runs,
-        "chart": chart.of_runs(status.runs),
+        "undone_by": status.undone_by,
+        "run_href": run_href,
+        "chart": chart.of_runs([run for run in status.runs if run.trigger != Trigger.UNDO]),
         "counts": status.counts,
         "last_finished": status.last_finished,
         "next_scheduled": status.next_scheduled,

@@ -48,6 +48,15 @@ TRIGGERS: Mapping[str, str] = {
     "undo": "Undo",
 }
 RUN_STATUSES: Mapping[str, str] = {"running": "Running", "succeeded": "Succeeded", "failed": "Failed"}
+RUN_CHANGES: Mapping[str, str] = {
+    "created": "Created",
+    "updated": "Updated",
+    "removed": "Removed",
+    "employee_added": "Employee added",
+    "employee_removed": "Employee removed",
+    "failed": "Failed",
+}
+UNDO_ACTIONS: Mapping[str, str] = {"update": "Put back", "remove": "Removed", "create": "Brought back"}
 PHASES: Mapping[str, str] = {
     "starting": "Starting.",
     "listing": "Reading your devices from Microsoft Intune.",
@@ -79,6 +88,10 @@ ACTIONS: Mapping[str, str] = {
     "release": "Decided on a hold",
     "reveal": "Revealed a bypass code",
     "rule": "Changed the account's own rules",
+    "undo": "Undid a run",
+    "lock": "Locked a field",
+    "unlock": "Unlocked a field",
+    "lift": "Lifted what an undo kept back",
 }
 _FIELDS: Mapping[str, str] = {
     "serial_number": "Serial number",
@@ -133,6 +146,14 @@ def directory_roles(roles: Iterable[str]) -> str:
 def field_name(field: str) -> str:
     """What an asset's field is called."""
     return _FIELDS.get(field) or field.replace("_", " ").capitalize()
+
+
+def value(field: str, stored: object) -> str:
+    """A field's value; "nothing" for none."""
+    if stored is None or stored == "":
+        return "nothing"
+    known = {"status": ASSET_STATUSES, "asset_type": DEVICE_TYPES}.get(field, {})
+    return known.get(str(stored), str(stored))
 
 
 def outcome_reason(outcome: str, reason: str | None) -> str:

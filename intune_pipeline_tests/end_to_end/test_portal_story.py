@@ -301,18 +301,38 @@ def test_an_admin_connects_watches_trusts_and_leaves(
     heading(page, "Audit log")
     assert page.locator("tbody tr").count() >= 3
 
+    page.goto(f"{HOME}/runs/1")
+    heading(page, "Run 1: First sync")
+    picture(page, "run", whole=False)
+    press(page, "Undo what is unchanged since")
+    heading(page, "Undo run 1?")
+    picture(page, "undo", whole=False)
+    press(page, "Undo run 1")
+    heading(page, "Run 1 is undone")
+    page.goto(f"{HOME}/runs/1")
+    page.get_by_role("heading", name="Undone").wait_for()
+
     narrow_pages_do_not_scroll_sideways(page)
     press(page, "Sign out")
     heading(page, "You are signed out")
     page.goto(HOME)
     heading(page, "Microsoft Intune in allwhere")
-    assert {entry.action for entry in audit_of(engine)} >= {"connect", "release", "settings"}
+    assert {entry.action for entry in audit_of(engine)} >= {"connect", "release", "settings", "undo"}
 
 
 def narrow_pages_do_not_scroll_sideways(page: "Page") -> None:
     """On a phone, every page fits, and can be read at night too."""
     page.set_viewport_size({"width": 360, "height": 740})
-    for path in ("", "/devices", "/settings", "/models", "/holds", "/audit", f"/device?serial_number={SERIAL}"):
+    for path in (
+        "",
+        "/devices",
+        "/settings",
+        "/models",
+        "/holds",
+        "/audit",
+        "/runs/1",
+        f"/device?serial_number={SERIAL}",
+    ):
         page.goto(f"{HOME}{path}")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         if path in {"", "/devices"}:

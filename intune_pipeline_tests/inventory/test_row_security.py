@@ -351,3 +351,26 @@ def test_writers_at_once_make_one_chain(engine: sa.Engine, acme: ConnectedAccoun
 def test_the_prefix_of_roles_can_be_another_one() -> None:
     assert Role.PORTAL.name_of(DEFAULT_PREFIX) == "intune_portal"
     assert Role.PORTAL.name_of("staging_") == "staging_portal"
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update sync_runs set devices_listed = 7",
+        "update sync_runs set trigger = 'undo'",
+        "insert into sync_runs (connection_id, trigger, devices_synced) values (1, 'manual', 5)",
+        "update device_outcomes set serial_number = 'X'",
+        "insert into device_outcomes (connection_id, intune_device_id, outcome) values (1, 'x', 'synced')",
+    ],
+)
+def test_the_portal_writes_of_runs_and_outcomes_what_an_undo_needs_only(
+    statement: str, acting: Callable[..., sa.Engine], acme: ConnectedAccount
+) -> None:
+    portal = acting(Role.PORTAL)
+    with (
+        acting_for(acme.account_id),
+        portal.connect() as db,
+        pytest.raises(sa.exc.ProgrammingError, match="permission denied"),
+    ):
+        db.exec_driver_sql(statement)

@@ -25,6 +25,7 @@ class Customer:
         bypass_code: that code.
         employee_holds: ids of waiting look-alikes.
         rule_id: id of an own rule.
+        run_id: id of the good run.
     """
 
     slug: str
@@ -34,6 +35,7 @@ class Customer:
     bypass_code: str
     employee_holds: tuple[int, ...]
     rule_id: int
+    run_id: int
 
 
 def furnish(engine: sa.Engine, slug: str, mark: str) -> Customer:
@@ -89,7 +91,7 @@ def furnish(engine: sa.Engine, slug: str, mark: str) -> Customer:
         )
         rule = account_rules.add(db, slug, "", f"^{mark} Special$", "laptop", note=mark, created_by=mark)
         audit.record(db, account_id, actor=f"{mark} person", action="settings", subject=slug)
-    return Customer(slug, mark, connection_id, serial_number, code, holds, rule)
+    return Customer(slug, mark, connection_id, serial_number, code, holds, rule, run_id)
 
 
 def _connection(db: Connection, account_id: int, mark: str) -> int:

@@ -40,12 +40,15 @@ def test_no_page_and_no_api_answer_shows_anything_of_another_account(
             continue
         params = {"serial_number": theirs.serial_number, "search": THEIRS, "manufacturer": "x", "before": 2**52}
         for asked in (params, {"serial_number": mine.serial_number}, {}):
-            answer = (client if path.startswith("/api/") else browser).get(path, params=asked)
+            run_id = theirs.run_id if asked is params else mine.run_id
+            address = path.replace("{run_id}", str(run_id))
+            answer = (client if path.startswith("/api/") else browser).get(address, params=asked)
             assert answer.status_code < 500, path
             body = answer.text.replace(theirs.serial_number, "") if asked is params else answer.text
             assert THEIRS not in body.upper().replace(f'VALUE="{THEIRS}"', "").replace(f"SEARCH={THEIRS}", ""), path
             shown_mine |= {path} if MINE in answer.text.upper() else set()
     assert {f"{HOME}/devices", f"{HOME}/devices.csv", f"{HOME}/holds", f"{HOME}/models", f"{HOME}/audit"} <= shown_mine
+    assert {f"{HOME}/runs/{{run_id}}", "/api/v1/runs/{run_id}", "/api/v1/changes"} <= shown_mine
     assert {"/api/v1/devices", "/api/v1/device", "/api/v1/holds", "/api/v1/rules", "/api/v1/audit"} <= shown_mine
 
 
@@ -66,6 +69,7 @@ def test_no_write_touches_anything_of_another_account(
         "hold_id": [str(one) for one in theirs.employee_holds],
         "rule_id": str(theirs.rule_id),
         "decision": "link",
+        "field": "model",
         "allow": "true",
         "hold": "true",
         "model_pattern": "x",
@@ -84,9 +88,10 @@ def test_no_write_touches_anything_of_another_account(
     # What ends the connection comes last, so that everything else is tried while there is one.
     for method, path in sorted(writes, key=lambda write: write[0] == "DELETE" or write[1].endswith("disconnect")):
         if path.startswith("/api/"):
-            answer = client.request(method, path.replace("{rule_id}", str(theirs.rule_id)), json=bodies.get(path))
+            params = {"serial_number": theirs.serial_number, "field": "model"} if path.endswith("/locks") else {}
+            answer = client.request(method, address_of(path, theirs), json=bodies.get(path), params=params)
         else:
-            answer = browser.portal.post(path, data=aimed)
+            answer = browser.portal.post(address_of(path, theirs), data=aimed)
         assert answer.status_code < 500, path
         assert theirs.bypass_code not in answer.text, path
     assert rows_of(engine, theirs) == before
@@ -103,6 +108,11 @@ def test_an_organisation_allwhere_does_not_know_reaches_nothing(
     browser = signed_in("globex-primary")
     assert browser.answer.status_code == 403
     assert browser.title == "Unknown organisation"
+
+
+def address_of(path: str, customer: Customer) -> str:
+    """A route's address for what is a customer's."""
+    return path.replace("{rule_id}", str(customer.rule_id)).replace("{run_id}", str(customer.run_id))
 
 
 def rows_of(engine: sa.Engine, customer: Customer) -> str:

@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
+from intune_pipeline.inventory.rate_limits import Limit
+from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import (
     recent_token_primary_admin,
     recently_signed_in_primary_admin,
@@ -113,7 +115,10 @@ def test_a_session_is_no_key_to_the_api(signed_in: Callable[[str], Browser]) -> 
     assert signed_in("acme-primary").portal.get("/api/v1/me").status_code == 401
 
 
-def test_a_forged_or_missing_form_token_changes_nothing(app: FastAPI, signed_in: Callable[[str], Browser]) -> None:
+def test_a_forged_or_missing_form_token_changes_nothing(
+    app: FastAPI, signed_in: Callable[[str], Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WRITES", Limit("writes", 1_000, 60))
     browser = signed_in("acme-primary")
     for method, path, _ in routes_of(app):
         if method == "POST" and not path.startswith("/api/"):
@@ -182,6 +187,8 @@ def test_what_cannot_be_taken_back_asks_for_a_recent_sign_in(app: FastAPI) -> No
         ("POST", "/api/v1/device/bypass-code"),
         ("DELETE", "/api/v1/connection"),
         ("POST", "/api/v1/holds/lifecycle"),
+        ("POST", f"{HOME}/runs/{{run_id}}/undo"),
+        ("POST", "/api/v1/runs/{run_id}/undo"),
     }
     recent = {recently_signed_in_primary_admin, recent_token_primary_admin}
     assert {(method, path) for method, path, route in routes_of(app) if recent & dependencies_of(route)} == grave

@@ -68,7 +68,7 @@ def test_the_chart_has_a_title_and_the_same_as_a_table(signed_in: SignIn, acme: 
 
 def test_waiting_decisions_are_the_next_step(signed_in: SignIn, acme: Customer) -> None:
     browser = signed_in("acme-primary").open(HOME)
-    browser.follow("Look at what is waiting")
+    browser.follow("Say for each of them who they are.")
     assert browser.title == "Decisions"
 
 
