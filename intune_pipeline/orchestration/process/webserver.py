@@ -104,7 +104,8 @@ def _unframed(send: "Send") -> "Send":
     async def sending(message: "Message") -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            headers["X-Frame-Options"] = "DENY"
+            # Beside the policy that Dagster's page has: of several, browsers keep all.
+            headers.append("Content-Security-Policy", "frame-ancestors 'none'")
             headers["Cross-Origin-Resource-Policy"] = "same-origin"
         await send(message)
 
