@@ -132,7 +132,9 @@ def under_another_name(ui: Ui) -> httpx.Response:
     return ui.post(LAUNCH, Host=name, Origin=f"http://{name}")
 
 
-@pytest.mark.parametrize(("attack", "status"), [(by_get, 405), (by_form, 403), (under_another_name, 421)], ids=str)
+@pytest.mark.parametrize(
+    ("attack", "status"), [(by_get, 405), (by_form, 403), (under_another_name, 421)], ids=["get", "form", "name"]
+)
 def test_a_run_is_started_from_elsewhere_without_the_guard_only(
     uis: Mapping[str, Ui], attack: Callable[[Ui], httpx.Response], status: int
 ) -> None:
