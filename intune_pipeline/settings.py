@@ -55,6 +55,15 @@ def _https_or_loopback(value: str) -> str:
     return value
 
 
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path not in {"", "/"} or parts.query:
+        raise ValueError("must be the address people open, without a path, such as https://dagster.example.com")
+    port = "" if parts.port in {None, {"https": 443, "http": 80}[parts.scheme]} else f":{parts.port}"
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{port}"
+
+
 def _psycopg2_url(value: str) -> str:
     """SQLAlchemy 2.1 and dagster-postgres disagree on the driver of a bare address, so it is always named."""
     scheme, separator, rest = value.partition("://")
@@ -65,6 +74,7 @@ def _psycopg2_url(value: str) -> str:
 
 HttpsUrl = Annotated[str, BeforeValidator(_https_origin)]
 LoopbackUrl = Annotated[str, BeforeValidator(_https_or_loopback)]
+Origin = Annotated[str, BeforeValidator(_origin)]
 PostgresUrl = Annotated[SecretStr, BeforeValidator(_psycopg2_url)]
 
 
@@ -249,6 +259,12 @@ class PortalSettings(_Environment):
     def issuer(self) -> str:
         """The OIDC issuer: ``AUTH0_ISSUER``, or ``https://{AUTH0_DOMAIN}/``."""
         return self.auth0_issuer or f"https://{self.auth0_domain}/"
+
+
+class DagsterUiSettings(_Environment):
+    """What only the Dagster UI's process needs: the address people open it under, where a proxy stands before it."""
+
+    dagster_ui_url: Origin | None = None
 
 
 def _sentence(error: ValidationError) -> str:

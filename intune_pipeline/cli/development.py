@@ -3,6 +3,8 @@
 Belongs here: which processes run and where they are reached. Does not belong here: the sandbox (``demo``).
 """
 
+import json
+
 import click
 
 from intune_pipeline.cli.processes import Children, answers, children, free_port
@@ -63,15 +65,31 @@ def _alerts_problem() -> str | None:
 
 
 def start_dagster(started: Children) -> str:
-    """Start Dagster's UI and daemon; returns the UI's address when it answers."""
-    from intune_pipeline.settings import project_directory
+    """Start Dagster's code server, daemon and guarded UI; returns the UI's address when it answers.
 
+    Not ``dagster dev``: its UI takes what any page makes a browser send.
+    """
     port = free_port(DAGSTER_PORT)
-    workspace = str(project_directory() / "workspace.yaml")
+    code = started.private / "code"
+    location = {"socket": str(code), "location_name": "intune_pipeline"}
+    workspace = started.private / "workspace.yaml"
+    workspace.write_text(json.dumps({"load_from": [{"grpc_server": location}]}))
     started.start(
+        "dagster-code",
         "dagster",
-        "dagster",
-        ["dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port), "--log-level", "warning"],
+        ["code-server", "start", "--socket", str(code), "-m", "intune_pipeline.definitions", "--log-level", "warning"],
+        ready=code.exists,
+    )
+    started.start(
+        "dagster-daemon",
+        "dagster._daemon",
+        ["run", "-w", str(workspace), "--log-level", "warning"],
+        ready=lambda: True,
+    )
+    started.start(
+        "dagster-ui",
+        "intune_pipeline.orchestration.process.webserver",
+        ["-w", str(workspace), "-h", "127.0.0.1", "-p", str(port), "--dagster-log-level", "warning"],
         ready=lambda: answers(port),
     )
     return f"http://127.0.0.1:{port}"

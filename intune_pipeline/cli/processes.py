@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,8 +25,10 @@ class ProcessFailedError(PipelineError):
 class Children:
     """The processes that belong to one command; all end with it."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, private: Path) -> None:
         self._logs = logs
+        #: A directory that only this user can open and that goes with the processes; its path is short enough for a socket.
+        self.private = private
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
         logs.mkdir(parents=True, exist_ok=True)
 
@@ -77,13 +80,14 @@ class Children:
 @contextlib.contextmanager
 def children(logs: Path) -> Iterator[Children]:
     """Children that are stopped when the block ends, however it ends: Ctrl-C and SIGTERM count alike."""
-    started = Children(logs)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield started
-    finally:
-        started.stop()
+    with tempfile.TemporaryDirectory(prefix="intune-") as private:
+        started = Children(logs, Path(private))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        try:
+            yield started
+        finally:
+            started.stop()
 
 
 def answers(port: int) -> bool:

@@ -4,6 +4,7 @@ Belongs here: turning frames, counts and the schema's comments into Dagster meta
 the counts. A preview is an allow-list of columns: what could name a person, a device or a secret is never in it.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -23,6 +24,8 @@ PREVIEW_COLUMNS = (
     "operating_system", "os_version", "manufacturer", "model_name", "model", "storage_bytes", "ownership", "management_agent",
     "device_type", "rule", "skip_reason", "memory_gb", "has_bypass_code", "freshness", "devices", "outcome", "action",
 )  # fmt: skip
+#: Words that Markdown leaves alone in a table's cell: letters and digits, one sign between them at a time.
+_PLAIN_WORD = re.compile(r"\(?[^\W_]+(?:[_.,/+-][^\W_]+)*[).,+]?")
 PREVIEW_ROWS = 10
 UNKNOWN_ROWS = 25
 
@@ -121,6 +124,19 @@ def unknown_table(models: Sequence[UnknownModel]) -> dg.MarkdownMetadataValue:
 
 
 def _cell(value: object) -> str:
+    """A value as people read it: never an image, a link or anything else that Markdown would make of it."""
     if value is None or value is pd.NaT or value != value:
         return ""
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    text = "".join(character if character.isprintable() else " " for character in str(value))
+    words = text.replace("|", "¦").split()
+    shown = " ".join(words)
+    # Renderers make a link of an address that begins like this, whether anybody asked for one or not.
+    is_plain = "www." not in shown.casefold() and all(_PLAIN_WORD.fullmatch(word) for word in words)
+    return shown if is_plain else _code(shown)
+
+
+def _code(text: str) -> str:
+    """Text between more backticks than it has itself: nothing in it is Markdown, not even an address."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"

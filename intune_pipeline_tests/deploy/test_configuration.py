@@ -1,5 +1,6 @@
 """What operators deploy: every file loads in the program that reads it, as far as that program is here."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,3 +153,10 @@ def test_a_tick_that_fails_is_tried_again(home: Callable[[Path], Path], configur
     with DagsterInstance.from_config(str(home(Path(configuration)))) as instance:
         assert isinstance(instance.scheduler, DagsterDaemonScheduler)
         assert instance.scheduler.max_tick_retries == 30
+
+
+def test_the_workflow_runs_what_a_person_runs_on_every_python_the_package_promises() -> None:
+    [job] = load(Path(".github/workflows/test.yml"))["jobs"].values()
+    promised = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
+    assert job["strategy"]["matrix"]["python"] == promised
+    assert job["steps"][-1] == {"run": "make test"}

@@ -4,6 +4,7 @@ One test, because starting the processes is what takes its time.
 """
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -91,14 +92,26 @@ def production(
     environment.setenv("DAGSTER_HOME", str(tmp_path))
     environment.setenv("DAGSTER_POSTGRES_URL", new_database())
     environment.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    environment.setenv("CELERY_BROKER_URL", f"redis://127.0.0.1:{port}/0")
-    environment.setenv("CELERY_BACKEND_URL", f"redis://127.0.0.1:{port}/1")
+    password = secrets.token_hex(16)
+    environment.setenv("CELERY_BROKER_URL", f"redis://:{password}@127.0.0.1:{port}/0")
+    environment.setenv("CELERY_BACKEND_URL", f"redis://:{password}@127.0.0.1:{port}/1")
     # As in an installation; processes that start at once on an empty database get in each other's way.
     upgrade_dagster()
     processes = Processes(tmp_path)
     with ExitStack() as stack:
         stack.callback(processes.kill_all)
-        processes.start("redis", "redis-server", "--port", str(port), "--save", "", "--dir", str(tmp_path))
+        processes.start(
+            "redis",
+            "redis-server",
+            "--port",
+            str(port),
+            "--requirepass",
+            password,
+            "--save",
+            "",
+            "--dir",
+            str(tmp_path),
+        )
         for name in WORKERS:
             start_worker(processes, name)
         processes.start("daemon", sys.executable, "-m", "dagster._daemon", "run", "-w", str(ROOT / "workspace.yaml"))
