@@ -20,7 +20,8 @@ def group() -> None:
 @click.option("--tenant-id", required=True, metavar="GUID", help="The customer's Entra tenant.")
 @click.option("--name", help="The account's name, when it is new.")
 @click.option("--mdm-assignee-updates", is_flag=True, help="Allow MDM to update allwhere assignee.")
-def add(account: str, tenant_id: str, name: str | None, *, mdm_assignee_updates: bool) -> None:
+@click.option("--plan-first", is_flag=True, help="Sync nothing before somebody has approved a plan.")
+def add(account: str, tenant_id: str, name: str | None, *, mdm_assignee_updates: bool, plan_first: bool) -> None:
     """Connect ACCOUNT to a tenant whose admin has consented; creates the account when it is new."""
     from intune_pipeline.cli import store
     from intune_pipeline.inventory import linking
@@ -32,8 +33,12 @@ def add(account: str, tenant_id: str, name: str | None, *, mdm_assignee_updates:
             tenant_id,
             name=name,
             mdm_assignee_updates=mdm_assignee_updates or None,
+            plan_first=plan_first,
             actor=operator(),
         )
+    if plan_first:
+        click.echo(f"{account} awaits the approval of its plan; make one with: intune-pipeline plan {account} --keep")
+        return
     click.echo(f"{account} is connected to tenant {tenant_id}; sync it with: intune-pipeline sync {account}")
 
 

@@ -55,6 +55,7 @@ for _command in (
     sync.command,
     undo.command,
     plan.command,
+    plan.group,
     why.command,
     classify.command,
     facts.command,

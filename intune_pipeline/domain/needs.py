@@ -19,6 +19,7 @@ NO_SYNC_EXPECTED: Final = frozenset(
         ConnectionStatus.PENDING,
         ConnectionStatus.VERIFYING,
         ConnectionStatus.AWAITING_CONFIRMATION,
+        ConnectionStatus.AWAITING_APPROVAL,
         ConnectionStatus.DISCONNECTED,
     }
 )

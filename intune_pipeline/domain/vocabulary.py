@@ -169,6 +169,32 @@ class RunChange(StrEnum):
     FAILED = "failed"
 
 
+class PlanStatus(StrEnum):
+    """How a stored plan is doing."""
+
+    REQUESTED = "requested"
+    PLANNING = "planning"
+    READY = "ready"
+    APPROVED = "approved"
+    APPLIED = "applied"
+    CHANGED = "changed"
+    """It was approved, and a sync would have done something else; nothing was written, another plan stands in its place."""
+    FAILED = "failed"
+
+
+class PlanLineKind(StrEnum):
+    """What a plan says about one asset, person or device."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    ENDED = "ended"
+    EMPLOYEE_ADDED = "employee_added"
+    EMPLOYEE_HELD = "employee_held"
+    ENDING_HELD = "ending_held"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
 class EmailKind(StrEnum):
     """Kinds of an employee's e-mail addresses; both match."""
 

@@ -27,6 +27,16 @@ class NotConnectedError(WrongUseError):
     """The account has no connection, or it was disconnected."""
 
 
+class AwaitingApprovalError(WrongUseError):
+    """Nothing may be synced before somebody approved a plan."""
+
+    def __init__(self, account: str) -> None:
+        super().__init__(
+            f"Nothing of {account} is synced before somebody has approved its plan; look at the plan and approve it, in the "
+            f"portal or with: intune-pipeline plans list {account}"
+        )
+
+
 SETTINGS = tuple(field.name for field in fields(Policy))
 
 
@@ -50,6 +60,7 @@ class Record:
     status_message: str | None
     mdm_assignee_updates: bool
     hold_lookalike_employees: bool
+    plan_first: bool
     assignee_confirmations: int
     enrolment_manager_devices: int
     absent_lists: int
@@ -67,7 +78,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """What the nightly tick looks at."""
+    """What the nightly tick looks at; ``status`` is ``awaiting_approval`` whenever nothing may be synced before that."""
 
     connection_id: int
     account: str
@@ -146,7 +157,8 @@ def syncable(db: Connection, account: str) -> Record:
 
 def tenants_of(db: Connection) -> list[Tenant]:
     """Every connection with its status, by account: for the nightly tick, which names those it leaves out."""
-    columns = (connections.c.id, accounts_table.c.slug, connections.c.tenant_id, connections.c.status)
+    status = sa.case((connections.c.plan_first, ConnectionStatus.AWAITING_APPROVAL), else_=connections.c.status)
+    columns = (connections.c.id, accounts_table.c.slug, connections.c.tenant_id, status)
     query = sa.select(*columns).join_from(accounts_table, connections).order_by(accounts_table.c.slug)
     return [Tenant(*row) for row in db.execute(query)]
 

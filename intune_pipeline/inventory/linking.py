@@ -67,6 +67,7 @@ def add(
     actor: str,
     name: str | None = None,
     mdm_assignee_updates: bool | None = None,
+    plan_first: bool = False,
 ) -> Record:
     """Connect an account to a tenant at once, creating the account when its slug is new: the operator's way.
 
@@ -78,7 +79,8 @@ def add(
         TenantMismatchError: the account is connected to another tenant.
     """
     accounts.create(db, account, name)
-    claim(db, _note_candidate(db, account, tenant_id, actor=actor, mdm_assignee_updates=mdm_assignee_updates))
+    given = {"mdm_assignee_updates": mdm_assignee_updates, "plan_first": plan_first}
+    claim(db, _note_candidate(db, account, tenant_id, actor=actor, **given))
     return get(db, account)
 
 
@@ -90,6 +92,7 @@ def bind(
     actor: str,
     mdm_assignee_updates: bool | None = None,
     hold_lookalike_employees: bool | None = None,
+    plan_first: bool = False,
     status: ConnectionStatus = ConnectionStatus.VERIFYING,
 ) -> Record:
     """Note the tenant an administrator signed in from; the connection is ``verifying`` until its grant is proven.
@@ -104,6 +107,7 @@ def bind(
         actor: who connects, in allwhere.
         mdm_assignee_updates: the choice "Allow MDM to update allwhere assignee"; None keeps it.
         hold_lookalike_employees: the choice "Hold look-alikes for my decision"; None keeps it.
+        plan_first: the choice "Show me what would happen first": once linked, it awaits the approval of a plan.
         status: ``awaiting_confirmation`` when a Primary Admin has to confirm the tenant first; see :func:`approve`.
 
     Raises:
@@ -118,6 +122,7 @@ def bind(
         actor=actor,
         mdm_assignee_updates=mdm_assignee_updates,
         hold_lookalike_employees=hold_lookalike_employees,
+        plan_first=plan_first,
         status=status,
         verifying_since=proof.at,
         proven_at=proof.at,
@@ -146,6 +151,7 @@ def _note_candidate(db: Connection, account: str, tenant_id: str, *, actor: str,
 _NOT_GIVEN: Mapping[str, Any] = {
     "mdm_assignee_updates": None,
     "hold_lookalike_employees": None,
+    "plan_first": False,
     "status": ConnectionStatus.VERIFYING.value,
     "verifying_since": None,
     "proven_at": None,
@@ -155,12 +161,12 @@ _NOT_GIVEN: Mapping[str, Any] = {
 }
 _NOTE_CANDIDATE = sa.text("""
     insert into connections as c (
-        account_id, candidate_tenant_id, status, mdm_assignee_updates, hold_lookalike_employees, requested_by,
-        verifying_since, proven_at, proven_by_oid, proven_by_upn, proven_by_roles
+        account_id, candidate_tenant_id, status, mdm_assignee_updates, hold_lookalike_employees, plan_first,
+        requested_by, verifying_since, proven_at, proven_by_oid, proven_by_upn, proven_by_roles
     )
     values (
         :account_id, :tenant_id, :status, coalesce(:mdm_assignee_updates, false),
-        coalesce(:hold_lookalike_employees, false), :actor,
+        coalesce(:hold_lookalike_employees, false), :plan_first, :actor,
         :verifying_since, :proven_at, :proven_by_oid, :proven_by_upn, cast(:proven_by_roles as text[])
     )
     on conflict (account_id) do update
@@ -171,8 +177,8 @@ _NOTE_CANDIDATE = sa.text("""
         disconnected_at = null, status_cause = null, status_message = null,
         mdm_assignee_updates = coalesce(:mdm_assignee_updates, c.mdm_assignee_updates),
         hold_lookalike_employees = coalesce(:hold_lookalike_employees, c.hold_lookalike_employees),
-        requested_by = excluded.requested_by, proven_at = excluded.proven_at, proven_by_oid = excluded.proven_by_oid,
-        proven_by_upn = excluded.proven_by_upn, proven_by_roles = excluded.proven_by_roles
+        plan_first = excluded.plan_first, requested_by = excluded.requested_by, proven_at = excluded.proven_at,
+        proven_by_oid = excluded.proven_by_oid, proven_by_upn = excluded.proven_by_upn, proven_by_roles = excluded.proven_by_roles
     where c.tenant_id is null or c.tenant_id = excluded.candidate_tenant_id or c.status = 'disconnected'
     returning c.id
 """)
@@ -207,7 +213,9 @@ def approve(db: Connection, connection: Record, *, actor: str, now: datetime) ->
 
 
 def claim(db: Connection, connection: Record) -> bool:
-    """Link the tenant a connection verifies, now that its grant is proven: the connection is ``connected``.
+    """Link the tenant a connection verifies, now that its grant is proven.
+
+    The connection is ``connected`` then, or ``awaiting_approval`` where a plan is to be looked at first.
 
     A tenant belongs to one account, however many claim it at once. Others that still verify it are ended, with a
     sentence.
@@ -252,7 +260,9 @@ def claim(db: Connection, connection: Record) -> bool:
 
 _CLAIM = sa.text("""
     update connections
-    set tenant_id = :tenant, candidate_tenant_id = null, status = 'connected', status_cause = null, status_message = null,
+    set tenant_id = :tenant, candidate_tenant_id = null,
+        status = case when plan_first then 'awaiting_approval' else 'connected' end, status_cause = null,
+        status_message = null,
         connected_at = coalesce(connected_at, now())
     where id = :id and status = 'verifying' and candidate_tenant_id = :tenant
     returning id

@@ -10,6 +10,8 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from intune_pipeline.inventory import plans
+
 
 @dataclass(frozen=True, slots=True)
 class Retention:
@@ -36,7 +38,7 @@ def forget_old(db: Connection, keep: Retention) -> dict[str, int]:
         keep: how long things stay.
     """
     ages = {"holds": keep.holds, "outcomes": keep.outcomes, "codes": keep.codes}
-    deleted = dict.fromkeys(ages, 0)
+    deleted = {**dict.fromkeys(ages, 0), "plans": db.execute(_OLD_PLANS, {"age": plans.KEPT}).rowcount}
     for what, statement in _OLD:
         deleted[what] += db.execute(statement, {"age": ages[what]}).rowcount
     if keep.audit is not None:
@@ -45,6 +47,11 @@ def forget_old(db: Connection, keep: Retention) -> dict[str, int]:
     return deleted
 
 
+# Who waits for a sync to do a plan waits for it whole.
+_OLD_PLANS = sa.text("""
+    delete from plans p where coalesce(p.made_at, p.requested_at) < now() - :age
+      and not exists (select from sync_requests q where q.plan_id = p.id and q.status in ('pending', 'started'))
+""")
 # A decision not to create somebody stands for as long as Intune shows them, or the next sync would hold them again.
 _OLD = (
     ("holds", sa.text("""

@@ -43,9 +43,10 @@ _CONDITIONS: Final[Mapping[str, str]] = {
 
 #: What a role may do with a table where it is not everything, by table.
 APPEND_ONLY: Final = frozenset({"audit_log", "asset_changes"})
-_PORTAL_READS: Final = frozenset({"failed_devices", "device_details", "unknown_models", "erasures"})
-#: What the portal reads and, to undo a run, writes in a few columns.
-_PORTAL_UNDOES: Final[Mapping[str, str]] = {
+_PORTAL_READS: Final = frozenset({"failed_devices", "device_details", "unknown_models", "erasures", "plan_lines"})
+#: What the portal reads and, to undo a run or approve a plan, writes in a few columns.
+_PORTAL_WRITES: Final[Mapping[str, str]] = {
+    "plans": "select, insert (connection_id, requested_by), update (status, approved_by, approved_at)",
     "sync_runs": "select, insert (connection_id, trigger, undoes_run_id, started_by), update (status, phase, finished_at,"
     " progress_at, cause, error, assets_created, assets_updated, assets_removed, employees_created, employees_removed)",
     "device_outcomes": "select, update (asset_id, outcome, reason)",
@@ -142,8 +143,8 @@ def privileges(role: Role, table: Table) -> str:
             return ""
         if table.name in _PORTAL_READS:
             return "select"
-        if table.name in _PORTAL_UNDOES:
-            return _PORTAL_UNDOES[table.name]
+        if table.name in _PORTAL_WRITES:
+            return _PORTAL_WRITES[table.name]
         if table is accounts:
             # PostgreSQL asks for the right to change a column before it locks the row, as rules do.
             return "select, update (name)"

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.vocabulary import RequestStatus, Trigger
-from intune_pipeline.inventory.connections import NotConnectedError
+from intune_pipeline.inventory.connections import AwaitingApprovalError, NotConnectedError
 from intune_pipeline.inventory.schema import OPEN_REQUESTS, sync_requests
 from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD
 
@@ -58,9 +58,9 @@ class SyncRequest:
 # One statement decides and writes. Two at once: the unique index on open requests lets one row in. A sync that runs
 # counts only while its database lock is held, so that a dead run's row holds nobody up.
 _ASK = sa.text(f"""
-    insert into sync_requests (connection_id, trigger, requested_by, requested_at, status, sync_run_id)
+    insert into sync_requests (connection_id, trigger, requested_by, requested_at, status, sync_run_id, plan_id)
     select c.id, :trigger, :requested_by, clock_timestamp(),
-           case when running.id is null then 'pending' else 'started' end, running.id
+           case when running.id is null then 'pending' else 'started' end, running.id, cast(:plan_id as uuid)
     from connections c
     left join lateral (
         select r.id from sync_runs r
@@ -68,6 +68,7 @@ _ASK = sa.text(f"""
         order by r.id desc limit 1
     ) running on true
     where c.id = :connection_id and c.status <> 'disconnected' and c.tenant_id is not null
+      and (not c.plan_first or cast(:plan_id as uuid) is not null)
       and (:trigger = 'initial' or running.id is not null or not exists (
           select from sync_requests earlier
           where earlier.connection_id = c.id and earlier.status <> 'failed'
@@ -76,6 +77,11 @@ _ASK = sa.text(f"""
     on conflict (connection_id) where status in ('pending', 'started') do nothing
     returning id, sync_run_id
 """)  # noqa: S608 - a constant
+
+_AWAITS_APPROVAL = sa.text("""
+    select a.slug from connections c join accounts a on a.id = c.account_id
+    where c.id = :connection_id and c.plan_first and c.status <> 'disconnected' and cast(:plan_id as uuid) is null
+""")
 
 _LAST = sa.text("""
     select id, status, sync_run_id, requested_at from sync_requests
@@ -91,6 +97,7 @@ def request(
     requested_by: str,
     debounce: timedelta,
     trigger: Trigger = Trigger.MANUAL,
+    plan_id: UUID | None = None,
 ) -> Answer:
     """Ask for a sync, unless one is asked for, running, or was asked for within the debounce.
 
@@ -103,20 +110,25 @@ def request(
         requested_by: who asks, for people.
         debounce: how long after a request the next one is too early.
         trigger: why.
+        plan_id: the approved plan that the sync has to do; see ``inventory.plans``.
 
     Raises:
         NotConnectedError: the connection was disconnected or has no tenant.
+        AwaitingApprovalError: nothing may be synced before somebody approved a plan.
     """
     asked = {
         "connection_id": connection_id,
         "trigger": trigger,
         "requested_by": requested_by,
         "debounce": debounce,
+        "plan_id": plan_id,
     }
     for _ in range(_TRIES):
         written = db.execute(_ASK, asked).one_or_none()
         if written is not None:
             return Answer("joined" if written.sync_run_id else "accepted", written.id, written.sync_run_id)
+        if (account := db.scalar(_AWAITS_APPROVAL, asked)) is not None:
+            raise AwaitingApprovalError(account)
         last = db.execute(_LAST, asked).one_or_none()
         if last is None:
             continue

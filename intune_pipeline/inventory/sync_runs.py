@@ -258,8 +258,10 @@ def succeed(db: Connection, sync_run_id: int, counts: Mapping[str, Any]) -> None
     db.execute(
         sa.text("""
             update connections
-            set status = 'connected', status_cause = null, status_message = null, connected_at = coalesce(connected_at, now())
-            where id = :id and status <> 'disconnected' and (status <> 'connected' or status_cause is not null)
+            set status = 'connected', status_cause = null, status_message = null, plan_first = false,
+                connected_at = coalesce(connected_at, now())
+            where id = :id and status <> 'disconnected'
+              and (status <> 'connected' or status_cause is not null or plan_first)
         """),
         {"id": closed},
     )

@@ -12,7 +12,7 @@ import dagster as dg
 
 from intune_pipeline.orchestration.assets import ASSETS
 from intune_pipeline.orchestration.checks import every_tenant_synced_lately
-from intune_pipeline.orchestration.jobs import intune_sync, maintenance
+from intune_pipeline.orchestration.jobs import intune_plan, intune_sync, maintenance
 from intune_pipeline.orchestration.resources import default_resources
 from intune_pipeline.orchestration.schedules import build_schedules
 from intune_pipeline.orchestration.sensors import SENSORS
@@ -32,7 +32,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     return dg.Definitions(
         assets=_with_code_references(),
         asset_checks=[every_tenant_synced_lately],
-        jobs=[intune_sync, maintenance],
+        jobs=[intune_sync, intune_plan, maintenance],
         schedules=build_schedules(hour=settings.intune_sync_hour, time_zone=settings.intune_sync_time_zone),
         sensors=SENSORS,
         resources={**default_resources(settings), **(resource_overrides or {})},

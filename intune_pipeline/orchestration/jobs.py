@@ -5,16 +5,20 @@ here: what the assets do (``assets``), and which old runs may go (``process.rete
 """
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
 from intune_pipeline.inventory import frames, retention
-from intune_pipeline.orchestration.partitions import RETRY_STRATEGY_TAG
+from intune_pipeline.inventory.vault import Vault
+from intune_pipeline.orchestration.partitions import PARTITION_TAG, PLAN_TAG, RETRY_STRATEGY_TAG, tenants
 from intune_pipeline.orchestration.process.retention import old_runs
-from intune_pipeline.orchestration.resources import Keep
+from intune_pipeline.orchestration.resources import Keep, Limits
+from intune_pipeline.orchestration.sync import stored_plans
 from intune_pipeline.orchestration.sync.failures import explained
+from intune_pipeline.orchestration.sync.session import OpenClient
 
 INTUNE_SYNC = "intune_sync"
 ASSET_GROUP = "intune"
@@ -29,6 +33,36 @@ intune_sync = dg.define_asset_job(
     tags={RETRY_STRATEGY_TAG: "ALL_STEPS"},
     description="Reads one tenant's Intune devices and reconciles the account's assets with them.",
 )
+
+
+@dg.op(description="Plans a sync as it would be now, and stores the plan; nothing of the inventory is written.")
+@explained
+def make_plan(
+    context: dg.OpExecutionContext,
+    tenant_database: dg.ResourceParam[Engine],
+    microsoft: dg.ResourceParam[OpenClient],
+    vault: dg.ResourceParam[Vault],
+    limits: Limits,
+) -> None:
+    """Make the plan of the run's tags."""
+    stored_plans.make(
+        tenant_database,
+        UUID(context.run.tags[PLAN_TAG]),
+        context.run.tags[PARTITION_TAG],
+        open_client=microsoft,
+        vault=vault,
+        details_refresh=limits.details_refresh,
+    )
+
+
+@dg.job(
+    partitions_def=tenants,
+    executor_def=dg.in_process_executor,
+    description="Makes a plan that was asked for in table plans: what a sync of the tenant would do, for people to look at.",
+)
+def intune_plan() -> None:
+    """One tenant's plan."""
+    make_plan()
 
 
 class MaintenanceConfig(dg.Config):

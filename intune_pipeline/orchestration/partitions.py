@@ -27,6 +27,8 @@ REMINDED_TAG = "intune/reminded"
 TRIGGER_TAG = "intune/trigger"
 #: The id of the ``sync_requests`` row that a run serves.
 SYNC_REQUEST_TAG = "intune/sync_request"
+#: The id of the ``plans`` row that a run makes.
+PLAN_TAG = "intune/plan"
 #: The tenant's GUID, for people who search runs by it.
 TENANT_TAG = "intune/tenant_id"
 

@@ -11,13 +11,14 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 from sqlalchemy import Engine
 
-from intune_pipeline.inventory import open_syncs, sync_requests, sync_runs
+from intune_pipeline.inventory import open_syncs, plans, sync_requests, sync_runs
 from intune_pipeline.inventory.alerts import LATE
 from intune_pipeline.inventory.sync_requests import SyncRequest
 from intune_pipeline.orchestration.checks import lateness
-from intune_pipeline.orchestration.jobs import intune_sync
+from intune_pipeline.orchestration.jobs import intune_plan, intune_sync
 from intune_pipeline.orchestration.partitions import (
     PARTITION_TAG,
+    PLAN_TAG,
     PRIORITY_TAG,
     REMINDED_TAG,
     SYNC_REQUEST_TAG,
@@ -31,7 +32,7 @@ from intune_pipeline.orchestration.partitions import (
 from intune_pipeline.orchestration.process.retention import UNFINISHED
 from intune_pipeline.orchestration.resources import Limits
 from intune_pipeline.orchestration.schedules import DAILY_INTUNE_SYNC
-from intune_pipeline.orchestration.sync import alerts, reaping
+from intune_pipeline.orchestration.sync import alerts, reaping, stored_plans
 from intune_pipeline.orchestration.sync.alerts import Notifier
 from intune_pipeline.orchestration.sync.ticks import lost_ticks
 
@@ -93,6 +94,37 @@ def manual_sync_requests(
     return dg.SensorResult(
         run_requests=run_requests(waiting, known),
         dynamic_partitions_requests=[tenants.build_add_request(new)] if new else [],
+    )
+
+
+@dg.sensor(
+    job=intune_plan,
+    minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Turns plans that were asked for into runs; one whose run has ended without a plan has failed.",
+)
+def plan_requests(
+    context: dg.SensorEvaluationContext, database: dg.ResourceParam[Engine]
+) -> dg.SensorResult | dg.SkipReason:
+    """Ask for a run per plan that was asked for; its run key keeps Dagster from starting it twice."""
+    with database.connect() as db:
+        waiting = plans.open_requests(db, REQUESTS_PER_TICK)
+    if not waiting:
+        return dg.SkipReason("Nobody waits for a plan.")
+    states = {one.id: stored_plans.under_way(context.instance, one.id) for one in waiting}
+    stored_plans.close_ended(database, (plan_id for plan_id, works in states.items() if works is False))
+    new = [one for one in waiting if states[one.id] is None]
+    unknown = missing(context.instance, (one.account for one in new))
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=f"plan:{one.id}",
+                partition_key=one.account,
+                tags={PLAN_TAG: str(one.id), TENANT_TAG: one.tenant_id, PRIORITY_TAG: MANUAL_PRIORITY},
+            )
+            for one in new
+        ],
+        dynamic_partitions_requests=[tenants.build_add_request(unknown)] if unknown else [],
     )
 
 
@@ -215,4 +247,4 @@ def troubles(
 
 
 #: All sensors of the project.
-SENSORS = [manual_sync_requests, ended_runs, troubles]
+SENSORS = [manual_sync_requests, plan_requests, ended_runs, troubles]

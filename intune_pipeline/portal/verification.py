@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from intune_pipeline.domain.vocabulary import ConnectionStatus, Trigger
-from intune_pipeline.inventory import connections, linking, sync_requests
+from intune_pipeline.inventory import connections, linking, plans, sync_requests
 from intune_pipeline.inventory.tenant_owners import TenantLinkedElsewhereError
 from intune_pipeline.microsoft.causes import Cause
 from intune_pipeline.microsoft.consent import GrantOutcome, verify_grant
@@ -66,18 +66,18 @@ def verify(portal: PortalContext, connection: connections.Record) -> tuple[Verdi
 
 
 def _claim(portal: PortalContext, connection: connections.Record) -> Verdict:
-    """Of two that come here for one connection, one asks for the first sync."""
+    """Of two that come here for one connection, one asks for the first sync, or for the plan to approve first."""
     try:
         with portal.transaction_for(connection.account_id) as db:
             if not linking.claim(db, connection):
                 return Verdict.STALE
-            sync_requests.request(
-                db,
-                connection.id,
-                requested_by=connection.requested_by or "",
-                debounce=timedelta(0),
-                trigger=Trigger.INITIAL,
-            )
+            asker = connection.requested_by or ""
+            if connection.plan_first:
+                plans.request(db, connection.id, requested_by=asker)
+            else:
+                sync_requests.request(
+                    db, connection.id, requested_by=asker, debounce=timedelta(0), trigger=Trigger.INITIAL
+                )
     except TenantLinkedElsewhereError:
         with portal.transaction_for(connection.account_id) as db:
             linking.overtaken(db, connection)

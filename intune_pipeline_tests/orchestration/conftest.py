@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from dagster import DagsterRunStatus
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
+from intune_pipeline.domain.reconciliation import Plan
 from intune_pipeline.inventory import sync_requests, sync_runs
 from intune_pipeline.inventory.sync_runs import SyncRun, of_dagster_run
 from intune_pipeline.inventory.vault import Vault
@@ -22,7 +23,7 @@ from intune_pipeline.orchestration.resources import limits_of, microsoft_resourc
 from intune_pipeline.orchestration.sensors import manual_sync_requests
 from intune_pipeline.orchestration.sync.alerts import notifier_of
 from intune_pipeline.orchestration.sync.launch import FinishedRun, run_sync
-from intune_pipeline.orchestration.sync.planning import plan_account
+from intune_pipeline.orchestration.sync.planning import as_dict, plan_account
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.fleets import generate_fleet
 from intune_pipeline.sandbox.tenants import SandboxTenant
@@ -100,6 +101,10 @@ class World:
 
     def planned(self, account: str | None = None) -> dict[str, Any]:
         """What ``plan`` says."""
+        return as_dict(self.plan(account))
+
+    def plan(self, account: str | None = None) -> Plan:
+        """The same as a value."""
         settings = Settings.load()
         return plan_account(
             self.engine,

@@ -56,14 +56,20 @@ def test_the_checks_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotA
 
 def test_jobs_schedules_and_sensors_have_their_names(defs: dg.Definitions) -> None:
     assert {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")} == {
+        "intune_plan",
         "intune_sync",
         "maintenance",
     }
     repository = defs.get_repository_def()
     assert {schedule.name for schedule in repository.schedule_defs} == {"daily_intune_sync", "daily_maintenance"}
-    assert {sensor.name for sensor in repository.sensor_defs} >= {"manual_sync_requests", "ended_runs", "troubles"}
+    assert {sensor.name for sensor in repository.sensor_defs} >= {
+        "manual_sync_requests",
+        "plan_requests",
+        "ended_runs",
+        "troubles",
+    }
     for sensor in repository.sensor_defs:
-        if sensor.name in {"manual_sync_requests", "ended_runs", "troubles"}:
+        if sensor.name in {"manual_sync_requests", "plan_requests", "ended_runs", "troubles"}:
             assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
 
 

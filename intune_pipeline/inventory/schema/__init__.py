@@ -34,6 +34,7 @@ from intune_pipeline.inventory.schema.people import (
     known_users,
     merged_employees,
 )
+from intune_pipeline.inventory.schema.plans import OPEN_PLANS, plan_lines, plans
 from intune_pipeline.inventory.schema.runs import (
     OPEN_REQUESTS,
     account_rules,
@@ -55,6 +56,7 @@ from intune_pipeline.inventory.schema.tenants import (
 
 __all__ = [
     "FRAMES",
+    "OPEN_PLANS",
     "OPEN_REQUESTS",
     "PIPELINE",
     "SERIAL_KEY_SQL",
@@ -89,6 +91,8 @@ __all__ = [
     "lifecycle_holds",
     "merged_employees",
     "metadata",
+    "plan_lines",
+    "plans",
     "portal_sessions",
     "rate_limits",
     "raw_intune_devices",

@@ -183,6 +183,11 @@ sync_requests = Table(
         comment="pending, started (a run was asked for), succeeded, failed",
     ),
     Column("sync_run_id", ForeignKey("sync_runs.id"), comment="the run that serves it, its own or one it joined"),
+    Column(
+        "plan_id",
+        ForeignKey("plans.id", ondelete="SET NULL"),
+        comment="the approved plan that the sync has to do, null for whatever is due",
+    ),
     Column("finished_at", DateTime(timezone=True), comment="when the sync that serves it ended"),
     Column("error", Text, comment="one sentence when it failed"),
     one_of("trigger", Trigger),

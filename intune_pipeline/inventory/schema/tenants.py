@@ -89,6 +89,13 @@ connections = Table(
         comment="hold new employees who share a name with one without a work e-mail, until somebody decides",
     ),
     Column(
+        "plan_first",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="nothing is synced before somebody approved a plan; false again once a sync has done one",
+    ),
+    Column(
         "assignee_confirmations",
         Integer,
         nullable=False,

@@ -124,28 +124,14 @@ def changed_since(plan: Plan, refreshed_details: int) -> str | None:
     return " ".join(said) or None
 
 
-def plan_account(
-    engine: Engine, account: str, *, open_client: OpenClient, vault: Vault, details_refresh: timedelta | None
-) -> dict[str, Any]:
-    """The counts a sync would report, ``status`` being ``planned``, and every change it would make; nothing is written.
+def as_dict(made: Plan) -> dict[str, Any]:
+    """The counts a sync would report, ``status`` being ``planned``, and every change it would make.
 
     ``look_alikes`` are the people who would be created, or are held, beside an employee who could be the same person, with
     grade and reasons; ``shared_accounts`` the users left out until somebody decides; ``conventions`` how each mail domain
     writes addresses, with the counts of certain names; ``lifecycle_hold_reason`` is null unless endings are held.
     ``employees`` are the people who would be created or are held, ``skipped`` and ``gone`` say the same as ``run`` does.
-
-    Args:
-        engine: allwhere's database.
-        account: the account's slug.
-        open_client: opens the tenant's client.
-        vault: seals bypass codes.
-        details_refresh: age from which details are asked for again; None: details are off.
-
-    Raises:
-        NotConnectedError: the account is not connected.
-        MicrosoftError: Microsoft did not give the list.
     """
-    made = _plan_now(engine, account, open_client, vault, details_refresh)
     counts = made.counts.as_dict()
     names = {step.judged.device.serial_number: _shown_model(step.judged.device) for step in made.steps if step.changes}
     look_alikes = [
@@ -196,10 +182,22 @@ def _shown_model(device: ManagedDevice) -> str:
     return shown_model(device.manufacturer, facts.get("model_name"), device.model)
 
 
-def _plan_now(
-    engine: Engine, account: str, open_client: OpenClient, vault: Vault, details_refresh: timedelta | None
+def plan_account(
+    engine: Engine, account: str, *, open_client: OpenClient, vault: Vault, details_refresh: timedelta | None
 ) -> Plan:
-    """List, classify, ask for what is due without storing it, and plan."""
+    """List, classify, ask for what is due without storing it, and plan; nothing is written.
+
+    Args:
+        engine: allwhere's database.
+        account: the account's slug.
+        open_client: opens the tenant's client.
+        vault: seals bypass codes.
+        details_refresh: age from which details are asked for again; None: details are off.
+
+    Raises:
+        NotConnectedError: the account is not connected.
+        MicrosoftError: Microsoft did not give the list.
+    """
     with engine.connect() as db:
         record = connections.syncable(db, account)
         classifier = account_rules.classifier(account_rules.for_classifier(db, account))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from typing import Any, TypeVar
+from uuid import UUID
 
 import dagster as dg
 import structlog
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from intune_pipeline.domain.reconciliation import Counts, Plan
 from intune_pipeline.domain.vocabulary import RunStatus, Trigger
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import connections, open_syncs, reconciliation, sync_runs
+from intune_pipeline.inventory import connections, open_syncs, plans, reconciliation, sync_runs
 from intune_pipeline.inventory.database import WITHOUT_WAITING, DatabaseUnreachableError
 from intune_pipeline.inventory.reconciliation import run_columns
 from intune_pipeline.microsoft.causes import MicrosoftError
@@ -65,6 +66,7 @@ class Session:
         self._locked: tuple[connections.Record, sync_runs.SyncLock] | None = None
         #: The run's line in the sync log; None before the first step, and when the run is no sync.
         self.sync_run_id: int | None = None
+        self._approved_plan: UUID | None = None
         #: Graph's answers about single devices.
         self.evidence = GraphEvidence(lambda: self.client)
 
@@ -111,6 +113,7 @@ class Session:
 
         Raises:
             NotConnectedError: there is none, or it was disconnected.
+            AwaitingApprovalError: nothing may be synced before somebody approved a plan.
             SyncLockedError: another run holds the lock; the sentence names it.
             WrongUseError: the run is not about one tenant.
         """
@@ -122,12 +125,21 @@ class Session:
             found = _patiently(self._connection)
             self._locked = found, self._held.enter_context(sync_runs.locked(self._engine, found.id))
             if self.is_sync:
+                self._approved_plan = self._plan_to_do(found)
                 self.sync_run_id = self._open_log(found.id)
         return self._locked[0]
 
     def _connection(self) -> connections.Record:
         with self._engine.connect() as db:
             return connections.syncable(db, self.account)
+
+    def _plan_to_do(self, connection: connections.Record) -> UUID | None:
+        """The approved plan this sync has to do; None for whatever is due."""
+        with self._engine.connect() as db:
+            approved = plans.approved_for(db, connection.id)
+        if connection.plan_first and approved is None:
+            raise connections.AwaitingApprovalError(connection.account)
+        return approved
 
     def _open_log(self, connection_id: int) -> int:
         trigger = self._run.tags.get(TRIGGER_TAG, Trigger.OPERATOR)
@@ -162,21 +174,33 @@ class Session:
         Success is written in the last transaction.
 
         Raises:
+            PlanChangedError: it is not what was approved; nothing was written.
             SyncLockLostError: the lock was lost; batches committed so far stay.
             WrongUseError: this run is no sync, or has not begun.
         """
         if self._locked is None or self.sync_run_id is None:
             raise WrongUseError("Only a sync that has begun applies a plan.")
         sync_run_id, (_, lock) = self.sync_run_id, self._locked
+        approved = self._approved_plan
+        if approved is not None:
+            self._check(approved, plan)
 
         def succeed(db: Connection, counts: Counts) -> None:
             totals = {**run_columns(counts), **self.requests_sent(), "list_complete": plan.listing.complete}
             sync_runs.succeed(db, sync_run_id, totals)
+            if approved is not None:
+                plans.applied(db, approved, sync_run_id)
 
         counts = reconciliation.apply(
             self._engine, plan, sync_run_id, before_batch=lambda _: lock.ensure_held(), finish=succeed
         )
         return sync_run_id, counts
+
+    def _check(self, approved: UUID, plan: Plan) -> None:
+        with self._engine.begin() as db:
+            changed = plans.check(db, approved, plan)
+        if changed is not None:
+            raise changed
 
     def close(self) -> None:
         """Give back lock and connections; a sync that ends here without a result says so.
@@ -194,6 +218,7 @@ class Session:
     def _record(self, failure: StepFailure) -> None:
         """Write a failure down; that the database is gone too must not hide it."""
         cause = failure.error.cause if isinstance(failure.error, MicrosoftError) else None
+        ours = failure.error.cause if isinstance(failure.error, plans.PlanChangedError) else "failed"
         with suppress(StepFailure), failing_in_one_sentence("recording the failure"):
             retry = "true" if failure.is_passing else "false"
             self._instance.add_run_tags(self.run_id, {RETRY_ON_FAILURE_TAG: retry})
@@ -204,7 +229,7 @@ class Session:
                 if self.sync_run_id is not None:
                     if failure.is_passing:
                         open_syncs.release(db, self.sync_run_id)
-                    sync_runs.fail(db, self.sync_run_id, cause.value if cause else "failed", failure.sentence)
+                    sync_runs.fail(db, self.sync_run_id, cause.value if cause else ours, failure.sentence)
 
 
 def _patiently(read: Callable[[], R]) -> R:
