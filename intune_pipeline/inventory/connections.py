@@ -32,8 +32,7 @@ class AwaitingApprovalError(WrongUseError):
 
     def __init__(self, account: str) -> None:
         super().__init__(
-            f"Nothing of {account} is synced before somebody has approved its plan; look at the plan and approve it, in the "
-            f"portal or with: intune-pipeline plans list {account}"
+            f"Nothing of {account} is synced before its plan is approved; look at the plan of the first sync and approve it."
         )
 
 

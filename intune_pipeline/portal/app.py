@@ -25,11 +25,13 @@ from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.portal import (
     api,
     api_changes,
+    api_plans,
     api_runs,
     connect_pages,
     device_pages,
     invitation_pages,
     kept_forms,
+    plan_pages,
     run_pages,
     security_log,
     settings_pages,
@@ -111,10 +113,12 @@ def create_app(
         status_pages,
         device_pages,
         run_pages,
+        plan_pages,
         settings_pages,
         kept_forms,
         api,
         api_runs,
+        api_plans,
         api_changes,
     ):
         app.include_router(routes.router)

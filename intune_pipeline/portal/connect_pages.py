@@ -65,10 +65,15 @@ def to_consent(
     admin: PagePrimaryAdmin,
     hold_lookalike_employees: Annotated[bool, Form()] = False,
     mdm_assignee_updates: Annotated[bool, Form()] = False,
+    plan_first: Annotated[bool, Form()] = False,
     consent_by: Annotated[Literal["me", "administrator"], Form()] = "me",
 ) -> Response:
     """Put the choices aside and send the browser to Microsoft's consent page, or make a link for who may consent."""
-    choices = {"hold_lookalike_employees": hold_lookalike_employees, "mdm_assignee_updates": mdm_assignee_updates}
+    choices = {
+        "hold_lookalike_employees": hold_lookalike_employees,
+        "mdm_assignee_updates": mdm_assignee_updates,
+        "plan_first": plan_first,
+    }
     if consent_by == "administrator":
         return invite(request, portal, admin, choices)
     state = connect_attempts.new_state()
@@ -217,6 +222,8 @@ def _bind(request: Request, portal: PortalContext, admin: Admin, proof: Proof, c
 
 
 def _after_verifying(connection: connections.Record | None) -> str:
+    if connection is not None and connection.status == ConnectionStatus.AWAITING_APPROVAL:
+        return f"{HOME}/plan"
     return PROGRESS if connection is not None and connection.status == ConnectionStatus.CONNECTED else HOME
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from intune_pipeline.inventory.connections import Record
+from intune_pipeline.inventory.plans import PLAN_CHANGED
 from intune_pipeline.inventory.sync_runs import SyncRun
 from intune_pipeline.microsoft.causes import Audience
 from intune_pipeline.portal.words import cause_of, trouble
@@ -72,6 +73,11 @@ _BY_STATUS = {
         "wait", "Waiting for your confirmation",
         "Your Microsoft administrator gave consent. Nothing is read before a Primary Admin confirms the tenant.",
         NextStep("Confirm the tenant", "/integrations/intune/confirm"),
+    ),
+    "awaiting_approval": Health(
+        "wait", "Waiting for your approval",
+        "You chose to see what would happen first. Nothing is synced before a Primary Admin approves the plan.",
+        NextStep("Look at the plan", "/integrations/intune/plan"),
     ),
     "disconnected": Health(
         "wait", "Disconnected", "allwhere no longer reads your Intune. Your assets, employees and history are kept.",
@@ -140,6 +146,8 @@ def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedel
 
 def step_after(cause: str | None, status: str) -> NextStep:
     """What to do about a stored cause: the customer's turn, ours, or Microsoft's."""
+    if cause == PLAN_CHANGED:
+        return NextStep("Look at the new plan", "/integrations/intune/plan")
     known = cause_of(cause)
     if status == "needs_consent" or (known and known.connection_status == "needs_consent"):
         return CONNECT_AGAIN

@@ -22,6 +22,9 @@ SYNCS: Final = Limit("syncs", 6, _MINUTE)
 PREVIEWS: Final = Limit("previews", 10, _MINUTE)
 EXPORTS: Final = Limit("exports", 10, _MINUTE)
 CONNECTS: Final = Limit("connects", 10, _HOUR)
+PLANS: Final = Limit("plans", 6, _HOUR)
+"""Plans asked for: each reads the whole list of the tenant's devices."""
+
 UNDOS: Final = Limit("undos", 6, _MINUTE)
 REVEALS: Final = Limit("reveals", 5, _HOUR)
 

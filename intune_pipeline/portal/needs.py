@@ -25,7 +25,7 @@ HREFS: Final[Mapping[NeedKind, str]] = {
     NeedKind.CONNECTION_BROKEN: f"{HOME}/connect",
     NeedKind.NOT_CONNECTED: f"{HOME}/connect",
     NeedKind.TENANT_WAITING: f"{HOME}/confirm",
-    NeedKind.PLAN_WAITING: HOME,
+    NeedKind.PLAN_WAITING: f"{HOME}/plan",
     NeedKind.LATE: _SYNC,
     NeedKind.SYNC_FAILED: _SYNC,
     NeedKind.LIFECYCLE_HOLD: f"{HOME}/holds",

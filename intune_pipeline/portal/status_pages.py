@@ -174,7 +174,8 @@ def _status_page(request: Request, portal: PortalContext, admin: Admin, notice: 
         "next_scheduled": status.next_scheduled,
         "possible_at": status.possible_at,
         "can_sync": status.connection.tenant_id is not None
-        and status.connection.status not in {"disconnected", "pending", "verifying"},
+        and status.connection.status not in {"disconnected", "pending", "verifying"}
+        and not status.connection.plan_first,
         "debounce_minutes": portal.pipeline.intune_sync_debounce_minutes,
         "notice": notice,
     }

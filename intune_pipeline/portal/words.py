@@ -56,6 +56,31 @@ RUN_CHANGES: Mapping[str, str] = {
     "employee_removed": "Employee removed",
     "failed": "Failed",
 }
+PLAN_LINES: Mapping[str, str] = {
+    "created": "Assets created",
+    "updated": "Assets updated",
+    "ended": "Assets ended",
+    "employee_added": "Employees added",
+    "employee_held": "People held for a decision",
+    "ending_held": "Ends held for a decision",
+    "skipped": "Devices left out",
+    "failed": "Devices that fail",
+}
+PLAN_LINE: Mapping[str, str] = {
+    "created": "Create",
+    "updated": "Update",
+    "ended": "End",
+    "employee_added": "Add employee",
+    "employee_held": "Hold person",
+    "ending_held": "Hold end",
+    "skipped": "Leave out",
+    "failed": "Fails",
+}
+GRADES: Mapping[str, str] = {
+    "surely": "Surely the same person",
+    "probably": "Probably the same person",
+    "perhaps": "Perhaps the same person",
+}
 UNDO_ACTIONS: Mapping[str, str] = {"update": "Put back", "remove": "Removed", "create": "Brought back"}
 PHASES: Mapping[str, str] = {
     "starting": "Starting.",
@@ -89,6 +114,7 @@ ACTIONS: Mapping[str, str] = {
     "reveal": "Revealed a bypass code",
     "rule": "Changed the account's own rules",
     "undo": "Undid a run",
+    "approve": "Approved a plan",
     "lock": "Locked a field",
     "unlock": "Unlocked a field",
     "lift": "Lifted what an undo kept back",
