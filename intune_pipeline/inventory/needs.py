@@ -44,10 +44,12 @@ def every(db: Connection, *, late_after: timedelta, account: str | None = None) 
             late_after=late_after,
             status=ConnectionStatus(row["status"]),
             status_message=row["status_message"],
+            status_cause=row["status_cause"],
             status_since=row["status_since"],
             connected_at=row["connected_at"],
             last_good_at=row["last_good_at"],
             last_failure=row["last_failure"],
+            failure_cause=row["failure_cause"],
             failed_at=row["failed_at"],
             endings=Waiting(row["endings"] or 0, row["endings_since"]),
             ending_reason=row["ending_reason"],
@@ -87,7 +89,7 @@ _FACTS = sa.text("""
         where cast(:account as text) is null or a.slug = :account
     ),
     last_run as (
-        select distinct on (r.connection_id) r.connection_id, r.status, r.error, r.finished_at
+        select distinct on (r.connection_id) r.connection_id, r.status, r.error, r.cause, r.finished_at
         from sync_runs r join chosen c on c.id = r.connection_id
         where r.status <> 'running' and r.trigger <> 'undo' order by r.connection_id, r.started_at desc, r.id desc
     ),
@@ -122,9 +124,10 @@ _FACTS = sa.text("""
                created_at as endings_since
         from lifecycle_holds where decision = 'waiting'
     )
-    select c.id as connection_id, c.account, now() as now, c.status, c.status_message, c.connected_at,
+    select c.id as connection_id, c.account, now() as now, c.status, c.status_message, c.status_cause, c.connected_at,
            coalesce(r.finished_at, c.created_at) as status_since, g.started_at as last_good_at,
            case when r.status = 'failed' then coalesce(r.error, 'The last sync failed.') end as last_failure,
+           case when r.status = 'failed' then r.cause end as failure_cause,
            case when r.status = 'failed' then r.finished_at end as failed_at,
            d.failed, d.failed_since, d.collisions, d.collisions_since, d.ownership, d.ownership_since, d.unknown,
            d.unknown_since, d.unknown_models, p.people, p.people_since, e.endings, e.ending_reason, e.endings_since

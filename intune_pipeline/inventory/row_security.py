@@ -218,6 +218,17 @@ _FUNCTIONS: Final = (
            return query select c.account_id from connections c where c.status = 'verifying' order by c.account_id;
            perform set_config('app.account_id', acting, true);
        end $$""",
+    f"""create or replace function end_mails(wanted text) returns boolean {_DEFINER} as $$
+       declare
+           acting text := coalesce(current_setting('app.account_id', true), '');
+           ended bigint;
+       begin
+           perform set_config('app.account_id', '', true);
+           delete from mail_subscriptions s where s.unsubscribe_token = wanted;
+           get diagnostics ended = row_count;
+           perform set_config('app.account_id', acting, true);
+           return ended > 0;
+       end $$""",
     f"""create or replace function owner_of_tenant(wanted text) returns bigint {_DEFINER} as $$
        declare
            acting text := coalesce(current_setting('app.account_id', true), '');
@@ -268,6 +279,7 @@ _FUNCTIONS: Final = (
 _FUNCTION_ROLES: Final[Mapping[str, frozenset[Role]]] = {
     "account_of_organization(text, text)": frozenset({Role.PORTAL}),
     "accounts_being_verified()": frozenset({Role.PORTAL}),
+    "end_mails(text)": frozenset({Role.PORTAL}),
     "accounts_verifying_tenant(text)": frozenset({Role.PORTAL, Role.PIPELINE}),
     "owner_of_tenant(text)": frozenset({Role.PORTAL, Role.PIPELINE}),
     "forget_audit_log(interval)": frozenset({Role.PIPELINE}),

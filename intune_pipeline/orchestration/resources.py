@@ -28,8 +28,9 @@ from intune_pipeline.orchestration.io import FrameIOManager
 from intune_pipeline.orchestration.partitions import PARTITION_TAG
 from intune_pipeline.orchestration.process.priority import lower_for_scheduled_run
 from intune_pipeline.orchestration.sync.alerts import Notifier, notifier_of
+from intune_pipeline.orchestration.sync.mails import Mailer, mailer_of
 from intune_pipeline.orchestration.sync.session import OpenClient, Session
-from intune_pipeline.settings import MicrosoftSettings, Settings
+from intune_pipeline.settings import MailSettings, MicrosoftSettings, Settings
 
 
 class DatabaseResource(dg.ConfigurableResource[Engine]):
@@ -101,6 +102,14 @@ class NotifierResource(dg.ConfigurableResource[Notifier]):
         return notifier_of(Settings.load().intune_alert_urls)
 
 
+class MailerResource(dg.ConfigurableResource[Mailer]):
+    """Tells customers' admins by the mail server of ``INTUNE_MAIL_URL``, which holds a password."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Mailer:  # noqa: ARG002 - the base class calls it so
+        """It tells nobody where there is no server."""
+        return mailer_of(MailSettings.load())
+
+
 class Limits(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The numbers that assets, checks and sensors work with."""
 
@@ -112,6 +121,8 @@ class Limits(dg.ConfigurableResource):  # type: ignore[type-arg]
     unknown_share_warning: float = Field(0.10, description="INTUNE_UNKNOWN_SHARE_WARNING: devices of unknown type.")
     junk_share_warning: float = Field(0.05, description="INTUNE_JUNK_SHARE_WARNING: placeholder serial numbers.")
     late_after_hours: int = Field(26, description="INTUNE_LATE_AFTER_HOURS: how old the last good sync may be.")
+    sync_hour: int = Field(5, description="INTUNE_SYNC_HOUR: digests follow the daily sync.")
+    sync_time_zone: str = Field("UTC", description="INTUNE_SYNC_TIME_ZONE: of that hour.")
 
     @property
     def details_refresh(self) -> timedelta | None:
@@ -192,6 +203,8 @@ def limits_of(settings: Settings) -> Limits:
         unknown_share_warning=settings.intune_unknown_share_warning,
         junk_share_warning=settings.intune_junk_share_warning,
         late_after_hours=settings.intune_late_after_hours,
+        sync_hour=settings.intune_sync_hour,
+        sync_time_zone=settings.intune_sync_time_zone,
     )
 
 
@@ -214,6 +227,7 @@ def default_resources(settings: Settings) -> dict[str, Any]:
         "io_manager": FrameIOManager(database=of_tenant),
         "keep": keep_of(settings),
         "limits": limits_of(settings),
+        "mailer": MailerResource(),
         "microsoft": microsoft,
         "notifier": NotifierResource(),
         "session": SessionResource(database=of_tenant, microsoft=microsoft),

@@ -32,8 +32,9 @@ from intune_pipeline.orchestration.partitions import (
 from intune_pipeline.orchestration.process.retention import UNFINISHED
 from intune_pipeline.orchestration.resources import Limits
 from intune_pipeline.orchestration.schedules import DAILY_INTUNE_SYNC
-from intune_pipeline.orchestration.sync import alerts, reaping, stored_plans
+from intune_pipeline.orchestration.sync import alerts, mails, reaping, stored_plans
 from intune_pipeline.orchestration.sync.alerts import Notifier
+from intune_pipeline.orchestration.sync.mails import Mailer
 from intune_pipeline.orchestration.sync.ticks import lost_ticks
 
 #: A tick may last 60 seconds; the next one follows soon.
@@ -43,6 +44,7 @@ MANUAL_PRIORITY = "10"
 #: The daemon looks every five seconds; an interval of five would now and then miss a look by a hair.
 SECONDS_BETWEEN_TICKS = 1
 SECONDS_BETWEEN_WATCHES = 30
+SECONDS_BETWEEN_MAILS = 60
 
 
 def run_key(request_id: object) -> str:
@@ -246,5 +248,22 @@ def troubles(
     return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursor, asset_events=evaluations)
 
 
+@dg.sensor(
+    minimum_interval_seconds=SECONDS_BETWEEN_MAILS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells customers' admins who asked for it by e-mail what waits for them (INTUNE_MAIL_URL).",
+)
+def customer_mails(
+    context: dg.SensorEvaluationContext,  # noqa: ARG001 - Dagster gives it
+    database: dg.ResourceParam[Engine],
+    mailer: dg.ResourceParam[Mailer],
+    limits: Limits,
+) -> dg.SkipReason:
+    """Send what is due; each person is told of each thing once, until it is over."""
+    this = mails.Round(datetime.now(UTC), limits.sync_hour, limits.sync_time_zone, limits.late_after)
+    sent = mails.tell(database, mailer, this)
+    return dg.SkipReason(f"{sent} messages were sent. {mailer.problem}".strip())
+
+
 #: All sensors of the project.
-SENSORS = [manual_sync_requests, plan_requests, ended_runs, troubles]
+SENSORS = [manual_sync_requests, plan_requests, ended_runs, troubles, customer_mails]

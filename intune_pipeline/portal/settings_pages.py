@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import account_rules, audit, connections, holds, unknown_models
+from intune_pipeline.inventory import account_rules, audit, connections, holds, mails, unknown_models
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import (
     Admin,
@@ -64,6 +64,8 @@ def settings_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Resp
             "connection": connection,
             "waiting": len(holds.employees_waiting(db, account)) + len(holds.lifecycle_waiting(db, account)),
             "unknown_models": len(unknown_models.latest(db, account)),
+            "mail_digest": mails.chosen(db, admin.account.id, admin.person.subject),
+            "email": admin.person.email,
         }
     return page(request, "settings.html", **shown)
 

@@ -21,7 +21,8 @@ from fastapi.responses import RedirectResponse, Response
 from joserfc.errors import JoseError
 
 from intune_pipeline.domain.vocabulary import SecurityEvent
-from intune_pipeline.inventory import accounts, rate_limits, security_counts, sessions
+from intune_pipeline.inventory import accounts, mails, rate_limits, security_counts, sessions
+from intune_pipeline.inventory.roles import in_account
 from intune_pipeline.portal import browser_sessions, limits, security_log
 from intune_pipeline.portal.access import RECENT, Organization, asker_of, organization_of, person_of
 from intune_pipeline.portal.access_tokens import TokenProblem, TokenRefusedError, believed, discovery_url, trusted
@@ -196,6 +197,10 @@ def _begin(request: Request, portal: PortalContext, arrival: _Arrival) -> str:
         account, bound = accounts.of_organization(db, organization.id, organization.name)
         sessions.end(db, browser_sessions.token_of(request, portal), now)
         token = sessions.begin(db, arrival.person, account.id if account else None, now)
+        if account is not None:
+            person = arrival.person
+            with in_account(db, account.id):
+                mails.signed_in(db, account.id, person.subject, person.email, is_admin=person.role is not None)
         rate_limits.forget(db, now)
         security_counts.forget(db, now)
     known = {"subject": arrival.person.subject, "account": account.slug if account else ""}

@@ -34,7 +34,9 @@ TENANTS_FILE = "tenants.json"
     "--replay", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON lines of managedDevice."
 )
 @click.option(
-    "--port", type=click.IntRange(1024, 65533), help="Port of login; Graph and sign-in follow. Free ones if unset."
+    "--port",
+    type=click.IntRange(1024, 65532),
+    help="Port of login; Graph, sign-in and mail follow. Free ones if unset.",
 )
 @click.option("--unconsented", is_flag=True, help="Nobody has consented to the app yet.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME=VALUE", help="A fault, such as throttle_every=5.")
@@ -60,7 +62,8 @@ def main(
         tenants = _tenants(devices, seed, replay, consented=not unconsented)
         chosen = Faults.model_validate(dict(_setting(one) for one in faults))
         _switch(tenants, switches)
-        cloud = SandboxCloud(tenants, directory, (0, 0, 0) if port is None else (port, port + 1, port + 2))
+        ports = (0, 0, 0) if port is None else (port, port + 1, port + 2)
+        cloud = SandboxCloud(tenants, directory, ports, mail_port=0 if port is None else port + 3)
     except ValidationError as error:
         first = error.errors()[0]
         raise click.UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error

@@ -22,6 +22,7 @@ from intune_pipeline.sandbox.entra import Account, EntraService
 from intune_pipeline.sandbox.entra_pages import EntraPages
 from intune_pipeline.sandbox.faults import Faults
 from intune_pipeline.sandbox.graph import GraphService
+from intune_pipeline.sandbox.mailbox import Mailbox
 from intune_pipeline.sandbox.request_log import RequestLog
 from intune_pipeline.sandbox.sign_in import SignInProvider
 from intune_pipeline.sandbox.tenants import SandboxTenant
@@ -39,9 +40,11 @@ class SandboxCloud:
         tenants: The customers.
         directory: Where keys and certificates are kept; None for a temporary directory of this object.
         ports: Ports for login, Graph and sign-in; 0 for a free one.
+        mail_port: Port of the mail server, likewise.
 
     Attributes:
         faults: What goes wrong on purpose.
+        mailbox: What was sent by e-mail.
         requests: What was asked.
         login_url: Origin of Entra.
         graph_url: Origin of Graph, without a version.
@@ -53,6 +56,7 @@ class SandboxCloud:
         tenants: Iterable[SandboxTenant] = (),
         directory: Path | None = None,
         ports: tuple[int, int, int] = (0, 0, 0),
+        mail_port: int = 0,
     ) -> None:
         if directory is None:
             directory = Path(tempfile.mkdtemp(prefix="sandbox-"))
@@ -61,6 +65,7 @@ class SandboxCloud:
         self._trust = TrustStore(directory)
         self._registration = AppRegistration.create(self._trust)
         self._sockets = [server.listen(port) for port in ports]
+        self.mailbox = Mailbox(mail_port)
         self.faults = Faults()
         self.requests = RequestLog()
         login_port, graph_port, sign_in_port = (listening.getsockname()[1] for listening in self._sockets)
@@ -129,6 +134,7 @@ class SandboxCloud:
             "AUTH0_CLIENT_ID": sign_in.CLIENT_ID,
             "AUTH0_CLIENT_SECRET": sign_in.CLIENT_SECRET,
             "AUTH0_AUDIENCE": sign_in.AUDIENCE,
+            "INTUNE_MAIL_URL": self.mailbox.url,
         }
 
     def sign_in_token(self, user: str, seconds: int = sign_in.TOKEN_SECONDS) -> str:
@@ -154,11 +160,19 @@ class SandboxCloud:
             Starlette(routes=self._sign_in.routes()),
         )
         certificates = (self._trust.server_certificate, self._trust.server_certificate, None)
-        with server.serving(list(zip(self._sockets, applications, certificates, strict=True))):
+        with self.mailbox.running(), server.serving(list(zip(self._sockets, applications, certificates, strict=True))):
             yield self
 
     def _control(self) -> Control:
-        return Control(self._tenants, self._registration, self.faults, self.requests, self._sign_in, self.environment())
+        return Control(
+            self._tenants,
+            self._registration,
+            self.faults,
+            self.requests,
+            self._sign_in,
+            self.environment(),
+            self.mailbox,
+        )
 
     def _entra_routes(self) -> list[Route]:
         codes: AuthorizationCodes[Account] = AuthorizationCodes()

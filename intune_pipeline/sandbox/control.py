@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 
 from intune_pipeline.sandbox.app_registration import AppRegistration
 from intune_pipeline.sandbox.faults import Faults
+from intune_pipeline.sandbox.mailbox import Mailbox
 from intune_pipeline.sandbox.managed_devices import Record
 from intune_pipeline.sandbox.request_log import RequestLog
 from intune_pipeline.sandbox.sign_in import SignInProvider
@@ -87,6 +88,7 @@ class Control:
         requests: RequestLog,
         sign_in: SignInProvider,
         environment: Mapping[str, str],
+        mailbox: Mailbox,
     ) -> None:
         self._tenants = tenants
         self._registration = registration
@@ -94,6 +96,7 @@ class Control:
         self._requests = requests
         self._sign_in = sign_in
         self._environment = environment
+        self._mailbox = mailbox
 
     def routes(self) -> list[Mount]:
         """GET shows, POST changes, DELETE forgets."""
@@ -112,6 +115,7 @@ class Control:
                     Route("/requests", self._show_requests),
                     Route("/requests", self._forget_requests, methods=["DELETE"]),
                     Route("/sign-in-tokens/{user}", self._sign_in_token, methods=["POST"]),
+                    *self._mailbox.routes(),
                 ],
             )
         ]

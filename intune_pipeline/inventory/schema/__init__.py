@@ -26,6 +26,7 @@ from intune_pipeline.inventory.schema.frames import (
     snapshots,
 )
 from intune_pipeline.inventory.schema.holds import employee_holds, held_assignments, hold_decisions, lifecycle_holds
+from intune_pipeline.inventory.schema.mails import mail_subscriptions, mails_told
 from intune_pipeline.inventory.schema.people import (
     different_people,
     employee_emails,
@@ -89,6 +90,8 @@ __all__ = [
     "kept_values",
     "known_users",
     "lifecycle_holds",
+    "mail_subscriptions",
+    "mails_told",
     "merged_employees",
     "metadata",
     "plan_lines",

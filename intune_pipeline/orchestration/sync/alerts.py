@@ -110,13 +110,18 @@ def how_many_addresses(addresses: SecretStr | None) -> int:
     return 0 if addresses is None else len(_understood(addresses))
 
 
+def quiet_apprise() -> None:
+    """Keep Apprise from logging addresses, which hold passwords, and what servers answer."""
+    library = logging.getLogger("apprise")
+    if library.propagate:
+        library.addHandler(logging.NullHandler())
+        library.propagate = False
+
+
 def _understood(addresses: SecretStr) -> "apprise.Apprise":
     import apprise
 
-    # Apprise logs addresses, which hold passwords, and what servers answer.
-    library = logging.getLogger("apprise")
-    library.addHandler(logging.NullHandler())
-    library.propagate = False
+    quiet_apprise()
     everybody = apprise.Apprise()
     if not everybody.add(addresses.get_secret_value()):
         raise SettingsError("INTUNE_ALERT_URLS holds an address that Apprise does not know; see docs/operations.md.")
