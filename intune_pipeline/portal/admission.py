@@ -36,6 +36,8 @@ REQUESTS_AT_ONCE: Final = 40
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _API: Final = "/api/"
 _STATIC: Final = "/static/"
+UNSUBSCRIBE: Final = "/unsubscribe/"
+"""Its links are their own proof, and mail programs follow them without a sign-in; what they send is never read."""
 
 Refuse = Callable[[Request, PortalError], Response]
 
@@ -98,6 +100,8 @@ class Admission:
             request.state.asker = asker
             if request.method in _READING:
                 return request.receive
+            if request.url.path.startswith(UNSUBSCRIBE):
+                return _replayed(b"", request.receive)
             if asker is None:
                 raise SignInNeededError("Sign in first; nothing was read of what you sent.")
             request.state.body = await _body_of(request)

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from intune_pipeline.domain.vocabulary import Digest
 from intune_pipeline.inventory import mails
 from intune_pipeline.portal.access import PageAdmin
+from intune_pipeline.portal.admission import UNSUBSCRIBE
 from intune_pipeline.portal.errors import ConflictError
 from intune_pipeline.portal.inputs import Text
 from intune_pipeline.portal.portal import PortalContext, portal_of
@@ -20,7 +21,7 @@ from intune_pipeline.portal.settings_pages import SETTINGS, connected
 
 router = APIRouter(include_in_schema=False)
 ThePortal = Annotated[PortalContext, Depends(portal_of)]
-UNSUBSCRIBE = "/unsubscribe/{token}"
+_UNSUBSCRIBE = f"{UNSUBSCRIBE}{{token}}"
 
 
 @router.post(f"{SETTINGS}/mail", dependencies=[Depends(checked_form)])
@@ -35,13 +36,13 @@ def choose_mails(portal: ThePortal, admin: PageAdmin, digest: Annotated[Digest |
     return RedirectResponse(f"{SETTINGS}#mail", status_code=303)
 
 
-@router.get(UNSUBSCRIBE)
+@router.get(_UNSUBSCRIBE)
 def ask(request: Request, token: Text) -> Response:
     """A page with one button: programs that follow every link of an e-mail must not end anything."""
     return page(request, "unsubscribe.html", token=token, ended=False)
 
 
-@router.post(UNSUBSCRIBE)
+@router.post(_UNSUBSCRIBE)
 def unsubscribe(request: Request, portal: ThePortal, token: Text) -> Response:
     """End the e-mails of whose link this is: by the button, or by a mail program's one click (RFC 8058).
 
@@ -49,4 +50,7 @@ def unsubscribe(request: Request, portal: ThePortal, token: Text) -> Response:
     """
     with portal.system_transaction() as db:
         mails.unsubscribe(db, token)
-    return page(request, "unsubscribe.html", token=token, ended=True)
+    answer = page(request, "unsubscribe.html", token=token, ended=True)
+    # What was sent along is not read; without this the server would go on taking it in.
+    answer.headers["connection"] = "close"
+    return answer

@@ -29,7 +29,10 @@ OF_INVITED_ADMINISTRATORS = {
     "/invitation/consent",
     "/invitation/refuse",
 }
+#: The link is the proof, and mail programs follow it without a sign-in.
+UNSUBSCRIBE = "/unsubscribe/{token}"
 OPEN_TO_ALL = {
+    UNSUBSCRIBE,
     "/",
     "/sign-in",
     "/sign-in/start",
@@ -84,12 +87,13 @@ def test_every_route_wants_to_know_who_asks(app: FastAPI) -> None:
 
 def test_every_write_by_form_checks_the_form_token(app: FastAPI) -> None:
     for method, path, route in routes_of(app):
-        if method != "GET" and not path.startswith("/api/"):
+        if method != "GET" and path != UNSUBSCRIBE and not path.startswith("/api/"):
             assert checked_form in dependencies_of(route), f"{method} {path}"
 
 
-def test_only_sync_now_writes_for_secondary_admins(app: FastAPI) -> None:
-    allowed = {f"{HOME}/sync", "/api/v1/syncs", "/sign-out", "/sign-out/everywhere"}
+def test_secondary_admins_sync_look_at_plans_and_choose_their_mails_and_no_more(app: FastAPI) -> None:
+    allowed = {f"{HOME}/sync", "/api/v1/syncs", f"{HOME}/plan", "/api/v1/plans", f"{HOME}/settings/mail"}
+    allowed |= {"/sign-out", "/sign-out/everywhere", UNSUBSCRIBE}
     for method, path, route in routes_of(app):
         if method != "GET" and path not in allowed:
             wanted = {signed_in_primary_admin, token_primary_admin}
@@ -121,7 +125,7 @@ def test_a_forged_or_missing_form_token_changes_nothing(
     monkeypatch.setattr(limits, "WRITES", Limit("writes", 1_000, 60))
     browser = signed_in("acme-primary")
     for method, path, _ in routes_of(app):
-        if method == "POST" and not path.startswith("/api/"):
+        if method == "POST" and path != UNSUBSCRIBE and not path.startswith("/api/"):
             for data in ({}, {"form_token": ""}, {"form_token": "forged"}, {"form_token": "gefälscht"}):
                 answer = browser.portal.post(path, data=data)
                 assert answer.status_code in {403, 422}, path
