@@ -15,23 +15,20 @@ from pydantic import Field, create_model
 from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.vocabulary import (
     DeviceType,
-    EmployeeHoldKind,
-    LifecycleDecision,
-    LookalikeGrade,
     Outcome,
     Role,
     RunPhase,
     RunStatus,
     Trigger,
 )
-from intune_pipeline.inventory import account_rules, audit, connections, device_list, holds, sync_requests, sync_runs
+from intune_pipeline.inventory import account_rules, audit, connections, device_list, sync_requests, sync_runs
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
 from intune_pipeline.portal.api_schema import COMMON, CONFLICT, NOT_FOUND, TOO_OFTEN, Input, Output, ThePortal
 from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
-from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, RevealReason, Text
+from intune_pipeline.portal.inputs import FilledText, Id, RevealReason, Text
 from intune_pipeline.portal.portal import PortalContext
 from intune_pipeline.portal.settings_pages import connected, previewed
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
@@ -181,50 +178,6 @@ class BypassCode(Output):
     bypass_code: str
 
 
-class EmployeeHold(Output):
-    """A user held back because an employee looks like them, or because they look like a shared account."""
-
-    id: int
-    first_name: str | None
-    last_name: str | None
-    email: str
-    lookalike: str | None
-    created_at: datetime
-    kind: EmployeeHoldKind
-    reason: str | None
-    grade: LookalikeGrade | None
-    display_name: str | None
-
-
-class LifecycleHold(Output):
-    """Lifecycle ends held back because there were too many."""
-
-    id: int
-    devices: int
-    reason: str
-    created_at: datetime
-
-
-class Holds(Output):
-    """What waits for a decision."""
-
-    employees: list[EmployeeHold]
-    lifecycle: list[LifecycleHold]
-
-
-class EmployeeDecided(Input):
-    """A decision on held people."""
-
-    hold_ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
-    decision: EmployeeAnswer
-
-
-class LifecycleDecided(Input):
-    """A decision on the held lifecycle ends."""
-
-    decision: LifecycleAnswer
-
-
 class UnknownModel(Output):
     """A model whose type is unknown."""
 
@@ -361,37 +314,6 @@ def reveal(portal: ThePortal, admin: TokenRecentPrimaryAdmin, asked: RevealReque
     """Reveal one activation-lock bypass code; audited. Primary Admins only."""
     code = revealed(portal, admin, asked.serial_number, asked.reason)
     return BypassCode(serial_number=asked.serial_number, bypass_code=code)
-
-
-@router.get("/holds")
-def waiting(portal: ThePortal, admin: TokenAdmin) -> Holds:
-    """What waits for a decision."""
-    with portal.transaction(admin.account) as db:
-        employees = holds.employees_waiting(db, admin.account.slug)
-        lifecycle = holds.lifecycle_waiting(db, admin.account.slug)
-    return Holds(
-        employees=[EmployeeHold.model_validate(hold) for hold in employees],
-        lifecycle=[
-            LifecycleHold(
-                id=hold.id, devices=len(hold.intune_device_ids), reason=hold.reason, created_at=hold.created_at
-            )
-            for hold in lifecycle
-        ],
-    )
-
-
-@router.post("/holds/employees", status_code=204, responses=CONFLICT)
-def decide_employees(portal: ThePortal, admin: TokenPrimaryAdmin, decided: EmployeeDecided) -> None:
-    """Create, link or skip held people; the next sync does it. Primary Admins only."""
-    with portal.transaction(admin.account) as db:
-        holds.decide_employees(db, admin.account.slug, decided.hold_ids, decided.decision, decided_by=admin.label)
-
-
-@router.post("/holds/lifecycle", status_code=204, responses=CONFLICT)
-def decide_lifecycle(portal: ThePortal, admin: TokenRecentPrimaryAdmin, decided: LifecycleDecided) -> None:
-    """Release or drop held lifecycle ends. Primary Admins only."""
-    with portal.transaction(admin.account) as db:
-        holds.decide_lifecycle(db, admin.account.slug, LifecycleDecision(decided.decision), decided_by=admin.label)
 
 
 @router.get("/unknown-models")

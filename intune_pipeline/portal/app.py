@@ -25,6 +25,7 @@ from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.portal import (
     api,
     api_changes,
+    api_holds,
     api_plans,
     api_runs,
     connect_pages,
@@ -121,6 +122,7 @@ def create_app(
         api,
         api_runs,
         api_plans,
+        api_holds,
         api_changes,
     ):
         app.include_router(routes.router)
