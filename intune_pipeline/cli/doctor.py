@@ -36,6 +36,7 @@ def command(account: str | None) -> int:
     if settings is not None:
         checkup.step("bypass code keys", partial(_keys, settings), str)
         checkup.step("alerts", partial(_alerts, settings), str)
+        checkup.step("e-mails to admins", _mails, str)
         try:
             _check_stores(checkup, account, microsoft)
         except PipelineError as error:
@@ -88,6 +89,16 @@ def _alerts(settings: "Settings") -> str:
     if not addresses:
         return "INTUNE_ALERT_URLS is not set, so nobody is told when a sync fails"
     return f"{addresses} {'address' if addresses == 1 else 'addresses'}"
+
+
+def _mails() -> str:
+    from intune_pipeline.orchestration.sync.mails import mailer_of
+    from intune_pipeline.settings import MailSettings, SettingsError
+
+    mailer = mailer_of(MailSettings.load())
+    if mailer.problem:
+        raise SettingsError(mailer.problem)
+    return "by INTUNE_MAIL_URL" if mailer.send else "INTUNE_MAIL_URL is not set, so no customer's admin has e-mails"
 
 
 def _check_stores(checkup: _Checkup, account: str | None, microsoft: "MicrosoftSettings | None") -> None:
