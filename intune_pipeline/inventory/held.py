@@ -109,6 +109,12 @@ def devices(
     return [HeldDevice(*row) for row in db.execute(_DEVICES, given)]
 
 
+def count(db: Connection, account: str, search: str = "") -> int:
+    """How many devices wait that the search finds."""
+    given = {"account": account, **searched(search), "limit": None, "offset": 0}
+    return int(db.execute(_COUNT, given).scalar_one())
+
+
 def decisions(db: Connection, account: str, *, limit: int = 50, before: int | None = None) -> list[Decision]:
     """What was decided in an account, newest first.
 
@@ -162,6 +168,7 @@ _DEVICES = sa.text("""
     order by w.serial_key, w.id
     limit cast(:limit as bigint) offset :offset
 """)
+_COUNT = sa.text(f"select count(*) from ({_DEVICES.text}) found")  # noqa: S608 - a constant
 _DECISIONS = sa.text("""
     select d.id, d.kind, d.decision, d.size, d.decided_by, d.decided_at, d.applied_run_id, d.undone_by, d.undone_at,
            case d.kind when 'lifecycle' then ended.done else known.done end as done

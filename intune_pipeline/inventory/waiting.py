@@ -62,7 +62,8 @@ class Person:
     Attributes:
         id: the hold's id.
         email: the work e-mail Intune shows.
-        name: as it would be stored; "" where no name can be read.
+        name: as it would be stored, as much of it as can be read.
+        has_name: whether a first and a last name can be read.
         display_name: as Intune shows it.
         lookalike: the name of the employee who could be the same person; None when removed meanwhile, and for shared
             accounts.
@@ -77,6 +78,7 @@ class Person:
     id: int
     email: str
     name: str
+    has_name: bool
     display_name: str | None
     lookalike: str | None
     lookalike_emails: list[str]
@@ -220,8 +222,8 @@ _FOUND = """
            or concat_ws(' ', h.first_name, h.last_name, h.email, h.display_name, e.first_name, e.last_name) ilike :pattern
            or exists (select from employee_emails m where m.employee_id = e.id and m.email ilike :pattern))
 """
-_BY_GRADE = sa.text(f"select h.grade, count(*) as found {_FOUND} group by h.grade")  # noqa: S608 - constants, as below
-_IDS = sa.text(f"select h.id {_FOUND}")  # noqa: S608
+_BY_GRADE = sa.text(f"select h.grade, count(*) as found {_FOUND} group by h.grade")
+_IDS = sa.text(f"select h.id {_FOUND}")
 _PEOPLE = sa.text(f"""
     with found as (
         select h.*, e.first_name as like_first, e.last_name as like_last
@@ -236,7 +238,8 @@ _PEOPLE = sa.text(f"""
         where (o.connection_id, o.listed_user) in (select f.connection_id, f.email_key from found f) and o.ended_at is null
         group by o.connection_id, o.listed_user
     )
-    select f.id, f.email, concat_ws(' ', f.first_name, f.last_name), f.display_name, f.like_first || ' ' || f.like_last,
+    select f.id, f.email, concat_ws(' ', f.first_name, f.last_name),
+           f.first_name is not null and f.last_name is not null, f.display_name, f.like_first || ' ' || f.like_last,
            array(select m.email from employee_emails m where m.employee_id = f.lookalike_id order by m.email_key),
            f.grade, f.reason, f.created_at, coalesce(d.known, 0), coalesce(d.models, '{{}}')
     from found f

@@ -56,6 +56,14 @@ RUN_CHANGES: Mapping[str, str] = {
     "employee_removed": "Employee removed",
     "failed": "Failed",
 }
+GRADES: Mapping[str, str] = {"surely": "Surely", "probably": "Probably", "perhaps": "Perhaps"}
+HOLD_DECISIONS: Mapping[str, str] = {
+    "created": "added as an employee",
+    "linked": "made one with an employee",
+    "skipped": "left out",
+    "released": "assignment ended",
+    "dropped": "kept as it is",
+}
 UNDO_ACTIONS: Mapping[str, str] = {"update": "Put back", "remove": "Removed", "create": "Brought back"}
 PHASES: Mapping[str, str] = {
     "starting": "Starting.",
@@ -88,7 +96,11 @@ ACTIONS: Mapping[str, str] = {
     "release": "Decided on a hold",
     "reveal": "Revealed a bypass code",
     "rule": "Changed the account's own rules",
-    "undo": "Undid a run",
+    "undo": "Undid a run or took a decision back",
+    "merge": "Made two employees one",
+    "unmerge": "Brought back an employee who was merged",
+    "not_different": "Took back that two employees are different people",
+    "different": "Said that two employees are different people",
     "lock": "Locked a field",
     "unlock": "Unlocked a field",
     "lift": "Lifted what an undo kept back",
