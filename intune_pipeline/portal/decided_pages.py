@@ -65,7 +65,7 @@ def decisions_page(portal: ThePortal, admin: PageAdmin) -> Response:
 
 
 @router.get(f"{HOME}/holds")
-def earlier_address() -> Response:
+def earlier_address(_: PageAdmin) -> Response:
     """The address that messages and bookmarks of before have."""
     return RedirectResponse(DECISIONS, status_code=303)
 

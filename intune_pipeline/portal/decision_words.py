@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from intune_pipeline.domain.vocabulary import EmployeeDecision, EmployeeHoldKind, LifecycleDecision
-from intune_pipeline.portal.words import counted
+from intune_pipeline.portal.words import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Answer:
 
 
 def _filled(one: str, many: str, count: int) -> str:
-    return one if count == 1 else many.replace("{n}", counted(count, "").strip())
+    return one if count == 1 else many.replace("{n}", number(count))
 
 
 _SKIP_CONSEQUENCE: Final = "No sync creates an employee for them, now or later, and their devices have no assignee."

@@ -177,4 +177,9 @@ def outcome_reason(outcome: str, reason: str | None) -> str:
 
 def counted(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun: ``1 device``, ``2 devices``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def number(value: int) -> str:
+    """A count with thousands separated by a narrow space."""
+    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
