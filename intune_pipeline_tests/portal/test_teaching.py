@@ -151,7 +151,7 @@ def test_the_device_links_to_the_question_and_says_why_it_has_its_type(
 ) -> None:
     browser = signed_in("acme-primary").open("/integrations/intune/device?serial_number=ACME-SN1")
     assert "It is a laptop: A MacBook is a laptop." in browser.text
-    assert "apple.laptop" not in browser.text
+    assert "Rule that decided" not in browser.text
     with engine.begin() as db:
         db.execute(
             sa.update(schema.device_outcomes)
