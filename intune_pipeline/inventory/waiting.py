@@ -67,7 +67,7 @@ class Person:
         display_name: as Intune shows it.
         lookalike: the name of the employee who could be the same person; None when removed meanwhile, and for shared
             accounts.
-        lookalike_emails: that employee's addresses.
+        lookalike_emails: that employee's addresses, the first few.
         grade: how sure it is that both are one person.
         reason: why, a phrase for people.
         created_at: when a sync held the user back.
@@ -240,7 +240,8 @@ _PEOPLE = sa.text(f"""
     )
     select f.id, f.email, concat_ws(' ', f.first_name, f.last_name),
            f.first_name is not null and f.last_name is not null, f.display_name, f.like_first || ' ' || f.like_last,
-           array(select m.email from employee_emails m where m.employee_id = f.lookalike_id order by m.email_key),
+           array(select m.email from employee_emails m where m.employee_id = f.lookalike_id
+                 order by m.kind desc, m.email_key limit 3),
            f.grade, f.reason, f.created_at, coalesce(d.known, 0), coalesce(d.models, '{{}}')
     from found f
     left join devices d on d.connection_id = f.connection_id and d.listed_user = f.email_key

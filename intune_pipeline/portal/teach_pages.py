@@ -19,7 +19,7 @@ from intune_pipeline.domain.facts import shown_model
 from intune_pipeline.domain.type_reason import NAMES
 from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import account_rules, connections, sync_requests, unknown_models
+from intune_pipeline.inventory import account_rules, connections, sync_requests, unknown_models, waiting
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin, signed_in_primary_admin
 from intune_pipeline.portal.browser_sessions import HOME
@@ -111,9 +111,12 @@ def models_page(
         rules = account_rules.every(db, account)
         link = connections.of_account(db, account)
         is_asked = link is not None and sync_requests.is_open(db, link.id)
+        counts = waiting.counts(db, account)
     return page(
         request,
         "models.html",
+        tab="models",
+        counts=counts,
         models=models,
         rules=[(rule, subject_of(rule)) for rule in rules],
         taught=next((rule for rule in rules if rule.id == taught), None),
