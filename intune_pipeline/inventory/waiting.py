@@ -137,11 +137,6 @@ def people_ids(db: Connection, account: str, query: PeopleQuery) -> list[int]:
     return list(db.scalars(_IDS, _given(account, query)))
 
 
-def device_ids(db: Connection, account: str, search: str) -> list[str]:
-    """Intune's ids of the waiting devices that are found."""
-    return [one.intune_device_id for one in held.devices(db, account, search)]
-
-
 def lock_people(db: Connection, account: str, ids: Collection[int]) -> list[sa.Row[Any]]:
     """Those of some people who still wait, locked until the transaction ends, each with ``lookalike_id`` and ``has_name``."""
     given = {"account_id": accounts.get(db, account).id, "ids": sorted(ids)}

@@ -59,7 +59,7 @@ class Part:
 
     def ids(self, db: Connection, account: str) -> list[str]:
         """The devices it is about, some of which may be decided already if they were chosen."""
-        return list(self.chosen) if self.scope == "chosen" else waiting.device_ids(db, account, self.search)
+        return list(self.chosen) if self.scope == "chosen" else held.device_ids(db, account, self.search)
 
     def params(self) -> dict[str, Any]:
         """The search as query parameters."""
@@ -174,10 +174,14 @@ def _list(
 def _check(
     request: Request, db: Connection, account: str, part: Part, decision: LifecycleAnswer, *, more: bool = False
 ) -> Response:
-    found = held.devices(db, account, part.search if part.scope == "found" else "")
     if part.scope == "chosen":
-        found = [one for one in found if one.intune_device_id in part.chosen]
-    if not found:
+        chosen = set(part.chosen)
+        found = [one for one in held.devices(db, account) if one.intune_device_id in chosen]
+        ids = [one.intune_device_id for one in found]
+    else:
+        ids = held.device_ids(db, account, part.search)
+        found = held.devices(db, account, part.search, limit=LISTED)
+    if not ids:
         return _list(request, db, account, part, 1, Notice(), _NOTHING_WAITS, 409)
     return page(
         request,
@@ -189,8 +193,8 @@ def _check(
         part=part,
         devices=found[:LISTED],
         listed=LISTED,
-        shown=shown(db, [one.intune_device_id for one in found]),
-        gone=len(set(part.chosen)) - len(found) if part.scope == "chosen" else 0,
+        shown=shown(db, ids),
+        gone=len(set(part.chosen)) - len(ids) if part.scope == "chosen" else 0,
         more=more,
         here=Address(DEVICES, part.params()),
         device_href=device_href,
