@@ -84,8 +84,8 @@ LOOKALIKES: Final = (
         "Leave this person out",
         "Leave these {n} people out",
         "Leave those chosen out",
-        "1 person is left out",
-        "{n} people are left out",
+        "1 user is left out",
+        "{n} users are left out",
         (_SKIP_CONSEQUENCE,),
     ),
 )
@@ -96,8 +96,8 @@ SHARED: Final = (
         "This is no person: leave it out",
         "These {n} are no people: leave them out",
         "Those chosen are no people: leave them out",
-        "1 shared account is left out",
-        "{n} shared accounts are left out",
+        "1 user is left out",
+        "{n} users are left out",
         (_SKIP_CONSEQUENCE,),
     ),
     Answer(

@@ -178,7 +178,7 @@ def press(page: "Page", text: str, *, key: str = "Enter") -> None:
         "element => element.matches('a, button, input, select, summary')"
         " ? (element.labels?.[0]?.innerText ?? element.innerText) : ''"
     )
-    for _ in range(60):
+    for _ in range(120):
         page.keyboard.press("Tab")
         if text in page.evaluate(f"({described})(document.activeElement)"):
             outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
