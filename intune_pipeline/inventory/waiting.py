@@ -156,6 +156,12 @@ def missed_people(db: Connection, account: str, ids: Collection[int]) -> list[Mi
     return [Missed(*row) for row in db.execute(_MISSED, given)]
 
 
+def missed_devices(db: Connection, account: str, ids: Collection[str]) -> list[Missed]:
+    """Of some devices those that do not wait, with the last decision and by whom, as far as there was one."""
+    given = {"account_id": accounts.get(db, account).id, "ids": list(ids)}
+    return [Missed(*row) for row in db.execute(_MISSED_DEVICES, given)]
+
+
 def decision_about(db: Connection, kind: HoldKind, one: int | str) -> int:
     """The newest decision about a hold of an employee, or about a device."""
     statement = _DECISION_OF_PERSON if kind is HoldKind.EMPLOYEES else _DECISION_OF_DEVICE
@@ -247,6 +253,15 @@ _MISSED = sa.text("""
     from employee_holds h join connections c on c.id = h.connection_id
     where c.account_id = :account_id and h.id = any(cast(:ids as bigint[])) and h.decision <> 'waiting'
     order by h.last_name, h.id
+""")
+_MISSED_DEVICES = sa.text("""
+    select distinct on (device.id) coalesce(o.serial_number, o.device_name, device.id), h.decision, h.decided_by
+    from lifecycle_holds h
+    join connections c on c.id = h.connection_id
+    cross join jsonb_array_elements_text(h.intune_device_ids) as device (id)
+    left join device_outcomes o on o.connection_id = h.connection_id and o.intune_device_id = device.id
+    where c.account_id = :account_id and h.decision <> 'waiting' and device.id = any(cast(:ids as text[]))
+    order by device.id, h.decided_at desc
 """)
 _DECISION_OF_PERSON = sa.text("select decision_id from employee_holds where id = :one")
 _DECISION_OF_DEVICE = sa.text("""

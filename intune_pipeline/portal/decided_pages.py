@@ -3,6 +3,7 @@
 Belongs here: these pages, and what the lists say right after a decision. Does not belong here: deciding.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 from intune_pipeline.domain.vocabulary import Trigger
 from intune_pipeline.inventory import connections, held, holds, sync_requests, waiting
 from intune_pipeline.inventory.holds import CannotUndoError
+from intune_pipeline.inventory.waiting import Missed
 from intune_pipeline.portal import decision_words, limits
 from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
@@ -28,14 +30,14 @@ DECIDED: Final = f"{DECISIONS}/decided"
 _SHOWN: Final = 50
 
 
-def just_decided(db: Connection, account: str, notice: Notice) -> dict[str, Any]:
+def just_decided(db: Connection, account: str, notice: Notice, missed: Sequence[Missed]) -> dict[str, Any]:
     """What a list shows of the decision made just now: the decision, about whom it was not, and whether a sync is on its way."""
     made = waiting.decision(db, account, notice.decision_id) if notice.decision_id else None
     link = connections.of_account(db, account)
     return {
         "made": made,
         "made_words": decision_words.of_decision(made.decision).done(made.size) if made else "",
-        "missed": waiting.missed_people(db, account, notice.missed) if notice.missed else [],
+        "missed": missed,
         "fewer": notice.fewer,
         "impossible": notice.impossible,
         "is_asked": link is not None and sync_requests.is_open(db, link.id),

@@ -81,13 +81,13 @@ class Notice:
 
     Attributes:
         decision_id: the decision.
-        missed: ids of those who were chosen and decided about by others meanwhile.
+        missed: ids of those people or devices that were chosen and decided about by others meanwhile.
         fewer: how many of everything that was found had been decided about meanwhile.
         impossible: how many the answer could not be given about.
     """
 
     decision_id: int | None = None
-    missed: tuple[int, ...] = ()
+    missed: tuple[int, ...] | tuple[str, ...] = ()
     fewer: int = 0
     impossible: int = 0
 

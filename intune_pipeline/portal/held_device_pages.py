@@ -92,11 +92,12 @@ def devices_page(
     part: Asked,
     page: PageNumber = 1,
     decided: Id | None = None,
+    missed: Ids = [],  # noqa: B006
     fewer: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
     """Which devices wait."""
     with portal.transaction(admin.account) as db:
-        return _list(request, db, admin.account.slug, part, page, Notice(decided, fewer=fewer))
+        return _list(request, db, admin.account.slug, part, page, Notice(decided, tuple(missed), fewer))
 
 
 @router.get(f"{DEVICES}/check")
@@ -128,10 +129,13 @@ def decide_devices(
             return _check(request, db, account, part, decision, more=True)
         still = waiting.lock_devices(db, account, ids)
         if not still:
-            return _list(request, db, account, part, 1, Notice(), _NOTHING_WAITS, 409)
+            return _list(request, db, account, part, 1, Notice(missed=tuple(ids[:PAGE_SIZE])), _NOTHING_WAITS, 409)
         holds.decide_lifecycle(db, account, LifecycleDecision(decision), decided_by=admin.label, device_ids=still)
-        wanted = len(set(ids)) if part.scope == "chosen" else before.count
-        notice = Notice(waiting.decision_about(db, HoldKind.LIFECYCLE, still[0]), fewer=max(0, wanted - len(still)))
+        notice = Notice(
+            waiting.decision_about(db, HoldKind.LIFECYCLE, still[0]),
+            tuple(sorted(set(ids) - set(still)))[:PAGE_SIZE] if part.scope == "chosen" else (),
+            max(0, before.count - len(still)) if part.scope == "found" else 0,
+        )
     if apply:
         apply_now(portal, admin)
     back = Address(DEVICES, part.params()).given.items()
@@ -148,6 +152,7 @@ def _list(
     problem: str = "",
     status: int = 200,
 ) -> Response:
+    missed = [str(one) for one in notice.missed]
     hold = next(iter(holds.lifecycle_waiting(db, account)), None)
     total = held.count(db, account, part.search) if part.search else len(hold.intune_device_ids) if hold else 0
     return page(
@@ -167,7 +172,7 @@ def _list(
         answers=decision_words.DEVICES,
         device_href=device_href,
         problem=problem,
-        **just_decided(db, account, notice),
+        **just_decided(db, account, notice, waiting.missed_devices(db, account, missed) if missed else ()),
     )
 
 
@@ -182,7 +187,7 @@ def _check(
         ids = held.device_ids(db, account, part.search)
         found = held.devices(db, account, part.search, limit=LISTED)
     if not ids:
-        return _list(request, db, account, part, 1, Notice(), _NOTHING_WAITS, 409)
+        return _list(request, db, account, part, 1, Notice(missed=part.chosen), _NOTHING_WAITS, 409)
     return page(
         request,
         "held_devices_check.html",

@@ -175,6 +175,7 @@ def _list(
     request: Request, db: Connection, account: str, part: Part, number: int, notice: Notice, problem: str = ""
 ) -> Response:
     query = part.query
+    part_missed = [int(one) for one in notice.missed]
     grades = waiting.people_by_grade(db, account, query)
     total = grades.get(query.grade, 0) if query.grade else sum(grades.values())
     return page(
@@ -193,7 +194,7 @@ def _list(
         here=Address(PEOPLE, part.params()),
         answers=decision_words.OF_PEOPLE[query.kind],
         problem=problem,
-        **just_decided(db, account, notice),
+        **just_decided(db, account, notice, waiting.missed_people(db, account, part_missed) if part_missed else ()),
     )
 
 

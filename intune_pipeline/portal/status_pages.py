@@ -164,7 +164,7 @@ def _status_page(request: Request, portal: PortalContext, admin: Admin, notice: 
         return RedirectResponse(f"{HOME}/connect", status_code=303)
     shown: dict[str, Any] = {
         "health": status.health,
-        "needs": status.needs,
+        "needs": status.needs if admin.is_primary else [need.for_secondary() for need in status.needs],
         "runs": status.runs,
         "undone_by": status.undone_by,
         "run_href": run_href,

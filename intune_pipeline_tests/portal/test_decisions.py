@@ -240,7 +240,7 @@ def test_three_thousand_devices_are_decided_in_parts(signed_in: SignIn, crowd: C
     browser.press("Keep the assets", device_id=["d1", "d2"]).press("Keep the assets of these 2 devices")
     assert ends_of(engine) == {"dropped": 2, "waiting": 2_998}
     browser.press("Keep the assets", device_id=["d1", "d3"]).press("Keep this device")
-    assert "1 of those you saw was decided about by others meanwhile" in browser.text
+    assert "d1: kept as it is by primary@acme.example" in browser.text
     browser.press("End the assignments", scope="found").press("End the assignments of these 2 997 devices")
     assert Counter(ends_of(engine)) >= Counter({"released": 2_997})
     assert "No device waits for a decision." in browser.text
@@ -321,7 +321,9 @@ def test_the_first_list_with_something_in_it_opens(signed_in: SignIn, acme: Cust
 
 
 def test_a_secondary_admin_looks_and_is_not_told_to_decide(signed_in: SignIn, acme: Customer) -> None:
-    browser = signed_in("acme-secondary")
+    browser = signed_in("acme-secondary").open(HOME)
+    assert "Look at them; a Primary Admin decides." in browser.text
+    assert "Say for each of them who they are" not in browser.text
     for path in (PEOPLE, f"{PEOPLE}?kind=shared", DEVICES, DECIDED):
         browser.open(path)
         assert browser.answer.status_code == 200
