@@ -34,6 +34,13 @@ PAGES = {
     "devices, search": f"{HOME}/devices?search=SN0099",
     "devices, filter": f"{HOME}/devices?reason=desktop",
     "device": f"{HOME}/device?serial_number=SN000123",
+    "decisions, people": f"{HOME}/decisions/people",
+    "decisions, search": f"{HOME}/decisions/people?search=user29",
+    "decisions, check all": f"{HOME}/decisions/people/check?decision=link&scope=found",
+    "decisions, devices": f"{HOME}/decisions/devices?page=20",
+    "decisions, duplicates": f"{HOME}/decisions/duplicates",
+    "decided": f"{HOME}/decisions/decided",
+    "models": f"{HOME}/models",
     "settings": f"{HOME}/settings",
     "audit": f"{HOME}/audit",
     "progress.json": f"{HOME}/progress.json",
@@ -59,6 +66,12 @@ SEED = """
         from connections c, generate_series(1, {devices}) n
         left join assets a on a.serial_number = 'SN' || lpad(n::text, 6, '0');
     insert into audit_log (account_id, actor, action, subject) select id, 'ada', 'settings', n::text from accounts, generate_series(1, 500) n;
+    insert into employee_holds (connection_id, email, first_name, last_name, lookalike_id, grade, reason)
+        select c.id, 'user' || n || '@load.example', 'Ada', 'No ' || n, n, case when n %% 3 = 0 then 'surely' else 'probably' end,
+               'the same name' from connections c, generate_series(1, 3000) n;
+    insert into lifecycle_holds (connection_id, intune_device_ids, reason)
+        select connection_id, jsonb_agg(intune_device_id), 'Many at once.'
+        from (select * from device_outcomes order by serial_number limit 3000) gone group by connection_id;
     analyze;
 """
 

@@ -34,6 +34,12 @@ from intune_pipeline.errors import WrongUseError
 NOT_A_PHONE: Final = "not_a_phone"
 """The stage of the Android catalogue: what is neither a phone nor a tablet. Its users are rooms, never people."""
 
+NO_RULE: Final = "none"
+"""The rule of a device that no rule knows."""
+
+ACCOUNT_REASON: Final = "this account's rule:"
+"""What the reason of an account's rule begins with, before its note."""
+
 STAGES: Final[Mapping[str, DeviceType | None]] = {
     NOT_A_PHONE: DeviceType.MOBILE,
     "placeholder": DeviceType.UNKNOWN,
@@ -178,7 +184,7 @@ class CompiledRule:
     """
 
     def __init__(self, rule: AccountRule, budget: RuleBudget | None = None) -> None:
-        self.answer = Classification(rule.device_type, f"account:{rule.id}", f"this account's rule: {rule.note}")
+        self.answer = Classification(rule.device_type, f"account:{rule.id}", f"{ACCOUNT_REASON} {rule.note}")
         self._id = rule.id
         self._named = rule.model_pattern
         self._budget = budget
@@ -434,4 +440,4 @@ _ANDROID_PHONE: Final = Classification(
 _OTHER_PLATFORM: Final = Classification(
     DeviceType.UNKNOWN, "platform:other", "neither Windows, macOS, iOS, iPadOS nor Android"
 )
-_NO_RULE: Final = Classification(DeviceType.UNKNOWN, "none", "no rule knows this manufacturer and model")
+_NO_RULE: Final = Classification(DeviceType.UNKNOWN, NO_RULE, "no rule knows this manufacturer and model")

@@ -55,7 +55,7 @@ SKIPPED: Final[Mapping[str, SkipExplanation]] = {
     SkipReason.UNKNOWN_TYPE: SkipExplanation(
         "Unknown type of device",
         "no rule knows what kind of device it is",
-        "Tell allwhere what the model is: Settings, Unknown models, Teach. It syncs the next time.",
+        "Say what the model is; its devices are synced the next time.",
     ),
     SkipReason.SUPERSEDED: SkipExplanation(
         "Older record of the same device",

@@ -158,6 +158,25 @@ def preview(
         PatternError: a pattern cannot be used.
         RuleTooDearError: it takes longer than `PREVIEW_SECONDS`.
     """
+    decided = matched(of, maker_pattern, model_pattern, device_type, timer=timer)
+    return [change for change in decided if change.device_type != change.new_device_type]
+
+
+def matched(
+    of: Known,
+    maker_pattern: str,
+    model_pattern: str,
+    device_type: str,
+    *,
+    timer: Callable[[], float] = time.thread_time,
+) -> list[Change]:
+    """Everything known that a new rule would decide, also where the type stays; see `preview`.
+
+    Raises:
+        RuleError: the type cannot be used.
+        PatternError: a pattern cannot be used.
+        RuleTooDearError: it takes longer than `PREVIEW_SECONDS`.
+    """
     _check(maker_pattern, model_pattern, device_type)
     budget = RuleBudget(PREVIEW_SECONDS, timer)
     rule = CompiledRule(AccountRule("new", maker_pattern, model_pattern, DeviceType(device_type), ""), budget)
@@ -169,7 +188,7 @@ def preview(
         if not rule.matches(model.manufacturer, model.model, built_in.rule):
             continue
         now = before.classify(model.operating_system, model.manufacturer, model.model)
-        if not now.rule.startswith("account:") and now.device_type != device_type:
+        if not now.rule.startswith("account:"):
             changes[model.manufacturer, model.model, now.device_type, device_type] += model.devices
     return [Change(*key, devices) for key, devices in changes.most_common()]
 

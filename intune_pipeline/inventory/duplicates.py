@@ -3,8 +3,9 @@
 Belongs here: reading and writing. Does not belong here: how much alike two people are (``domain.people.lookalikes``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -44,6 +45,74 @@ class Duplicate:
             "grade": str(self.likeness.grade),
             "reasons": list(self.likeness.reasons),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is known of one employee, for telling two apart.
+
+    Attributes:
+        id: the employee's.
+        name: first and last name.
+        emails: addresses, each with its kind.
+        assets: serial numbers of the assets the employee has, the first few.
+        asset_count: how many these are.
+        created_at: when the employee was added.
+        created_by_run: the sync that added them; None for a person or an import.
+    """
+
+    id: int
+    name: str
+    emails: list[list[str]]
+    assets: list[str]
+    asset_count: int
+    created_at: datetime
+    created_by_run: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Two employees about whom somebody said something: that they are one, or that they are not.
+
+    Attributes:
+        id: the employee who stays; the one with the lower id.
+        name: their name.
+        other_id: the other one.
+        other_name: their name.
+        by: who said so.
+        at: when.
+    """
+
+    id: int
+    name: str
+    other_id: int
+    other_name: str
+    by: str
+    at: datetime
+
+
+def cards(db: Connection, account: str, ids: Sequence[int]) -> dict[int, Card]:
+    """What is known of some employees of an account, by id; those it does not have are left out."""
+    given = {"account_id": accounts.get(db, account).id, "ids": list(ids)}
+    return {row.id: Card(*row) for row in db.execute(_CARDS, given)}
+
+
+def merged(db: Connection, account: str, limit: int) -> list[Said]:
+    """The last merges that can be taken back, newest first."""
+    return [
+        Said(*row) for row in db.execute(_LAST_MERGED, {"account_id": accounts.get(db, account).id, "limit": limit})
+    ]
+
+
+def declared_different(db: Connection, account: str, limit: int) -> list[Said]:
+    """Pairs that were last declared different people, newest first."""
+    given = {"account_id": accounts.get(db, account).id, "limit": limit}
+    return [Said(*row) for row in db.execute(_LAST_DIFFERENT, given)]
+
+
+def state(db: Connection, account: str) -> str:
+    """A text that is the same as long as `duplicates` finds the same, and costs little to ask for."""
+    return str(db.scalar(_STATE, {"account_id": accounts.get(db, account).id}))
 
 
 def duplicates(db: Connection, account: str) -> list[Duplicate]:
@@ -135,6 +204,20 @@ def declare_different(db: Connection, account: str, one_id: int, other_id: int, 
     audit.record(db, given["account_id"], actor=actor, action="different", subject=f"employees {low} and {high}")
 
 
+def take_back_different(db: Connection, account: str, one_id: int, other_id: int, *, actor: str) -> None:
+    """Let two employees be shown as one person again who were declared different.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        WrongUseError: nobody declared them different.
+    """
+    low, high = sorted((one_id, other_id))
+    given = {"account_id": accounts.get(db, account).id, "keep": low, "other": high}
+    if not db.execute(_TAKE_BACK, given).rowcount:
+        raise WrongUseError(f"Nobody of {account} declared the employees {low} and {high} different people.")
+    audit.record(db, given["account_id"], actor=actor, action="not_different", subject=f"employees {low} and {high}")
+
+
 def _both(db: Connection, account: str, given: dict[str, Any]) -> None:
     if given["keep"] == given["other"]:
         raise WrongUseError("Give two different employees.")
@@ -197,3 +280,34 @@ _ASSETS_BACK = sa.text("""
     where account_id = :account_id and assignee_id = :keep and cast(:content as jsonb) -> 'assets' @> to_jsonb(id)
 """)
 _FORGET_MERGE = sa.text("delete from merged_employees where id = :id")
+_TAKE_BACK = sa.text("""
+    delete from different_people where account_id = :account_id and employee_id = :keep and other_id = :other
+""")
+_CARDS = sa.text("""
+    select e.id, e.first_name || ' ' || e.last_name,
+           array(select array[m.email, m.kind] from employee_emails m where m.employee_id = e.id order by m.email_key),
+           array(select s.serial_number from assets s where s.assignee_id = e.id order by s.id limit 5),
+           (select count(*) from assets s where s.assignee_id = e.id), e.created_at, e.sync_run_id
+    from employees e where e.account_id = :account_id and e.id = any(cast(:ids as bigint[]))
+""")
+_LAST_MERGED = sa.text("""
+    select m.kept_id, e.first_name || ' ' || e.last_name, m.merged_id,
+           concat_ws(' ', m.content ->> 'first_name', m.content ->> 'last_name'), m.merged_by, m.merged_at
+    from merged_employees m join employees e on e.id = m.kept_id
+    where m.account_id = :account_id order by m.id desc limit :limit
+""")
+_LAST_DIFFERENT = sa.text("""
+    select d.employee_id, e.first_name || ' ' || e.last_name, d.other_id, o.first_name || ' ' || o.last_name,
+           d.declared_by, d.declared_at
+    from different_people d join employees e on e.id = d.employee_id join employees o on o.id = d.other_id
+    where d.account_id = :account_id order by d.declared_at desc, d.employee_id, d.other_id limit :limit
+""")
+_STATE = sa.text("""
+    select concat_ws(' ',
+        (select count(*) || ' ' || coalesce(sum(hashtextextended(e.id || ' ' || e.first_name || ' ' || e.last_name, 0)), 0)
+         from employees e where e.account_id = :account_id),
+        (select count(*) || ' ' || coalesce(sum(hashtextextended(m.employee_id || m.email_key || m.kind, 0)), 0)
+         from employee_emails m where m.account_id = :account_id),
+        (select count(*) || ' ' || coalesce(sum(hashtextextended(d.employee_id || ' ' || d.other_id, 0)), 0)
+         from different_people d where d.account_id = :account_id))
+""")

@@ -109,6 +109,16 @@ def devices(
     return [HeldDevice(*row) for row in db.execute(_DEVICES, given)]
 
 
+def count(db: Connection, account: str, search: str = "") -> int:
+    """How many devices wait that the search finds."""
+    return int(db.execute(_COUNT, {"account": account, **searched(search)}).scalar_one())
+
+
+def device_ids(db: Connection, account: str, search: str = "") -> list[str]:
+    """Intune's ids of all devices that wait and that the search finds."""
+    return list(db.scalars(_IDS, {"account": account, **searched(search)}))
+
+
 def decisions(db: Connection, account: str, *, limit: int = 50, before: int | None = None) -> list[Decision]:
     """What was decided in an account, newest first.
 
@@ -136,11 +146,7 @@ def _literally(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-_DEVICES = sa.text("""
-    with waiting as (
-        select device.id, o.serial_number, o.device_name, o.manufacturer, coalesce(o.model_name, o.model) as model,
-               e.first_name || ' ' || e.last_name || coalesce(' (' || emails.list || ')', '') as assignee,
-               o.last_contact_at, o.absent_since, o.serial_key, o.model as raw_model
+_FOUND = """
         from lifecycle_holds h
         join connections c on c.id = h.connection_id
         join accounts a on a.id = c.account_id
@@ -148,20 +154,31 @@ _DEVICES = sa.text("""
         left join device_outcomes o on o.connection_id = h.connection_id and o.intune_device_id = device.id
         left join assets s on s.id = o.asset_id
         left join employees e on e.id = s.assignee_id
-        left join lateral (
-            select string_agg(m.email, ', ' order by m.email_key) as list from employee_emails m
-            where m.employee_id = e.id
-        ) emails on true
         where a.slug = :account and h.decision = 'waiting'
+          and (cast(:pattern as text) is null
+               or concat_ws(' ', o.serial_number, o.device_name, o.manufacturer, o.model_name, o.model, e.first_name,
+                            e.last_name) ilike :pattern
+               or o.serial_key like :key
+               or exists (select from employee_emails m where m.employee_id = e.id and m.email ilike :pattern))
+"""
+_DEVICES = sa.text(f"""
+    with found as (
+        select device.id, o.serial_number, o.serial_key, o.device_name, o.manufacturer, coalesce(o.model_name, o.model) as model,
+               e.id as employee_id, e.first_name || ' ' || e.last_name as assignee, o.last_contact_at, o.absent_since
+        {_FOUND}
+        order by o.serial_key, device.id
+        limit cast(:limit as bigint) offset :offset
     )
-    select w.id, w.serial_number, w.device_name, w.manufacturer, w.model, w.assignee, w.last_contact_at, w.absent_since
-    from waiting w
-    where cast(:pattern as text) is null
-       or concat_ws(' ', w.serial_number, w.device_name, w.manufacturer, w.model, w.raw_model, w.assignee) ilike :pattern
-       or w.serial_key like :key
-    order by w.serial_key, w.id
-    limit cast(:limit as bigint) offset :offset
-""")
+    select f.id, f.serial_number, f.device_name, f.manufacturer, f.model,
+           f.assignee || coalesce(' (' || (
+               select string_agg(m.email, ', ' order by m.email_key) from employee_emails m
+               where m.employee_id = f.employee_id
+           ) || ')', ''),
+           f.last_contact_at, f.absent_since
+    from found f order by f.serial_key, f.id
+""")  # noqa: S608 - constants, as below
+_COUNT = sa.text(f"select count(*) {_FOUND}")
+_IDS = sa.text(f"select device.id {_FOUND} order by device.id")
 _DECISIONS = sa.text("""
     select d.id, d.kind, d.decision, d.size, d.decided_by, d.decided_at, d.applied_run_id, d.undone_by, d.undone_at,
            case d.kind when 'lifecycle' then ended.done else known.done end as done

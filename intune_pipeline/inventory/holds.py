@@ -224,7 +224,7 @@ def decide_lifecycle(
         raise NothingWaitsError(f"In {account} no lifecycle ends wait for a decision.")
     wanted = set(device_ids or ())
     if device_ids is None:
-        wanted = {one.intune_device_id for one in held.devices(db, account, search)}
+        wanted = set(held.device_ids(db, account, search))
     elif decided := sorted(wanted.difference(hold.intune_device_ids)):
         raise NothingWaitsError(f"In {account} the end of {_named(decided)} does not wait for a decision (any more).")
     chosen = [one for one in hold.intune_device_ids if one in wanted]

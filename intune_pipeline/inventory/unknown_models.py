@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
+from intune_pipeline.domain.classification import NO_RULE, Classifier
 from intune_pipeline.domain.facts import fact_values
+from intune_pipeline.inventory import account_rules
 from intune_pipeline.inventory.schema import unknown_models
 
 
@@ -62,3 +64,17 @@ def latest(db: Connection, account: str) -> list[UnknownModel]:
         order by m.devices desc, m.manufacturer, m.model, m.operating_system
     """)
     return [UnknownModel(**row) for row in db.execute(query, {"account": account}).mappings()]
+
+
+def worth_teaching(db: Connection, account: str) -> list[UnknownModel]:
+    """Those of the latest models that no rule knows to this day, neither allwhere's catalogue nor the account's own.
+
+    Kinds that are known not to be employees' devices, such as servers and meeting-room screens, are none of them.
+    """
+    models = latest(db, account)
+    classifier = Classifier(account_rules.for_classifier(db, account)) if models else None
+    return [
+        one
+        for one in models
+        if classifier and classifier.classify(one.operating_system, one.manufacturer, one.model).rule == NO_RULE
+    ]

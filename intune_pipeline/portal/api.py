@@ -30,8 +30,9 @@ from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
 from intune_pipeline.portal.inputs import FilledText, Id, RevealReason, Text
 from intune_pipeline.portal.portal import PortalContext
-from intune_pipeline.portal.settings_pages import connected, previewed
+from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
+from intune_pipeline.portal.teach_pages import previewed
 
 DESCRIPTION = (
     "Microsoft Intune in allwhere: health of the connection, syncs, devices and why they are in the inventory as they "
@@ -320,7 +321,7 @@ def reveal(portal: ThePortal, admin: TokenRecentPrimaryAdmin, asked: RevealReque
 def unknown_models(portal: ThePortal, admin: TokenAdmin) -> list[UnknownModel]:
     """Models the last sync could not tell the type of, most devices first."""
     with portal.transaction(admin.account) as db:
-        return [UnknownModel.model_validate(m) for m in unknown_models_store.latest(db, admin.account.slug)]
+        return [UnknownModel.model_validate(m) for m in unknown_models_store.worth_teaching(db, admin.account.slug)]
 
 
 @router.get("/rules")

@@ -134,7 +134,7 @@ def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedel
     if waiting:
         return Health(
             "wait", "Connected, with decisions waiting", "Syncing works. Some changes wait for a Primary Admin.",
-            NextStep("Look at what is waiting", "/integrations/intune/holds"),
+            NextStep("Look at what is waiting", "/integrations/intune/decisions"),
         )  # fmt: skip
     if newest.status == "running":
         return Health(

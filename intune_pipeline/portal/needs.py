@@ -5,7 +5,7 @@ Belongs here: where each thing is done, and the customer's words for Microsoft's
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,8 +28,8 @@ HREFS: Final[Mapping[NeedKind, str]] = {
     NeedKind.PLAN_WAITING: f"{HOME}/plan",
     NeedKind.LATE: _SYNC,
     NeedKind.SYNC_FAILED: _SYNC,
-    NeedKind.LIFECYCLE_HOLD: f"{HOME}/holds",
-    NeedKind.EMPLOYEE_HOLD: f"{HOME}/holds",
+    NeedKind.LIFECYCLE_HOLD: f"{HOME}/decisions/devices",
+    NeedKind.EMPLOYEE_HOLD: f"{HOME}/decisions",
     NeedKind.DRIFT: _DEVICES,
     NeedKind.SERIAL_COLLISION: f"{_DEVICES}?reason={SkipReason.SERIAL_COLLISION}",
     NeedKind.UNKNOWN_MODELS: f"{HOME}/models",
@@ -37,6 +37,11 @@ HREFS: Final[Mapping[NeedKind, str]] = {
     NeedKind.DEVICES_FAILED: f"{_DEVICES}?outcome={Outcome.FAILED}",
 }
 """The page where each thing is done."""
+
+_DECISIONS: Final = frozenset(
+    {NeedKind.LIFECYCLE_HOLD, NeedKind.EMPLOYEE_HOLD, NeedKind.UNKNOWN_MODELS, NeedKind.PLAN_WAITING}
+)
+"""What only a Primary Admin decides about, and every admin may look at."""
 
 #: What ``health`` says in the customer's words.
 _OF_CONNECTION: Final = frozenset({NeedKind.CONNECTION_BROKEN, NeedKind.NOT_CONNECTED, NeedKind.TENANT_WAITING})
@@ -52,6 +57,10 @@ class Waiting:
     count: int
     to_do: str
     href: str
+
+    def for_secondary(self) -> "Waiting":
+        """The same as a Secondary Admin is told, who may look and not decide."""
+        return replace(self, to_do="Look at them; a Primary Admin decides.") if self.kind in _DECISIONS else self
 
 
 def of_account(

@@ -16,10 +16,12 @@ from starlette.templating import Jinja2Templates
 
 from intune_pipeline.domain.facts import shown_model
 from intune_pipeline.domain.skipped import SKIPPED
+from intune_pipeline.domain.type_reason import type_sentence
 from intune_pipeline.domain.vocabulary import Role
 from intune_pipeline.inventory.sync_runs import SyncRun
 from intune_pipeline.portal import words
 from intune_pipeline.portal.access import asker_of
+from intune_pipeline.portal.words import number
 
 STATIC_DIRECTORY = Path(__file__).parent / "static"
 
@@ -47,11 +49,6 @@ def took(run: SyncRun) -> str:
     return f"{seconds} s" if seconds else "under 1 s"
 
 
-def number(value: int) -> str:
-    """A count with thousands separated by a narrow space."""
-    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("intune_pipeline.portal"),
@@ -62,7 +59,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(when=when, took=took, number=number, counted=words.counted)
-    environment.globals.update(words=words, skipped=SKIPPED, shown_model=shown_model)
+    environment.globals.update(words=words, skipped=SKIPPED, shown_model=shown_model, type_sentence=type_sentence)
     return environment
 
 

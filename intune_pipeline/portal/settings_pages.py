@@ -1,32 +1,20 @@
-"""Settings, decisions that wait, teaching models, disconnecting, and the audit log.
+"""Settings, disconnecting, and the audit log.
 
 Belongs here: these pages. Does not belong here: what a setting does (``domain``) and storing it (``inventory``, which
 writes the audit log in the same transaction).
 """
 
-import re
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision
-from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import account_rules, audit, connections, holds, mails, unknown_models
-from intune_pipeline.portal import limits
-from intune_pipeline.portal.access import (
-    Admin,
-    PageAdmin,
-    PagePrimaryAdmin,
-    PageRecentPrimaryAdmin,
-    signed_in_primary_admin,
-)
+from intune_pipeline.inventory import audit, connections, mails, unknown_models, waiting
+from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin, PageRecentPrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
 from intune_pipeline.portal.errors import ConflictError
-from intune_pipeline.portal.inputs import EmployeeAnswer, Id, LifecycleAnswer, Text
+from intune_pipeline.portal.inputs import Id
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -34,8 +22,6 @@ from intune_pipeline.portal.security import checked_form
 router = APIRouter(include_in_schema=False)
 ThePortal = Annotated[PortalContext, Depends(portal_of)]
 SETTINGS = f"{HOME}/settings"
-HOLDS = f"{HOME}/holds"
-MODELS = f"{HOME}/models"
 AUDIT_PAGE = 50
 CHECKED = [Depends(checked_form)]
 
@@ -62,8 +48,8 @@ def settings_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Resp
             return RedirectResponse(f"{HOME}/connect", status_code=303)
         shown: dict[str, Any] = {
             "connection": connection,
-            "waiting": len(holds.employees_waiting(db, account)) + len(holds.lifecycle_waiting(db, account)),
-            "unknown_models": len(unknown_models.latest(db, account)),
+            "waiting": waiting.counts(db, account).everything,
+            "unknown_models": len(unknown_models.worth_teaching(db, account)),
             "mail_digest": mails.chosen(db, admin.account.id, admin.person.subject),
             "email": admin.person.email,
         }
@@ -114,120 +100,6 @@ def disconnect(portal: ThePortal, admin: PageRecentPrimaryAdmin) -> Response:
     return RedirectResponse(HOME, status_code=303)
 
 
-@router.get(HOLDS)
-def holds_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
-    """What waits for a decision."""
-    with portal.transaction(admin.account) as db:
-        employees = holds.employees_waiting(db, admin.account.slug)
-        lifecycle = holds.lifecycle_waiting(db, admin.account.slug)
-    return page(request, "holds.html", employees=employees, lifecycle=lifecycle)
-
-
-@router.post(f"{HOLDS}/employees", dependencies=CHECKED)
-def decide_employees(
-    portal: ThePortal,
-    admin: PagePrimaryAdmin,
-    hold_id: Annotated[list[Id], Form()],
-    decision: Annotated[EmployeeAnswer, Form()],
-) -> Response:
-    """Create, link or skip look-alikes."""
-    with portal.transaction(admin.account) as db:
-        holds.decide_employees(db, admin.account.slug, hold_id, decision, decided_by=admin.label)
-    return RedirectResponse(HOLDS, status_code=303)
-
-
-@router.post(f"{HOLDS}/lifecycle", dependencies=CHECKED)
-def decide_lifecycle(
-    portal: ThePortal, admin: PageRecentPrimaryAdmin, decision: Annotated[LifecycleAnswer, Form()]
-) -> Response:
-    """Release or drop held lifecycle ends."""
-    with portal.transaction(admin.account) as db:
-        holds.decide_lifecycle(db, admin.account.slug, LifecycleDecision(decision), decided_by=admin.label)
-    return RedirectResponse(HOLDS, status_code=303)
-
-
-@router.get(MODELS)
-def models_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
-    """Models allwhere does not know, and the account's own rules."""
-    with portal.transaction(admin.account) as db:
-        models = unknown_models.latest(db, admin.account.slug)
-        rules = account_rules.every(db, admin.account.slug)
-    return page(request, "models.html", models=models, rules=rules, teach_href=_teach_href)
-
-
-@router.get(f"{MODELS}/teach", dependencies=[Depends(signed_in_primary_admin)])
-def teach_page(
-    request: Request,
-    manufacturer: Text = "",
-    model: Text = "",
-) -> Response:
-    """A rule to write, filled in for one model."""
-    rule = {
-        "model_pattern": _exactly(model),
-        "maker_pattern": _exactly(manufacturer),
-        "device_type": "laptop",
-        "note": "",
-    }
-    return page(request, "teach.html", rule=rule, changes=None, problem=None)
-
-
-@router.post(f"{MODELS}/teach", dependencies=CHECKED)
-def teach(
-    request: Request,
-    portal: ThePortal,
-    admin: PagePrimaryAdmin,
-    device_type: Annotated[DeviceType, Form()],
-    model_pattern: Annotated[Text, Form()] = "",
-    maker_pattern: Annotated[Text, Form()] = "",
-    note: Annotated[Text, Form()] = "",
-    step: Annotated[Literal["preview", "add"], Form()] = "preview",
-) -> Response:
-    """Show what a rule would change, or add it."""
-    rule = {"model_pattern": model_pattern, "maker_pattern": maker_pattern, "device_type": device_type, "note": note}
-    changes: Sequence[account_rules.Change] | None = None
-    problem = None
-    try:
-        changes = previewed(portal, admin, maker_pattern, model_pattern, device_type)
-        if step == "add":
-            with portal.transaction(admin.account) as db:
-                account_rules.add(
-                    db,
-                    admin.account.slug,
-                    maker_pattern,
-                    model_pattern,
-                    device_type,
-                    note=note,
-                    created_by=admin.label,
-                )
-            return RedirectResponse(MODELS, status_code=303)
-    except WrongUseError as refused:
-        problem = str(refused)
-    return page(request, "teach.html", 422 if problem else 200, rule=rule, changes=changes, problem=problem)
-
-
-def previewed(
-    portal: PortalContext, admin: Admin, maker_pattern: str, model_pattern: str, device_type: str
-) -> list[account_rules.Change]:
-    """What a rule would change. The devices are judged when the database connection is given back.
-
-    Raises:
-        TooOftenError: the account has asked too often.
-        WrongUseError: the rule cannot be used, or takes too long.
-    """
-    limits.spend(portal, limits.PREVIEWS, admin.account)
-    with portal.transaction(admin.account) as db:
-        known = account_rules.known(db, admin.account.slug)
-    return account_rules.preview(known, maker_pattern, model_pattern, device_type)
-
-
-@router.post(f"{MODELS}/rules/remove", dependencies=CHECKED)
-def remove_rule(portal: ThePortal, admin: PagePrimaryAdmin, rule_id: Annotated[Id, Form()]) -> Response:
-    """Remove one of the account's own rules."""
-    with portal.transaction(admin.account) as db:
-        account_rules.remove(db, admin.account.slug, rule_id, actor=admin.label)
-    return RedirectResponse(MODELS, status_code=303)
-
-
 @router.get(f"{HOME}/audit")
 def audit_page(request: Request, portal: ThePortal, admin: PageAdmin, before: Id | None = None) -> Response:
     """The audit log, newest first."""
@@ -235,12 +107,3 @@ def audit_page(request: Request, portal: ThePortal, admin: PageAdmin, before: Id
         entries = audit.entries(db, admin.account.slug, limit=AUDIT_PAGE + 1, before=before)
     shown, more = entries[:AUDIT_PAGE], len(entries) > AUDIT_PAGE
     return page(request, "audit.html", entries=shown, older_than=shown[-1].id if more else None)
-
-
-def _teach_href(model: unknown_models.UnknownModel) -> str:
-    return f"{MODELS}/teach?{urlencode({'manufacturer': model.manufacturer, 'model': model.model})}"
-
-
-def _exactly(text: str) -> str:
-    """The pattern that matches this text and nothing else."""
-    return f"^{re.escape(text)}$" if text else ""

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.vocabulary import Trigger
-from intune_pipeline.inventory import connections, holds, sync_requests, sync_runs
+from intune_pipeline.inventory import connections, sync_requests, sync_runs, waiting
 from intune_pipeline.portal import chart, health, limits, needs, progress
 from intune_pipeline.portal.access import Admin, PageAdmin
 from intune_pipeline.portal.browser_sessions import HOME
@@ -62,7 +62,7 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
         return None
     now = portal.clock()
     runs = sync_runs.last(db, account, RUNS_SHOWN)
-    waiting = len(holds.employees_waiting(db, account)) + len(holds.lifecycle_waiting(db, account))
+    waits = waiting.counts(db, account)
     good = sync_runs.last_good(db, account)
     settings = portal.pipeline
     connected = connection.status == "connected"
@@ -72,7 +72,7 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
         syncs,
         now=now,
         late_after=timedelta(hours=settings.intune_late_after_hours),
-        waiting=waiting,
+        waiting=waits.everything,
         asked=sync_requests.is_open(db, connection.id),
     )
     return Status(
@@ -85,7 +85,7 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
         if connected or connection.status == "needs_consent"
         else None,
         possible_at=sync_requests.possible_at(db, connection.id, portal.debounce),
-        waiting=waiting,
+        waiting=waits.everything,
         needs=needs.of_account(db, portal, account, how, syncs),
         undone_by=sync_runs.undone_by(db, account),
     )
@@ -135,11 +135,11 @@ def result(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """What the last sync did."""
     with portal.transaction(admin.account) as db:
         runs = _syncs(db, admin.account.slug)
-        waiting = len(holds.employees_waiting(db, admin.account.slug))
+        waits = waiting.counts(db, admin.account.slug)
     if not runs or runs[0].status == "running":
         return RedirectResponse(HOME, status_code=303)
     title = "Your first sync is done" if len(runs) == 1 else "The sync is done"
-    return page(request, "result.html", run=runs[0], waiting=waiting, title=title)
+    return page(request, "result.html", run=runs[0], waits=waits, title=title)
 
 
 def _syncs(db: Connection, account: str) -> list[sync_runs.SyncRun]:
@@ -164,7 +164,7 @@ def _status_page(request: Request, portal: PortalContext, admin: Admin, notice: 
         return RedirectResponse(f"{HOME}/connect", status_code=303)
     shown: dict[str, Any] = {
         "health": status.health,
-        "needs": status.needs,
+        "needs": status.needs if admin.is_primary else [need.for_secondary() for need in status.needs],
         "runs": status.runs,
         "undone_by": status.undone_by,
         "run_href": run_href,

@@ -76,10 +76,13 @@ PLAN_LINE: Mapping[str, str] = {
     "skipped": "Leave out",
     "failed": "Fails",
 }
-GRADES: Mapping[str, str] = {
-    "surely": "Surely the same person",
-    "probably": "Probably the same person",
-    "perhaps": "Perhaps the same person",
+GRADES: Mapping[str, str] = {"surely": "Surely", "probably": "Probably", "perhaps": "Perhaps"}
+HOLD_DECISIONS: Mapping[str, str] = {
+    "created": "added as an employee",
+    "linked": "made one with an employee",
+    "skipped": "left out",
+    "released": "assignment ended",
+    "dropped": "kept as it is",
 }
 UNDO_ACTIONS: Mapping[str, str] = {"update": "Put back", "remove": "Removed", "create": "Brought back"}
 PHASES: Mapping[str, str] = {
@@ -113,8 +116,12 @@ ACTIONS: Mapping[str, str] = {
     "release": "Decided on a hold",
     "reveal": "Revealed a bypass code",
     "rule": "Changed the account's own rules",
-    "undo": "Undid a run",
+    "undo": "Undid a run or took a decision back",
     "approve": "Approved a plan",
+    "merge": "Made two employees one",
+    "unmerge": "Brought back an employee who was merged",
+    "not_different": "Took back that two employees are different people",
+    "different": "Said that two employees are different people",
     "lock": "Locked a field",
     "unlock": "Unlocked a field",
     "lift": "Lifted what an undo kept back",
@@ -191,4 +198,9 @@ def outcome_reason(outcome: str, reason: str | None) -> str:
 
 def counted(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun: ``1 device``, ``2 devices``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def number(value: int) -> str:
+    """A count with thousands separated by a narrow space."""
+    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

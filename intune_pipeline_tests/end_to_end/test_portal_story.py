@@ -178,7 +178,7 @@ def press(page: "Page", text: str, *, key: str = "Enter") -> None:
         "element => element.matches('a, button, input, select, summary')"
         " ? (element.labels?.[0]?.innerText ?? element.innerText) : ''"
     )
-    for _ in range(60):
+    for _ in range(120):
         page.keyboard.press("Tab")
         if text in page.evaluate(f"({described})(document.activeElement)"):
             outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
@@ -251,8 +251,11 @@ def test_an_admin_connects_watches_trusts_and_leaves(
     heading(page, "Decisions")
     page.get_by_text("Ada Byron (ada@home.example)").wait_for()
     picture(page, "decisions")
-    press(page, "Same person: link")
-    page.get_by_text("Nothing waits for a decision.").wait_for()
+    press(page, "Make this person one with the employee beside them")
+    heading(page, "Make this person one with the employee beside them?")
+    press(page, "Make this person one with the employee beside them")
+    page.get_by_text("1 person is one with the employee beside them").first.wait_for()
+    page.get_by_text("Nobody waits for a decision.").wait_for()
 
     half_an_hour_passes(engine)
     press(page, "Status")
@@ -328,7 +331,7 @@ def narrow_pages_do_not_scroll_sideways(page: "Page") -> None:
         "/devices",
         "/settings",
         "/models",
-        "/holds",
+        "/decisions",
         "/audit",
         "/runs/1",
         f"/device?serial_number={SERIAL}",

@@ -60,7 +60,7 @@ class _Forms(HTMLParser):
             self._form.fields.append((self._select, given.get("value", "")))
         elif tag == "input" and given.get("type", "text") in _TYPED:
             self._form.fields.append((given["name"], given.get("value", "")))
-        elif tag == "input" and given.get("type") == "checkbox":
+        elif (tag == "input" and given.get("type") == "radio") or (tag == "input" and given.get("type") == "checkbox"):
             self._form.boxes.add(given["name"])
             if "checked" in given:
                 self._form.fields.append((given["name"], given.get("value", "on")))
@@ -122,8 +122,10 @@ class Browser:
         """Click the link with this text."""
         return self.open(next(href for shown, href in self._parsed().links if text in shown))
 
-    def press(self, text: str, *, untick: tuple[str, ...] = (), tick: tuple[str, ...] = (), **typed: str) -> "Browser":
-        """Press the button with this text, after filling in its form."""
+    def press(
+        self, text: str, *, untick: tuple[str, ...] = (), tick: tuple[str, ...] = (), **typed: str | list[str]
+    ) -> "Browser":
+        """Press the button with this text, after filling in its form; a list ticks several boxes of one name."""
         for form in self._parsed().forms:
             for shown, name, value in form.buttons:
                 if text in shown:
@@ -154,10 +156,18 @@ class Browser:
         return found.group(1)
 
     def _submit(
-        self, form: Form, button: tuple[str, str], untick: tuple[str, ...], tick: tuple[str, ...], typed: dict[str, str]
+        self,
+        form: Form,
+        button: tuple[str, str],
+        untick: tuple[str, ...],
+        tick: tuple[str, ...],
+        typed: dict[str, str | list[str]],
     ) -> "Browser":
         fields = [pair for pair in form.fields if pair[0] not in {*untick, *tick, *typed}]
-        fields += [(name, "true") for name in tick] + list(typed.items())
+        fields += [(name, "true") for name in tick]
+        fields += [
+            (name, one) for name, given in typed.items() for one in ([given] if isinstance(given, str) else given)
+        ]
         fields += [button] if button[0] else []
         address = urljoin(self.url, form.action) if form.action else self.url
         data: dict[str, list[str]] = {}

@@ -47,7 +47,13 @@ def test_no_page_and_no_api_answer_shows_anything_of_another_account(
             body = answer.text.replace(theirs.serial_number, "") if asked is params else answer.text
             assert THEIRS not in body.upper().replace(f'VALUE="{THEIRS}"', "").replace(f"SEARCH={THEIRS}", ""), path
             shown_mine |= {path} if MINE in answer.text.upper() else set()
-    assert {f"{HOME}/devices", f"{HOME}/devices.csv", f"{HOME}/holds", f"{HOME}/models", f"{HOME}/audit"} <= shown_mine
+    assert {
+        f"{HOME}/devices",
+        f"{HOME}/devices.csv",
+        f"{HOME}/decisions/people",
+        f"{HOME}/models",
+        f"{HOME}/audit",
+    } <= shown_mine
     assert {f"{HOME}/runs/{{run_id}}", "/api/v1/runs/{run_id}", "/api/v1/changes"} <= shown_mine
     assert {"/api/v1/devices", "/api/v1/device", "/api/v1/holds", "/api/v1/rules", "/api/v1/audit"} <= shown_mine
 

@@ -187,7 +187,7 @@ def test_what_cannot_be_taken_back_asks_for_a_recent_sign_in(app: FastAPI) -> No
     grave = {
         ("POST", f"{HOME}/device/reveal"),
         ("POST", f"{HOME}/settings/disconnect"),
-        ("POST", f"{HOME}/holds/lifecycle"),
+        ("POST", f"{HOME}/decisions/devices"),
         ("POST", "/api/v1/device/bypass-code"),
         ("DELETE", "/api/v1/connection"),
         ("POST", "/api/v1/holds/lifecycle"),

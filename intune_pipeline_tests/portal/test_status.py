@@ -45,7 +45,7 @@ def test_the_page_tells_counts_reasons_and_what_to_do(signed_in: SignIn, acme: C
     text = signed_in("acme-primary").open(HOME).text
     assert "<dd>1\u202f000</dd>" in text
     assert "<dd>250</dd>" in text
-    for said in ("Personal device", "Unknown type of device", "Desktop computer", "Settings, Unknown models, Teach"):
+    for said in ("Personal device", "Unknown type of device", "Desktop computer", "Say what the model is"):
         assert said in text
     assert f'href="{HOME}/devices?reason=unknown_type"' in text
     assert "reason=personal" not in text, "personal devices are listed nowhere"

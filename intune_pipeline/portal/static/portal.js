@@ -69,3 +69,24 @@ function openDialogs() {
 localiseTimes(document);
 openDialogs();
 for (const region of document.querySelectorAll("[data-follow]")) follow(region);
+
+// The buttons below a list of choices say how many they are about.
+function countChoices(bar) {
+  const form = bar.closest("form");
+  const say = () => {
+    const found = form.querySelector("input[name=scope][value=found]");
+    const ticked = form.querySelectorAll("td input[type=checkbox]:checked").length;
+    const count = found && found.checked ? Number(found.dataset.total) : ticked;
+    for (const button of bar.querySelectorAll("button[data-many]")) {
+      const { one, many, chosen } = button.dataset;
+      button.textContent = count === 1 ? one : count ? many.replace("{n}", count.toLocaleString("en").replaceAll(",", "\u202f")) : chosen;
+    }
+  };
+  form.addEventListener("change", (event) => {
+    if (event.target.closest("td")) form.querySelector("input[name=scope][value=chosen]").checked = true;
+    say();
+  });
+  window.addEventListener("pageshow", say);
+  say();
+}
+for (const bar of document.querySelectorAll("[data-choice]")) countChoices(bar);
