@@ -29,7 +29,8 @@ from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
 from intune_pipeline.portal.api_schema import COMMON, CONFLICT, NOT_FOUND, TOO_OFTEN, Input, Output, ThePortal
-from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
+from intune_pipeline.portal.device_list_pages import Queried, csv_of
+from intune_pipeline.portal.device_pages import revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
 from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, RevealReason, Text
 from intune_pipeline.portal.portal import PortalContext
