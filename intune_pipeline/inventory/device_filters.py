@@ -4,7 +4,8 @@ Belongs here: conditions and groups over ``device_outcomes`` and its asset. Does
 ``fleet_overview``).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,6 +36,8 @@ from intune_pipeline.inventory.schema import (
 UNKNOWN_YEAR: Final = "unknown"
 """Stands for the year of devices of which it is not known."""
 
+_FOUR_DIGITS: Final = re.compile("[0-9]{4}")
+
 #: What Graph writes begins with, lower case. "iPadOS" and "macOS" do not begin with "ios".
 _SYSTEM_STARTS: Final[Mapping[System, tuple[str, ...]]] = {
     System.WINDOWS: ("windows",),
@@ -55,15 +58,6 @@ _CONTACT_DAYS: Final[Mapping[Contact, int]] = {
 
 _table = device_outcomes.c
 
-SYSTEM: Final[ColumnElement[Any]] = sa.case(
-    *(
-        (sa.or_(*(_table.operating_system.istartswith(start) for start in starts)), system.value)
-        for system, starts in _SYSTEM_STARTS.items()
-    ),
-    else_=System.OTHER.value,
-)
-"""The `System` of a device."""
-
 CONTACT: Final[ColumnElement[Any]] = sa.case(
     (_table.last_contact_at.is_(None), Contact.NEVER.value),
     *(
@@ -74,10 +68,8 @@ CONTACT: Final[ColumnElement[Any]] = sa.case(
 )
 """The `Contact` of a device."""
 
-YEAR: Final[ColumnElement[Any]] = sa.func.coalesce(
-    sa.func.substring(assets.c.release_date, "^[0-9]{4}"), UNKNOWN_YEAR
-)
-"""The year in which the model of a device's asset was released."""
+YEAR: Final[ColumnElement[Any]] = sa.func.left(assets.c.release_date, 4)
+"""The year in which the model of a device's asset was released, where it is four digits."""
 
 PERSON: Final[ColumnElement[Any]] = employees.c.first_name + " " + employees.c.last_name
 """The name of an asset's assignee."""
@@ -85,17 +77,38 @@ PERSON: Final[ColumnElement[Any]] = employees.c.first_name + " " + employees.c.l
 
 def system(wanted: System) -> ColumnElement[bool]:
     """Devices of this system."""
-    return SYSTEM == wanted.value
+    if wanted is System.OTHER:
+        every = [start for starts in _SYSTEM_STARTS.values() for start in starts]
+        return sa.func.coalesce(sa.not_(_begins(every)), True)
+    return _begins(_SYSTEM_STARTS[wanted])
+
+
+def system_of(operating_system: str | None) -> System:
+    """The same rule for one device, as Graph writes its operating system."""
+    text = (operating_system or "").lower()
+    return next((one for one, starts in _SYSTEM_STARTS.items() if text.startswith(starts)), System.OTHER)
+
+
+def _begins(starts: Iterable[str]) -> ColumnElement[bool]:
+    lowered = sa.func.lower(_table.operating_system)
+    return sa.or_(*(lowered.startswith(start, autoescape=True) for start in starts))
 
 
 def contact(wanted: Contact) -> ColumnElement[bool]:
     """Devices whose last contact is this long ago."""
-    return CONTACT == wanted.value
+    return CONTACT == wanted
 
 
 def released(year: str) -> ColumnElement[bool]:
     """Devices of models released in this year; `UNKNOWN_YEAR`: of which it is not known."""
+    if year == UNKNOWN_YEAR:
+        return sa.func.coalesce(YEAR.op("!~")("^[0-9]{4}$"), True)
     return YEAR == year
+
+
+def year_of(start: str | None) -> str:
+    """The year of the first four characters of a date; `UNKNOWN_YEAR` where they are none."""
+    return start if start and _FOUR_DIGITS.fullmatch(start) else UNKNOWN_YEAR
 
 
 def matches(search: str) -> ColumnElement[bool]:
@@ -112,6 +125,9 @@ def matches(search: str) -> ColumnElement[bool]:
         _table.operating_system,
     )
     key = serial_key(search) or search
+    if search.isascii():
+        # Only ASCII letters can be meant: by bytes is several times quicker than by a language's rules.
+        together = sa.collate(together, "C")
     return sa.or_(_table.serial_key.contains(key, autoescape=True), together.icontains(search, autoescape=True))
 
 

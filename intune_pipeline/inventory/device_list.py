@@ -132,18 +132,22 @@ def page(db: Connection, account: str, query: Query) -> Page:
         query: what is looked for.
     """
     chosen = filters.Chosen.of(db, account)
-    total = db.scalar(sa.select(sa.func.count()).select_from(_found(chosen, query).subquery()))
-    wanted = _sorted(_found(chosen, query), query)
+    found = _found(chosen, query)
+    wanted = _sorted(found.add_columns(sa.func.count().over().label("total")), query)
     wanted = wanted.limit(query.page_size).offset((query.page - 1) * query.page_size)
-    return Page(int(total or 0), [Device(**row) for row in db.execute(_whole(chosen, wanted, query)).mappings()])
+    rows = db.execute(_whole(chosen, wanted, query)).all()
+    devices = [Device(*row[:-1]) for row in rows]
+    if rows or query.page == 1:
+        return Page(rows[0].total if rows else 0, devices)
+    return Page(int(db.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0), [])
 
 
 def every(db: Connection, account: str, query: Query) -> Iterator[Device]:
     """All that is found, whatever the page; only a part is in memory at any time."""
     chosen = filters.Chosen.of(db, account)
-    wanted = _sorted(_found(chosen, query), query)
-    for row in db.execute(_whole(chosen, wanted, query).execution_options(yield_per=_ROWS_AT_ONCE)).mappings():
-        yield Device(**row)
+    wanted = _sorted(_found(chosen, query).add_columns(sa.null().label("total")), query)
+    for row in db.execute(_whole(chosen, wanted, query).execution_options(yield_per=_ROWS_AT_ONCE)):
+        yield Device(*row[:-1])
 
 
 def gone(db: Connection, account: str, intune_device_ids: Collection[str]) -> set[str]:
@@ -221,6 +225,7 @@ def _whole(chosen: filters.Chosen, wanted: Select[Any], query: Query) -> Select[
             assets.c.status.label("asset_status"),
             assets.c.release_date,
             filters.PERSON.label("assignee"),
+            keys.c.total,
         )
         .select_from(keys)
         .join(

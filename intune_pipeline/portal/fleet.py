@@ -79,7 +79,9 @@ def _by_year(counted: Mapping[str, int], year: int) -> Chart:
 
 def _bars(rows: list[tuple[str, int, str | None]]) -> tuple[Bar, ...]:
     longest = max((devices for _, devices, _ in rows), default=0) or 1
-    return tuple(Bar(label, devices, round(100 * devices / longest, 1), href) for label, devices, href in rows if devices)
+    return tuple(
+        Bar(label, devices, round(100 * devices / longest, 1), href) for label, devices, href in rows if devices
+    )
 
 
 def _listed(name: str, value: str) -> str:

@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context, select_autoescape
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.templating import Jinja2Templates
 
 from intune_pipeline.domain.facts import shown_model
@@ -62,6 +62,11 @@ def ago(context: Context, moment: datetime | None) -> Markup:
     return Markup('<span class="moment">{} {}</span>').format(relative(moment, context["now"]), when(moment))
 
 
+def address(email: str | None) -> Markup:
+    """An e-mail address that may be broken after its at sign."""
+    return escape(email or "").replace("@", Markup("@<wbr>"))
+
+
 def took(run: SyncRun) -> str:
     """How long a run took; "" while it runs."""
     if run.finished_at is None:
@@ -90,7 +95,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(when=when, ago=ago, took=took, number=number, counted=words.counted)
+    environment.filters.update(
+        when=when, ago=ago, relative=relative, address=address, took=took, number=number, counted=words.counted
+    )
     environment.globals.update(words=words, skipped=SKIPPED, shown_model=shown_model)
     return environment
 

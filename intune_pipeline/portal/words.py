@@ -40,7 +40,7 @@ DEVICE_TYPES: Mapping[str, str] = {
     "desktop": "Desktop",
     "unknown": "Unknown",
 }
-PRESENCES: Mapping[str, str] = {"in_intune": "In Intune", "gone": "Gone from Intune"}
+PRESENCES: Mapping[str, str] = {"in_intune": "Yes", "gone": "No, gone"}
 CONTACTS: Mapping[str, str] = {
     "day": "In the last 24 hours",
     "week": "1 to 7 days ago",

@@ -74,7 +74,9 @@ def changes(newest_first: Sequence[SyncRun], before: SyncRun, overview: Overview
     runs = tuple(run for run in newest_first if run.id > before.id)
     newest, left = "first_seen_at", devices_href(presence=Presence.GONE, sort="last_seen_at", order="desc")
     found = [
-        Change("New in Intune", overview.appeared, devices_href(presence=Presence.IN_INTUNE, sort=newest, order="desc")),
+        Change(
+            "New in Intune", overview.appeared, devices_href(presence=Presence.IN_INTUNE, sort=newest, order="desc")
+        ),
         Change("Gone from Intune", overview.left, left),
     ]
     for field, name, kind in _COUNTED:
