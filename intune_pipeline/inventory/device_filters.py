@@ -96,14 +96,14 @@ def _begins(starts: Iterable[str]) -> ColumnElement[bool]:
 
 def contact(wanted: Contact) -> ColumnElement[bool]:
     """Devices whose last contact is this long ago."""
-    return CONTACT == wanted
+    return CONTACT.is_not_distinct_from(wanted.value)
 
 
 def released(year: str) -> ColumnElement[bool]:
     """Devices of models released in this year; `UNKNOWN_YEAR`: of which it is not known."""
     if year == UNKNOWN_YEAR:
         return sa.func.coalesce(YEAR.op("!~")("^[0-9]{4}$"), True)
-    return YEAR == year
+    return YEAR.is_not_distinct_from(year)
 
 
 def year_of(start: str | None) -> str:
@@ -113,7 +113,7 @@ def year_of(start: str | None) -> str:
 
 def matches(search: str) -> ColumnElement[bool]:
     """Devices of which a part of what is shown is this, and assets are joined with their assignees."""
-    together = sa.func.concat_ws(
+    together: ColumnElement[str] = sa.func.concat_ws(
         " ",
         _table.serial_number,
         _table.device_name,

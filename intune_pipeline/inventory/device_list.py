@@ -180,23 +180,17 @@ def _found(chosen: filters.Chosen, query: Query) -> Select[Any]:
     if joins_people:
         found = found.outerjoin(employees, employees.c.id == assets.c.assignee_id)
         found = found.where(filters.matches(query.search.strip()))
-    for column, wanted in (
-        (table.outcome, query.outcome),
-        (table.reason, query.reason),
-        (table.device_type, query.device_type),
-    ):
-        if wanted is not None:
-            found = found.where(column == wanted)
-    for narrow, value in (
-        (chosen.presence, query.presence),
-        (filters.system, query.system),
-        (chosen.decided, query.decided),
-        (filters.contact, query.contact),
-        (filters.released, query.released),
-    ):
-        if value is not None:
-            found = found.where(narrow(value))
-    return found
+    conditions = (
+        query.outcome and table.outcome == query.outcome,
+        query.reason and table.reason == query.reason,
+        query.device_type and table.device_type == query.device_type,
+        query.presence and chosen.presence(query.presence),
+        query.system and filters.system(query.system),
+        query.decided and chosen.decided(query.decided),
+        query.contact and filters.contact(query.contact),
+        query.released and filters.released(query.released),
+    )
+    return found.where(*(one for one in conditions if isinstance(one, sa.ColumnElement)))
 
 
 def _sorted(found: Select[Any], query: Query) -> Select[Any]:
@@ -208,7 +202,7 @@ def _order(query: Query) -> tuple[sa.ColumnElement[Any], ...]:
     if query.sort == "user":
         column = sa.func.nullif(device_outcomes.c.listed_user, "")
     else:
-        column = _BY_ASSET.get(query.sort, device_outcomes.c.get(query.sort))
+        column = _BY_ASSET[query.sort] if query.sort in _BY_ASSET else device_outcomes.c[query.sort]
     order = (column.desc() if query.descending else column.asc()).nulls_last()
     return order, device_outcomes.c.intune_device_id
 

@@ -4,7 +4,7 @@ Belongs here: which bars, in which order, with which link. Does not belong here:
 drawing (``templates/fleet.html``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,7 +77,7 @@ def _by_year(counted: Mapping[str, int], year: int) -> Chart:
     return Chart("By age: year the model was released", _bars(rows))
 
 
-def _bars(rows: list[tuple[str, int, str | None]]) -> tuple[Bar, ...]:
+def _bars(rows: Sequence[tuple[str, int, str | None]]) -> tuple[Bar, ...]:
     longest = max((devices for _, devices, _ in rows), default=0) or 1
     return tuple(
         Bar(label, devices, round(100 * devices / longest, 1), href) for label, devices, href in rows if devices
