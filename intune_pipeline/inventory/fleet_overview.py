@@ -38,8 +38,8 @@ class Overview:
     Attributes:
         in_intune: devices that Intune lists, by outcome and reason, most devices first.
         gone: devices that earlier syncs listed and the last complete list does not hold.
-        appeared: devices in Intune that were first listed since the given moment.
-        left: devices that are gone and were listed since then.
+        appeared: devices in Intune that were first listed after the sync that is compared with.
+        left: devices that are gone and were listed by that sync, or later.
         synced: the synced devices in Intune by `TYPE`, `SYSTEM`, `RELEASED` and `CONTACT`: value → devices.
     """
 
@@ -50,19 +50,20 @@ class Overview:
     synced: Mapping[str, Mapping[str, int]]
 
 
-def of_account(db: Connection, account: str, since: datetime | None) -> Overview:
+def of_account(db: Connection, account: str, began: datetime | None = None, ended: datetime | None = None) -> Overview:
     """Count an account's devices.
 
     Args:
         db: any connection.
         account: the account's slug.
-        since: from when on a device counts as having appeared or left; None: none does.
+        began: when the sync began that is compared with; None: no device counts as having appeared or left.
+        ended: when it ended. In between it read the list.
     """
     chosen = filters.Chosen.of(db, account)
     groups: dict[str, Counter[str]] = {name: Counter() for name in (TYPE, SYSTEM, RELEASED, CONTACT)}
     outcomes: Counter[tuple[str, str | None]] = Counter()
     gone = appeared = left = 0
-    for row in db.execute(_counting(chosen), {"since": since}):
+    for row in db.execute(_counting(chosen), {"began": began, "ended": ended}):
         if row.is_gone:
             gone, left = gone + row.devices, left + row.still_listed
             continue
@@ -82,7 +83,7 @@ def _counting(chosen: filters.Chosen) -> sa.Select[Any]:
     """Few lines for many devices: those alike in everything that is told of them are one line."""
     table = device_outcomes.c
     is_fleet = filters.IS_SYNCED & sa.not_(chosen.is_gone)
-    since = sa.bindparam("since", type_=sa.DateTime(timezone=True))
+    began, ended = (sa.bindparam(name, type_=sa.DateTime(timezone=True)) for name in ("began", "ended"))
     alike = (
         chosen.is_gone.label("is_gone"),
         table.outcome,
@@ -101,6 +102,6 @@ def _counting(chosen: filters.Chosen) -> sa.Select[Any]:
     return sa.select(
         *(devices.c[column.name] for column in alike),
         sa.func.count().label("devices"),
-        sa.func.count().filter(devices.c.first_seen_at > since).label("first_listed"),
-        sa.func.count().filter(devices.c.last_seen_at >= since).label("still_listed"),
+        sa.func.count().filter(devices.c.first_seen_at > ended).label("first_listed"),
+        sa.func.count().filter(devices.c.last_seen_at >= began).label("still_listed"),
     ).group_by(*(devices.c[column.name] for column in alike))

@@ -14,6 +14,7 @@ from pydantic import Field, create_model
 
 from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.vocabulary import (
+    AssetStatus,
     DeviceType,
     EmployeeHoldKind,
     LifecycleDecision,
@@ -82,7 +83,7 @@ class Reason(Output):
 
 
 class Counts(Output):
-    """Devices in the last good sync."""
+    """Devices in Intune now, as the overview counts them."""
 
     synced: int
     unsynced: int
@@ -154,6 +155,12 @@ class Device(Output):
     device_type: str | None
     outcome: Outcome
     reason: str | None
+    is_gone: bool = Field(description="whether the last complete list of Intune did not hold it")
+    user: str | None = Field(description="e-mail of the user Intune shows")
+    assignee: str | None = Field(description="name of the employee the asset is assigned to")
+    asset_status: AssetStatus | None
+    release_date: str | None = Field(description="a year or a date")
+    last_contact_at: datetime | None
     first_synced_at: datetime | None
     last_synced_at: datetime | None
     last_seen_at: datetime

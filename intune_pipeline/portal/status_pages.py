@@ -70,7 +70,7 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
     connected = connection.status == "connected"
     syncs = [run for run in runs if run.trigger != Trigger.UNDO]
     before = yesterday.baseline(syncs, now)
-    overview = fleet_overview.of_account(db, account, before.started_at if before else None)
+    overview = fleet_overview.of_account(db, account, *((before.started_at, before.finished_at) if before else ()))
     how = health.of_connection(
         connection,
         syncs,

@@ -284,6 +284,9 @@ def test_an_admin_connects_watches_trusts_and_leaves(
     page.get_by_text("Possible again at").wait_for()
     assert page.get_by_role("button", name="Sync Now").is_disabled()
     picture(page, "status")
+    page.emulate_media(color_scheme="dark")
+    picture(page, "dark", whole=False)
+    page.emulate_media(color_scheme="light")
 
     press(page, "Settings")
     heading(page, "Settings")
@@ -407,8 +410,6 @@ def every_page_fits_and_reads_by_day_and_night(page: "Page") -> None:
             for theme in ("dark", "light"):
                 page.emulate_media(color_scheme=theme)
                 accessible(page)
-                if path == "" and width == WIDTHS[1] and theme == "dark":
-                    picture(page, "dark", whole=False)
 
 
 def test_refusals_are_pages_that_say_what_to_do(page: "Page", engine: sa.Engine) -> None:

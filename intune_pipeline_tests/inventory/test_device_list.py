@@ -100,7 +100,7 @@ def test_csv_holds_what_is_found_and_no_formula(engine: sa.Engine, acme: Connect
 
 def test_counts_are_of_the_devices_in_intune(engine: sa.Engine, acme: ConnectedAccount) -> None:
     with engine.begin() as db:
-        overview = fleet_overview.of_account(db, "acme", since=None)
+        overview = fleet_overview.of_account(db, "acme")
     assert (overview.gone, overview.appeared, overview.left) == (1, 0, 0)
     assert list(overview.in_intune) == [
         Count("failed", None, 1),

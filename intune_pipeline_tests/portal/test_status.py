@@ -93,7 +93,7 @@ def test_the_fleet_is_shown_by_type_system_age_and_last_contact(
 def test_what_changed_since_yesterday_is_told_with_its_run(
     signed_in: SignIn, acme: Customer, engine: sa.Engine
 ) -> None:
-    assert "What changed since yesterday" not in signed_in("acme-primary").open(HOME).text, "there is no yesterday"
+    assert "What changed" not in signed_in("acme-primary").open(HOME).text, "there is no yesterday"
     with engine.begin() as db:
         now = datetime.now(UTC)
         times = {"started_at": now - timedelta(hours=30), "finished_at": now - timedelta(hours=30)}
@@ -103,11 +103,21 @@ def test_what_changed_since_yesterday_is_told_with_its_run(
         db.execute(sa.update(schema.device_outcomes).values(first_seen_at=now - timedelta(days=9)))
         run_id = sync_runs.open_run(db, acme.connection_id, "schedule", None)
         new = schema.device_outcomes.c.intune_device_id == "ACME-1"
+        gone = schema.device_outcomes.c.intune_device_id == "ACME-3"
+        db.execute(
+            sa.update(schema.device_outcomes).where(gone).values(absent_since=now, last_seen_at=times["started_at"])
+        )
         db.execute(sa.update(schema.device_outcomes).where(new).values(sync_run_id=run_id, first_seen_at=now))
         sync_runs.succeed(db, run_id, {"assets_created": 3, "employees_created": 2})
     browser = signed_in("acme-primary").open(HOME)
+    assert "What changed since yesterday" in browser.text
     told = re.findall(r"<li><strong>(\d+)</strong> <a[^>]*>([^<]+)</a>", browser.text)
-    assert told == [("1", "New in Intune"), ("3", "Assets created"), ("2", "Employees added")]
+    assert told == [
+        ("1", "New in Intune"),
+        ("1", "Gone from Intune"),
+        ("3", "Assets created"),
+        ("2", "Employees added"),
+    ]
     browser.follow("Employees added")
     assert browser.url.endswith(f"/runs/{run_id}?kind=employee_added")
 
