@@ -32,7 +32,10 @@ PAGES = {
     "devices": f"{HOME}/devices",
     "devices, page 100 by model": f"{HOME}/devices?sort=model&order=asc&page=100",
     "devices, search": f"{HOME}/devices?search=SN0099",
+    "devices, search for a user": f"{HOME}/devices?search=person29",
     "devices, filter": f"{HOME}/devices?reason=desktop",
+    "devices, gone": f"{HOME}/devices?presence=gone&sort=user",
+    "devices, by age": f"{HOME}/devices?system=macOS&contact=month&sort=release_date",
     "device": f"{HOME}/device?serial_number=SN000123",
     "decisions, people": f"{HOME}/decisions/people",
     "decisions, search": f"{HOME}/decisions/people?search=user29",
@@ -41,6 +44,7 @@ PAGES = {
     "decisions, duplicates": f"{HOME}/decisions/duplicates",
     "decided": f"{HOME}/decisions/decided",
     "models": f"{HOME}/models",
+    "run": f"{HOME}/runs/31",
     "settings": f"{HOME}/settings",
     "audit": f"{HOME}/audit",
     "progress.json": f"{HOME}/progress.json",
@@ -49,22 +53,36 @@ SEED = """
     insert into accounts (slug, name) values ('load', 'Load');
     insert into connections (account_id, tenant_id, status, connected_at)
         select id, '00000000-0000-4000-8000-000000000001', 'connected', now() from accounts;
-    insert into sync_runs (connection_id, trigger, status, started_at, finished_at, devices_listed, devices_synced,
-                           devices_skipped, skipped_by_reason)
-        select c.id, 'schedule', 'succeeded', now() - n * interval '1 day', now() - n * interval '1 day', {devices},
-               {devices} * 7 / 10, {devices} - {devices} * 7 / 10, jsonb_build_object('desktop', {devices} - {devices} * 7 / 10)
+    insert into sync_runs (connection_id, trigger, status, list_complete, started_at, finished_at, devices_listed, devices_synced,
+                           devices_skipped, skipped_by_reason, assets_updated)
+        select c.id, 'schedule', 'succeeded', true, now() - n * interval '1 day', now() - n * interval '1 day' + interval '40 seconds',
+               {devices}, {devices} * 7 / 10, {devices} - {devices} * 7 / 10,
+               jsonb_build_object('desktop', {devices} - {devices} * 7 / 10), 12
         from connections c, generate_series(30, 0, -1) n;
     insert into employees (account_id, first_name, last_name) select id, 'Ada', 'No ' || n from accounts, generate_series(1, 3000) n;
-    insert into assets (account_id, serial_number, status, model, make, assignee_id)
-        select a.id, 'SN' || lpad(n::text, 6, '0'), 'allocated', 'ThinkPad T14', 'Lenovo', 1 + n %% 3000
+    insert into assets (account_id, serial_number, asset_type, status, model, model_name, make, assignee_id, operating_system,
+                        release_date)
+        select a.id, 'SN' || lpad(n::text, 6, '0'), (array['laptop', 'laptop', 'mobile', 'tablet'])[1 + n %% 4], 'allocated',
+               '20XWS' || n %% 97, 'ThinkPad T14 Gen ' || 1 + n %% 5, 'Lenovo', 1 + n %% 3000,
+               (array['Windows', 'macOS', 'iOS', 'Android'])[1 + n %% 4], case when n %% 5 > 0 then (2018 + n %% 8)::text end
         from accounts a, generate_series(1, {devices} * 7 / 10) n;
     insert into device_outcomes (connection_id, intune_device_id, serial_number, outcome, reason, device_type, rule, rule_reason,
-                                 manufacturer, model, operating_system, device_name, asset_id, first_synced_at, last_synced_at)
+                                 manufacturer, model, model_name, operating_system, device_name, listed_user, asset_id, sync_run_id,
+                                 first_seen_at, first_synced_at, last_synced_at, last_contact_at)
         select c.id, gen_random_uuid()::text, 'SN' || lpad(n::text, 6, '0'), case when a.id is null then 'skipped' else 'synced' end,
-               case when a.id is null then 'desktop' end, case when a.id is null then 'desktop' else 'laptop' end, 'lenovo', 'A ThinkPad.',
-               'LENOVO', '20XWS' || n %% 97, 'Windows', 'PC-' || n, a.id, now(), now()
-        from connections c, generate_series(1, {devices}) n
+               case when a.id is null then 'desktop' end, coalesce(a.asset_type, 'desktop'), 'lenovo', 'the model says so',
+               'LENOVO', '20XWS' || n %% 97, 'ThinkPad T14 Gen ' || 1 + n %% 5, coalesce(a.operating_system, 'Windows'), 'PC-' || n,
+               'person' || n %% 3000 || '@load.example', a.id, r.id - (n %% 50 = 0)::int, now() - n %% 400 * interval '1 day',
+               now(), now(), now() - n %% 120 * interval '1 day'
+        from connections c, (select max(id) as id from sync_runs) r, generate_series(1, {devices}) n
         left join assets a on a.serial_number = 'SN' || lpad(n::text, 6, '0');
+    insert into pipeline.snapshots (asset, partition_key, tenant_id, run_id, listing_id, listed_at, complete, devices_listed, personal, rows)
+        values ('classified_devices', 'load', '00000000-0000-4000-8000-000000000001', 'r', 'l', now(), true, {devices}, 0, {devices});
+    insert into pipeline.classified_devices (partition_key, intune_device_id, ownership, serial_number, operating_system, os_version,
+                                             manufacturer, model, device_name, user_email, user_display_name, storage_bytes,
+                                             device_type, rule, rule_reason, skip_reason)
+        select 'load', intune_device_id, 'company', serial_number, operating_system, '10.0.26100.1', manufacturer, model, device_name,
+               listed_user, 'Ada Person', 512000000000, device_type, rule, rule_reason, reason from device_outcomes;
     insert into audit_log (account_id, actor, action, subject) select id, 'ada', 'settings', n::text from accounts, generate_series(1, 500) n;
     insert into employee_holds (connection_id, email, first_name, last_name, lookalike_id, grade, reason)
         select c.id, 'user' || n || '@load.example', 'Ada', 'No ' || n, n, case when n %% 3 = 0 then 'surely' else 'probably' end,
@@ -72,6 +90,8 @@ SEED = """
     insert into lifecycle_holds (connection_id, intune_device_ids, reason)
         select connection_id, jsonb_agg(intune_device_id), 'Many at once.'
         from (select * from device_outcomes order by serial_number limit 3000) gone group by connection_id;
+    insert into asset_changes (asset_id, sync_run_id, field, old_value, new_value)
+        select a.id, r.id, 'os_version', '10.0.' || n, '10.0.' || n + 1 from assets a, generate_series(1, 5) n, (select max(id) as id from sync_runs) r;
     analyze;
 """
 

@@ -18,6 +18,46 @@ class DeviceType(StrEnum):
     UNKNOWN = "unknown"
 
 
+class System(StrEnum):
+    """What a device's operating system is called in lists and filters, however its version is written."""
+
+    WINDOWS = "Windows"
+    MACOS = "macOS"
+    IPADOS = "iPadOS"
+    IOS = "iOS"
+    ANDROID = "Android"
+    LINUX = "Linux"
+    CHROMEOS = "ChromeOS"
+    OTHER = "Other"
+
+
+class Presence(StrEnum):
+    """Whether the last complete list of Intune held a device."""
+
+    IN_INTUNE = "in_intune"
+    GONE = "gone"
+
+
+class Decided(StrEnum):
+    """What a person has decided about a device."""
+
+    MODEL_TAUGHT = "model_taught"
+    FIELD_LOCKED = "field_locked"
+    UNDONE = "undone"
+    ASSIGNEE_CHOSEN = "assignee_chosen"
+
+
+class Contact(StrEnum):
+    """How long ago a device last spoke to Intune."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    LONGER = "longer"
+    NEVER = "never"
+
+
 class Ownership(StrEnum):
     """Graph: managedDeviceOwnerType."""
 

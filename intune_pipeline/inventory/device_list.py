@@ -1,38 +1,53 @@
 """Every device ever seen, as the portal lists it: searched, filtered, sorted and paged in the database.
 
-Belongs here: the list, its CSV and its counts. Does not belong here: the story of one device (``history``).
+Belongs here: the list. Does not belong here: what a device is like for a filter
+(``device_filters``), counting (``fleet_overview``) and the story of one device (``history``).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import astuple, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, Select
+from sqlalchemy import Connection, Select
 
-from intune_pipeline.domain.serials import serial_key
-from intune_pipeline.domain.vocabulary import Outcome
+from intune_pipeline.domain.vocabulary import Contact, Decided, Presence, System
+from intune_pipeline.inventory import device_filters as filters
 from intune_pipeline.inventory.csv_lines import csv_line
-from intune_pipeline.inventory.schema import accounts, connections, device_outcomes
+from intune_pipeline.inventory.schema import assets, device_outcomes, employees
 
 SortColumn = Literal[
     "serial_number",
     "device_name",
+    "user",
     "model_name",
     "model",
     "device_type",
+    "operating_system",
     "outcome",
     "reason",
+    "release_date",
+    "asset_status",
+    "last_contact_at",
+    "first_seen_at",
     "last_seen_at",
     "last_synced_at",
 ]
-_CSV_ROWS_AT_ONCE = 1000
+_ROWS_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One line; the attributes are the columns of ``device_outcomes``."""
+    """One line: columns of ``device_outcomes``, and what allwhere has of its asset.
+
+    Attributes:
+        user: compared e-mail of the user the last list showed; None for nobody.
+        is_gone: whether the last complete list did not hold it.
+        asset_status: the asset's status; None without an asset.
+        release_date: a year or a date, as far as the asset has one.
+        assignee: name of the employee the asset is assigned to.
+    """
 
     intune_device_id: str
     serial_number: str | None
@@ -53,6 +68,11 @@ class Device:
     first_seen_at: datetime
     last_seen_at: datetime
     ended_at: datetime | None
+    user: str | None
+    is_gone: bool
+    asset_status: str | None
+    release_date: str | None
+    assignee: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +80,16 @@ class Query:
     """What is looked for.
 
     Attributes:
-        search: part of a serial number, name, maker, model, its readable name or operating system; "" finds all.
+        search: part of a serial number, name, user, assignee, maker, model, its readable name or operating system;
+            "" finds all.
         outcome: only these; None: all.
         reason: only devices with this skip reason.
         device_type: only these.
+        presence: only those in Intune, or only those gone.
+        system: only these.
+        decided: only devices about which a person has decided this.
+        contact: only devices whose last contact is this long ago.
+        released: only those released in this year; "unknown": of which it is not known.
         sort: by which column; devices without a value come last.
         descending: from the highest down.
         page: from 1.
@@ -74,6 +100,11 @@ class Query:
     outcome: str | None = None
     reason: str | None = None
     device_type: str | None = None
+    presence: Presence | None = None
+    system: System | None = None
+    decided: Decided | None = None
+    contact: Contact | None = None
+    released: str | None = None
     sort: SortColumn = "last_seen_at"
     descending: bool = True
     page: int = 1
@@ -88,16 +119,8 @@ class Page:
     devices: list[Device]
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many devices have an outcome; those skipped by reason, those failed all together."""
-
-    outcome: str
-    reason: str | None
-    devices: int
-
-
-_COLUMNS = [device_outcomes.c[name] for name in Device.__slots__]
+_STORED: Final = tuple(name for name in Device.__slots__ if name in device_outcomes.c)
+_BY_ASSET: Final = {"asset_status": assets.c.status, "release_date": assets.c.release_date}
 
 
 def page(db: Connection, account: str, query: Query) -> Page:
@@ -108,72 +131,102 @@ def page(db: Connection, account: str, query: Query) -> Page:
         account: the account's slug; nothing of another account is ever found.
         query: what is looked for.
     """
-    found = _found(account, query)
-    total = db.scalar(sa.select(sa.func.count()).select_from(found.subquery()))
-    wanted = _sorted(found, query).limit(query.page_size).offset((query.page - 1) * query.page_size)
-    return Page(int(total or 0), [Device(**row) for row in db.execute(wanted).mappings()])
+    chosen = filters.Chosen.of(db, account)
+    found = _found(chosen, query)
+    wanted = _sorted(found.add_columns(sa.func.count().over().label("total")), query)
+    wanted = wanted.limit(query.page_size).offset((query.page - 1) * query.page_size)
+    rows = db.execute(_whole(chosen, wanted, query)).all()
+    devices = [Device(*row[:-1]) for row in rows]
+    if rows or query.page == 1:
+        return Page(rows[0].total if rows else 0, devices)
+    return Page(int(db.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0), [])
+
+
+def every(db: Connection, account: str, query: Query) -> Iterator[Device]:
+    """All that is found, whatever the page; only a part is in memory at any time."""
+    chosen = filters.Chosen.of(db, account)
+    wanted = _sorted(_found(chosen, query).add_columns(sa.null().label("total")), query)
+    for row in db.execute(_whole(chosen, wanted, query).execution_options(yield_per=_ROWS_AT_ONCE)):
+        yield Device(*row[:-1])
+
+
+def gone(db: Connection, account: str, intune_device_ids: Collection[str]) -> set[str]:
+    """Which of these devices are gone from Intune."""
+    chosen = filters.Chosen.of(db, account)
+    table = device_outcomes.c
+    query = sa.select(table.intune_device_id).where(
+        table.connection_id == chosen.connection_id, table.intune_device_id.in_(intune_device_ids), chosen.is_gone
+    )
+    return set(db.scalars(query))
 
 
 def csv_lines(db: Connection, account: str, query: Query) -> Iterator[str]:
-    """All that is found as lines of CSV, the names of the columns first; only a part is in memory at any time.
+    """All that is found as lines of CSV for programs, the names of the columns first.
 
     What a spreadsheet would take for a formula begins with an apostrophe.
     """
     yield csv_line(Device.__slots__)
-    found = _sorted(_found(account, query), query).execution_options(yield_per=_CSV_ROWS_AT_ONCE)
-    for row in db.execute(found):
-        yield csv_line(row)
+    for device in every(db, account, query):
+        yield csv_line(astuple(device))
 
 
-def counts(db: Connection, account: str) -> list[Count]:
-    """How many of an account's devices are in Intune with which outcome and reason, most devices first."""
-    reason = sa.case((device_outcomes.c.outcome == Outcome.SKIPPED, device_outcomes.c.reason)).label("reason")
-    devices = sa.func.count().label("devices")
-    query = (
-        sa.select(device_outcomes.c.outcome, reason, devices)
-        .where(_of_account(account), device_outcomes.c.absent_since.is_(None), device_outcomes.c.ended_at.is_(None))
-        .group_by(device_outcomes.c.outcome, reason)
-        .order_by(devices.desc(), device_outcomes.c.outcome, reason)
-    )
-    return [Count(*row) for row in db.execute(query)]
-
-
-def _of_account(account: str) -> ColumnElement[bool]:
-    owned = sa.select(connections.c.id).join(accounts).where(accounts.c.slug == account)
-    return device_outcomes.c.connection_id == owned.scalar_subquery()
-
-
-def _found(account: str, query: Query) -> Select[Any]:
+def _found(chosen: filters.Chosen, query: Query) -> Select[Any]:
+    """The keys of the devices that are found, joined only with what is asked about."""
     table = device_outcomes.c
-    found = sa.select(*_COLUMNS).where(_of_account(account))
-    for column, wanted in (
-        (table.outcome, query.outcome),
-        (table.reason, query.reason),
-        (table.device_type, query.device_type),
-    ):
-        if wanted is not None:
-            found = found.where(column == wanted)
-    if query.search.strip():
-        found = found.where(_matches(query.search.strip()))
-    return found
-
-
-def _matches(search: str) -> ColumnElement[bool]:
-    table = device_outcomes.c
-    together = sa.func.concat_ws(
-        " ",
-        table.serial_number,
-        table.device_name,
-        table.manufacturer,
-        table.model_name,
-        table.model,
-        table.operating_system,
+    found = sa.select(table.connection_id, table.intune_device_id).where(table.connection_id == chosen.connection_id)
+    joins_people = bool(query.search.strip())
+    if joins_people or query.released or query.decided or query.sort in _BY_ASSET:
+        found = found.outerjoin_from(device_outcomes, assets, assets.c.id == table.asset_id)
+    if joins_people:
+        found = found.outerjoin(employees, employees.c.id == assets.c.assignee_id)
+        found = found.where(filters.matches(query.search.strip()))
+    conditions = (
+        query.outcome and table.outcome == query.outcome,
+        query.reason and table.reason == query.reason,
+        query.device_type and table.device_type == query.device_type,
+        query.presence and chosen.presence(query.presence),
+        query.system and filters.system(query.system),
+        query.decided and chosen.decided(query.decided),
+        query.contact and filters.contact(query.contact),
+        query.released and filters.released(query.released),
     )
-    key = serial_key(search) or search
-    return sa.or_(table.serial_key.contains(key, autoescape=True), together.icontains(search, autoescape=True))
+    return found.where(*(one for one in conditions if isinstance(one, sa.ColumnElement)))
 
 
 def _sorted(found: Select[Any], query: Query) -> Select[Any]:
-    column = device_outcomes.c[query.sort]
+    return found.order_by(*_order(query))
+
+
+def _order(query: Query) -> tuple[sa.ColumnElement[Any], ...]:
+    column: sa.ColumnElement[Any]
+    if query.sort == "user":
+        column = sa.func.nullif(device_outcomes.c.listed_user, "")
+    else:
+        column = _BY_ASSET[query.sort] if query.sort in _BY_ASSET else device_outcomes.c[query.sort]
     order = (column.desc() if query.descending else column.asc()).nulls_last()
-    return found.order_by(order, device_outcomes.c.intune_device_id)
+    return order, device_outcomes.c.intune_device_id
+
+
+def _whole(chosen: filters.Chosen, wanted: Select[Any], query: Query) -> Select[Any]:
+    """The lines of these keys: everything is joined to the few on the page, not to all that are found."""
+    keys = wanted.subquery("wanted")
+    table = device_outcomes.c
+    return (
+        sa.select(
+            *(table[name] for name in _STORED),
+            sa.func.nullif(table.listed_user, "").label("user"),
+            chosen.is_gone.label("is_gone"),
+            assets.c.status.label("asset_status"),
+            assets.c.release_date,
+            filters.PERSON.label("assignee"),
+            keys.c.total,
+        )
+        .select_from(keys)
+        .join(
+            device_outcomes,
+            (table.connection_id == keys.c.connection_id) & (table.intune_device_id == keys.c.intune_device_id),
+        )
+        .outerjoin(assets, assets.c.id == table.asset_id)
+        .outerjoin(employees, employees.c.id == assets.c.assignee_id)
+        .order_by(*_order(query))
+    )

@@ -12,7 +12,7 @@ from sqlalchemy.engine import RowMapping
 
 from intune_pipeline.domain.fields import SEALED_FIELD
 from intune_pipeline.domain.serials import serial_key
-from intune_pipeline.domain.vocabulary import Outcome, Trigger
+from intune_pipeline.domain.vocabulary import Outcome, SkipReason, Trigger
 from intune_pipeline.inventory import accounts, kept_values
 from intune_pipeline.inventory.schema import SERIAL_KEY_SQL
 from intune_pipeline.inventory.story import (
@@ -58,6 +58,47 @@ def why(db: Connection, account: str, serial_number: str) -> Story:
         waiting=tuple(_waiting(db, given)),
         reveals=tuple(Reveal(**reveal) for reveal in db.execute(_REVEALS, given).mappings()),
     )
+
+
+def why_record(db: Connection, account: str, intune_device_id: str) -> Story | None:
+    """The story of one of Intune's records: of its serial number, or of it alone where that names no one device.
+
+    Args:
+        db: any connection.
+        account: the account's slug.
+        intune_device_id: Intune's id of the record.
+
+    Returns:
+        None when no sync has seen such a record.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+    """
+    given = {"account_id": accounts.get(db, account).id, "intune_device_id": intune_device_id}
+    row = db.execute(_RECORD, given).mappings().one_or_none()
+    if row is None:
+        return None
+    if names_one_device(row["serial_number"], row["reason"]):
+        return why(db, account, row["serial_number"])
+    records = (IntuneRecord(**{name: row[name] for name in IntuneRecord.__slots__}),)
+    return Story(
+        account=account,
+        serial_number="",
+        is_eligible=False,
+        verdict=_verdict(records, None),
+        asset=None,
+        records=records,
+        changes=(),
+        sources={},
+        kept=(),
+        waiting=(),
+        reveals=(),
+    )
+
+
+def names_one_device(serial_number: str | None, reason: str | None) -> bool:
+    """Whether a record's serial number stands for one device; placeholders are those of many."""
+    return bool(serial_key(serial_number)) and reason not in {SkipReason.NO_SERIAL, SkipReason.JUNK_SERIAL}
 
 
 def _asset(row: RowMapping) -> AssetStory:
@@ -155,16 +196,18 @@ _ASSET = sa.text(f"""
     from assets a left join employees e on e.id = a.assignee_id left join sync_runs r on r.id = a.sync_run_id
     where a.account_id = :account_id and a.serial_key = :key
 """)  # noqa: S608 - a constant
-_RECORDS = sa.text("""
-    select o.intune_device_id, o.outcome, o.reason, o.device_type, o.rule, o.rule_reason, o.manufacturer,
-           o.model_name, o.model,
-           o.operating_system, o.device_name, o.last_contact_at, o.first_seen_at, o.last_seen_at, o.first_synced_at,
-           o.last_synced_at, o.absent_lists, o.ended_at, o.candidate_user, o.candidate_syncs
+_RECORD_COLUMNS: Final = ", ".join(f"o.{name}" for name in IntuneRecord.__slots__)
+_RECORD = sa.text(f"""
+    select o.serial_number, {_RECORD_COLUMNS} from device_outcomes o join connections c on c.id = o.connection_id
+    where c.account_id = :account_id and o.intune_device_id = :intune_device_id
+""")  # noqa: S608 - a constant
+_RECORDS = sa.text(f"""
+    select {_RECORD_COLUMNS}
     from device_outcomes o join connections c on c.id = o.connection_id
     where c.account_id = :account_id and o.serial_key = :key
     order by o.ended_at nulls first, o.absent_lists, o.outcome <> 'synced', o.last_seen_at desc,
              o.last_contact_at desc nulls last, o.intune_device_id
-""")
+""")  # noqa: S608 - a constant
 _SHOWN_SERIAL = sa.text("""
     select o.serial_number from device_outcomes o join connections c on c.id = o.connection_id
     where c.account_id = :account_id and o.serial_key = :key

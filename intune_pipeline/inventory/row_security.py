@@ -52,6 +52,8 @@ _PORTAL_WRITES: Final[Mapping[str, str]] = {
     "device_outcomes": "select, update (asset_id, outcome, reason)",
 }
 _PORTAL_NEVER: Final = frozenset({"alerts"})
+#: What Intune's last list says about a device, shown beside what allwhere has.
+_PORTAL_READS_FRAMES: Final = frozenset({"classified_devices", "snapshots"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,9 @@ def policies(owner: str, pipeline: str | None) -> list[Policy]:
 def privileges(role: Role, table: Table) -> str:
     """What a role may do with a table; "" for nothing."""
     if role is Role.PORTAL:
-        if table.schema == PIPELINE or table.name in _PORTAL_NEVER:
+        if table.schema == PIPELINE:
+            return "select" if table.name in _PORTAL_READS_FRAMES else ""
+        if table.name in _PORTAL_NEVER:
             return ""
         if table.name in _PORTAL_READS:
             return "select"
@@ -165,8 +169,7 @@ def unprotected(db: Connection) -> list[str]:
 def _grant(db: Connection, role: Role, name: str) -> None:
     schema = db.dialect.identifier_preparer.quote(str(db.scalar(sa.text("select current_schema()"))))
     db.exec_driver_sql(f"grant usage on schema {schema} to {name}")
-    if role is Role.PIPELINE:
-        db.exec_driver_sql(f"grant usage on schema {PIPELINE} to {name}")
+    db.exec_driver_sql(f"grant usage on schema {PIPELINE} to {name}")
     for table in metadata.sorted_tables:
         # What an earlier version gave and this one does not is taken back.
         db.exec_driver_sql(f"revoke all on {table.fullname} from {name}")

@@ -14,6 +14,7 @@ from pydantic import Field, create_model
 
 from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.vocabulary import (
+    AssetStatus,
     DeviceType,
     Outcome,
     Role,
@@ -26,7 +27,8 @@ from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
 from intune_pipeline.portal.api_schema import COMMON, CONFLICT, NOT_FOUND, TOO_OFTEN, Input, Output, ThePortal
-from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
+from intune_pipeline.portal.device_list_pages import Queried, csv_of
+from intune_pipeline.portal.device_pages import revealed, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
 from intune_pipeline.portal.inputs import FilledText, Id, RevealReason, Text
 from intune_pipeline.portal.portal import PortalContext
@@ -79,7 +81,7 @@ class Reason(Output):
 
 
 class Counts(Output):
-    """Devices in the last good sync."""
+    """Devices in Intune now, as the overview counts them."""
 
     synced: int
     unsynced: int
@@ -151,6 +153,12 @@ class Device(Output):
     device_type: str | None
     outcome: Outcome
     reason: str | None
+    is_gone: bool = Field(description="whether the last complete list of Intune did not hold it")
+    user: str | None = Field(description="e-mail of the user Intune shows")
+    assignee: str | None = Field(description="name of the employee the asset is assigned to")
+    asset_status: AssetStatus | None
+    release_date: str | None = Field(description="a year or a date")
+    last_contact_at: datetime | None
     first_synced_at: datetime | None
     last_synced_at: datetime | None
     last_seen_at: datetime

@@ -4,14 +4,15 @@ Belongs here: the template engine, what every page shares, and the filters templ
 page is about.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request
 from fastapi.responses import Response
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context, select_autoescape
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
 from starlette.templating import Jinja2Templates
 
 from intune_pipeline.domain.facts import shown_model
@@ -33,6 +34,39 @@ def when(moment: datetime | None) -> Markup:
     in_utc = moment.astimezone(UTC)
     # Nothing of it needs escaping, which a page of a hundred times is faster for.
     return Markup(f'<time datetime="{in_utc:%Y-%m-%dT%H:%M:%SZ}">{in_utc:%-d %b %Y, %H:%M UTC}</time>')  # noqa: S704
+
+
+#: From how long on a moment is told in which unit.
+_UNITS: Final = (
+    (timedelta(days=730), timedelta(days=365), "year"),
+    (timedelta(days=60), timedelta(days=30), "month"),
+    (timedelta(days=1), timedelta(days=1), "day"),
+    (timedelta(hours=1), timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), timedelta(minutes=1), "minute"),
+)
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """How long ago a moment is, or how long it takes to come: "3 hours ago", "in 2 days"."""
+    apart = abs(now - moment)
+    for least, unit, name in _UNITS:
+        if apart >= least:
+            count = words.counted(apart // unit, name)
+            return f"{count} ago" if moment <= now else f"in {count}"
+    return "just now" if moment <= now else "in a moment"
+
+
+@pass_context
+def ago(context: Context, moment: datetime | None) -> Markup:
+    """A moment as how long ago it is, with the exact one and its zone beside it."""
+    if moment is None:
+        return Markup("never")
+    return Markup('<span class="moment">{} {}</span>').format(relative(moment, context["now"]), when(moment))
+
+
+def address(email: str | None) -> Markup:
+    """An e-mail address that may be broken after its at sign."""
+    return escape(email or "").replace("@", Markup("@<wbr>"))
 
 
 def took(run: SyncRun) -> str:
@@ -58,7 +92,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(when=when, took=took, number=number, counted=words.counted)
+    environment.filters.update(
+        when=when, ago=ago, relative=relative, address=address, took=took, number=number, counted=words.counted
+    )
     environment.globals.update(words=words, skipped=SKIPPED, shown_model=shown_model, type_sentence=type_sentence)
     return environment
 
@@ -84,6 +120,7 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
         "is_primary": signed_in is not None and signed_in.person.role is Role.PRIMARY_ADMIN,
         "form_token": signed_in.form_token if signed_in else "",
         "path": request.url.path,
+        "now": request.app.state.portal.clock(),
     }
     return _templates.TemplateResponse(request, template, shared | context, status_code=status)
 

@@ -19,7 +19,7 @@ from intune_pipeline.inventory.sync_runs import RunOfAccount, SyncRun
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin, PageRecentPrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
-from intune_pipeline.portal.device_pages import MAX_PAGE, device_href
+from intune_pipeline.portal.device_links import MAX_PAGE, device_href
 from intune_pipeline.portal.errors import NotHereError
 from intune_pipeline.portal.inputs import Id, Text
 from intune_pipeline.portal.portal import PortalContext, portal_of

@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.vocabulary import Trigger
-from intune_pipeline.inventory import connections, sync_requests, sync_runs, waiting
-from intune_pipeline.portal import chart, health, limits, needs, progress
+from intune_pipeline.inventory import connections, fleet_overview, sync_requests, sync_runs, waiting
+from intune_pipeline.portal import chart, fleet, health, limits, needs, progress, yesterday
 from intune_pipeline.portal.access import Admin, PageAdmin
 from intune_pipeline.portal.browser_sessions import HOME
 from intune_pipeline.portal.portal import PortalContext, portal_of
@@ -22,7 +22,7 @@ from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.run_pages import run_href
 from intune_pipeline.portal.security import checked_form
 from intune_pipeline.portal.settings_pages import connected
-from intune_pipeline.portal.totals import Totals, totals_of
+from intune_pipeline.portal.totals import Totals, totals_of_today
 
 router = APIRouter(include_in_schema=False)
 ThePortal = Annotated[PortalContext, Depends(portal_of)]
@@ -53,6 +53,8 @@ class Status:
     waiting: int
     needs: list[needs.Waiting]
     undone_by: dict[int, int]
+    overview: fleet_overview.Overview
+    changes: yesterday.Changes | None
 
 
 def status_of(db: Connection, portal: PortalContext, account: str) -> Status | None:
@@ -67,6 +69,8 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
     settings = portal.pipeline
     connected = connection.status == "connected"
     syncs = [run for run in runs if run.trigger != Trigger.UNDO]
+    before = yesterday.baseline(syncs, now)
+    overview = fleet_overview.of_account(db, account, *((before.started_at, before.finished_at) if before else ()))
     how = health.of_connection(
         connection,
         syncs,
@@ -79,7 +83,7 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
         connection=connection,
         health=how,
         runs=runs,
-        counts=totals_of(good),
+        counts=totals_of_today(overview, good),
         last_finished=good.finished_at if good else None,
         next_scheduled=health.next_scheduled(now, settings.intune_sync_hour, settings.intune_sync_time_zone)
         if connected or connection.status == "needs_consent"
@@ -88,6 +92,8 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
         waiting=waits.everything,
         needs=needs.of_account(db, portal, account, how, syncs),
         undone_by=sync_runs.undone_by(db, account),
+        overview=overview,
+        changes=yesterday.changes(runs, before, overview) if before else None,
     )
 
 
@@ -170,6 +176,10 @@ def _status_page(request: Request, portal: PortalContext, admin: Admin, notice: 
         "run_href": run_href,
         "chart": chart.of_runs([run for run in status.runs if run.trigger != Trigger.UNDO]),
         "counts": status.counts,
+        "changes": status.changes,
+        "fleet": fleet.charts(status.overview, portal.clock().year),
+        "daily_hour": portal.pipeline.intune_sync_hour,
+        "daily_zone": portal.pipeline.intune_sync_time_zone,
         "last_finished": status.last_finished,
         "next_scheduled": status.next_scheduled,
         "possible_at": status.possible_at,

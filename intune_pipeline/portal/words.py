@@ -40,6 +40,21 @@ DEVICE_TYPES: Mapping[str, str] = {
     "desktop": "Desktop",
     "unknown": "Unknown",
 }
+PRESENCES: Mapping[str, str] = {"in_intune": "Yes", "gone": "No, gone"}
+CONTACTS: Mapping[str, str] = {
+    "day": "In the last 24 hours",
+    "week": "1 to 7 days ago",
+    "month": "8 to 30 days ago",
+    "quarter": "31 to 90 days ago",
+    "longer": "Over 90 days ago",
+    "never": "Never",
+}
+DECIDED: Mapping[str, str] = {
+    "model_taught": "Type taught by you",
+    "field_locked": "A field is locked",
+    "undone": "Undone, kept back",
+    "assignee_chosen": "Assignee chosen in allwhere",
+}
 TRIGGERS: Mapping[str, str] = {
     "initial": "First sync",
     "schedule": "Daily sync",
@@ -137,8 +152,12 @@ _FIELDS: Mapping[str, str] = {
     "memory_gb": "Memory (GB)",
     "storage_gb": "Storage (GB)",
     "os_version": "OS version",
+    "model": "Model in Intune",
+    "model_name": "Model",
+    "release_date": "Released",
+    "storage_type": "Storage type",
     "intune_device_id": "Intune device id",
-    "azure_ad_device_id": "Azure AD device id",
+    "azure_ad_device_id": "Entra device id",
     "activation_lock_bypass_code": "Activation-lock bypass code",
 }
 
@@ -183,8 +202,13 @@ def field_name(field: str) -> str:
 
 def value(field: str, stored: object) -> str:
     """A field's value; "nothing" for none."""
-    if stored is None or stored == "":
-        return "nothing"
+    return shown(field, stored) or "nothing"
+
+
+def shown(field: str, stored: object) -> str:
+    """A field's value; "" for none."""
+    if stored is None:
+        return ""
     known = {"status": ASSET_STATUSES, "asset_type": DEVICE_TYPES}.get(field, {})
     return known.get(str(stored), str(stored))
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from intune_pipeline.inventory import device_list, schema
-from intune_pipeline.inventory.device_list import Count, Query
+from intune_pipeline.inventory import device_list, fleet_overview, schema
+from intune_pipeline.inventory.device_list import Query
+from intune_pipeline.inventory.fleet_overview import Count
 from intune_pipeline_tests.conftest import ConnectedAccount
 
 
@@ -99,12 +100,14 @@ def test_csv_holds_what_is_found_and_no_formula(engine: sa.Engine, acme: Connect
 
 def test_counts_are_of_the_devices_in_intune(engine: sa.Engine, acme: ConnectedAccount) -> None:
     with engine.begin() as db:
-        assert device_list.counts(db, "acme") == [
-            Count("failed", None, 1),
-            Count("skipped", "desktop", 1),
-            Count("skipped", "unknown_type", 1),
-            Count("synced", None, 1),
-        ]
+        overview = fleet_overview.of_account(db, "acme")
+    assert (overview.gone, overview.appeared, overview.left) == (1, 0, 0)
+    assert list(overview.in_intune) == [
+        Count("failed", None, 1),
+        Count("skipped", "desktop", 1),
+        Count("skipped", "unknown_type", 1),
+        Count("synced", None, 1),
+    ]
 
 
 def test_no_cell_begins_a_formula_however_a_reader_separates(engine: sa.Engine, acme: ConnectedAccount) -> None:

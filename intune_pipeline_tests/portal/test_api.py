@@ -36,7 +36,7 @@ def test_the_connection_tells_the_same_as_the_status_page(api: Api, acme: Custom
     body = api("acme-secondary").get("/api/v1/connection").json()
     assert body["status"] == "connected"
     assert body["health"]["title"] == "Connected, with decisions waiting"
-    assert (body["counts"]["synced"], body["counts"]["unsynced"]) == (1000, 250)
+    assert (body["counts"]["synced"], body["counts"]["unsynced"]) == (2, 203)
     assert body["decisions_waiting"] == 3
     assert body["sync_possible_at"] is None
 

@@ -1,5 +1,6 @@
 """The status page: health, counts, the chart, Sync Now, and watching a sync."""
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,11 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
+from intune_pipeline.domain.skipped import SKIPPED
+from intune_pipeline.domain.vocabulary import SkipReason
 from intune_pipeline.inventory import connections, schema, sync_runs
 from intune_pipeline.portal import chart, health
+from intune_pipeline.portal.rendering import relative
 from intune_pipeline_tests.portal.browser import Browser
 from intune_pipeline_tests.portal.customers import Customer, furnish
 
@@ -43,12 +47,105 @@ def answer_requests(engine: sa.Engine, connection_id: int, **columns: object) ->
 
 def test_the_page_tells_counts_reasons_and_what_to_do(signed_in: SignIn, acme: Customer) -> None:
     text = signed_in("acme-primary").open(HOME).text
-    assert "<dd>1\u202f000</dd>" in text
-    assert "<dd>250</dd>" in text
-    for said in ("Personal device", "Unknown type of device", "Desktop computer", "Say what the model is"):
-        assert said in text
-    assert f'href="{HOME}/devices?reason=unknown_type"' in text
+    assert "<dt>In Intune</dt><dd>205</dd>" in text
+    assert "Why 203 devices are not synced" in text
+    for reason in (SkipReason.PERSONAL, SkipReason.DESKTOP, SkipReason.NO_SERIAL):
+        assert f"{SKIPPED[reason].name}<" in text
+        assert SKIPPED[reason].remedy in text
+    assert f'href="{HOME}/devices?reason=desktop&amp;presence=in_intune"' in text
     assert "reason=personal" not in text, "personal devices are listed nowhere"
+
+
+def test_each_number_is_how_many_devices_its_link_lists(signed_in: SignIn, acme: Customer, engine: sa.Engine) -> None:
+    """Also for devices that are gone, whatever became of them before."""
+    with engine.begin() as db:
+        gone = schema.device_outcomes.c.intune_device_id.in_(["ACME-2", "ACME-3"])
+        db.execute(sa.update(schema.device_outcomes).where(gone).values(sync_run_id=acme.run_id - 1))
+        db.execute(sa.update(schema.sync_runs).values(list_complete=True))
+    browser = signed_in("acme-primary").open(HOME)
+    table = browser.text[browser.text.index('<table class="stack totals">') :]
+    rows = re.findall(r'<a href="([^"]+)">([^<]+)</a>.*?data-label="Number">(\d+)', table, re.DOTALL)
+    assert {name: int(number) for _, name, number in rows[:4]} == {
+        "Synced": 1,
+        "Failed": 1,
+        "No serial number": 1,
+        "Gone from Intune": 2,
+    }
+    for href, name, number in rows[:4]:
+        found = browser.open(href.replace("&amp;", "&")).text
+        assert f"{number} device{'' if number == '1' else 's'}, page 1 of 1" in found, name
+
+
+def test_the_fleet_is_shown_by_type_system_age_and_last_contact(
+    signed_in: SignIn, acme: Customer, engine: sa.Engine
+) -> None:
+    with engine.begin() as db:
+        db.execute(sa.update(schema.assets).values(release_date="2021-10-26"))
+    browser = signed_in("acme-primary").open(HOME)
+    for title in ("By type", "By system", "By age: year the model was released", "By last contact"):
+        assert f"<h3>{title}</h3>" in browser.text
+    browser.follow("2021 (")
+    assert "1 device, page 1 of 1" in browser.text
+    assert "ACME-SN1" in browser.text
+    assert '<option value="2021" selected>2021</option>' in browser.text
+
+
+def test_what_changed_since_yesterday_is_told_with_its_run(
+    signed_in: SignIn, acme: Customer, engine: sa.Engine
+) -> None:
+    assert "What changed" not in signed_in("acme-primary").open(HOME).text, "there is no yesterday"
+    with engine.begin() as db:
+        now = datetime.now(UTC)
+        times = {"started_at": now - timedelta(hours=30), "finished_at": now - timedelta(hours=30)}
+        db.execute(
+            sa.update(schema.sync_runs).where(schema.sync_runs.c.id == acme.run_id).values(list_complete=True, **times)
+        )
+        db.execute(sa.update(schema.device_outcomes).values(first_seen_at=now - timedelta(days=9)))
+        run_id = sync_runs.open_run(db, acme.connection_id, "schedule", None)
+        new = schema.device_outcomes.c.intune_device_id == "ACME-1"
+        gone = schema.device_outcomes.c.intune_device_id == "ACME-3"
+        db.execute(
+            sa.update(schema.device_outcomes).where(gone).values(absent_since=now, last_seen_at=times["started_at"])
+        )
+        db.execute(sa.update(schema.device_outcomes).where(new).values(sync_run_id=run_id, first_seen_at=now))
+        sync_runs.succeed(db, run_id, {"assets_created": 3, "employees_created": 2})
+    browser = signed_in("acme-primary").open(HOME)
+    assert "What changed since yesterday" in browser.text
+    told = re.findall(r"<li><strong>(\d+)</strong> <a[^>]*>([^<]+)</a>", browser.text)
+    assert told == [
+        ("1", "New in Intune"),
+        ("1", "Gone from Intune"),
+        ("3", "Assets created"),
+        ("2", "Employees added"),
+    ]
+    browser.follow("Employees added")
+    assert browser.url.endswith(f"/runs/{run_id}?kind=employee_added")
+
+
+def test_times_are_relative_with_the_exact_one_beside_and_the_daily_hour_is_a_rule(
+    signed_in: SignIn, acme: Customer
+) -> None:
+    text = signed_in("acme-primary").open(HOME).text
+    assert re.search(r'<span class="moment">[12] hours? ago <time datetime="[^"]+">[^<]+ UTC</time></span>', text)
+    assert "every day at 05:00 UTC" in text
+
+
+@pytest.mark.parametrize(
+    ("apart", "words"),
+    [
+        (timedelta(seconds=30), "just now"),
+        (timedelta(minutes=1), "1 minute ago"),
+        (timedelta(hours=23, minutes=59), "23 hours ago"),
+        (timedelta(days=59), "59 days ago"),
+        (timedelta(days=60), "2 months ago"),
+        (timedelta(days=800), "2 years ago"),
+        (-timedelta(hours=5), "in 5 hours"),
+        (-timedelta(seconds=5), "in a moment"),
+    ],
+)
+def test_how_long_ago_is_told_in_the_largest_unit_that_says_enough(apart: timedelta, words: str) -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    assert relative(now - apart, now) == words
 
 
 def test_times_are_machine_readable_and_in_utc_without_script(signed_in: SignIn, acme: Customer) -> None:

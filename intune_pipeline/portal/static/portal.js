@@ -1,7 +1,9 @@
 // Times in the reader's own time zone and live progress. Everything works without it, less comfortably.
 "use strict";
 
-const inReadersZone = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const inReadersZone = new Intl.DateTimeFormat(undefined, {
+  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+});
 
 function localiseTimes(root) {
   for (const element of root.querySelectorAll("time[datetime]")) {
@@ -10,6 +12,15 @@ function localiseTimes(root) {
       element.title = element.textContent;
       element.textContent = inReadersZone.format(moment);
     }
+  }
+}
+
+// Files hold times, too: say in which zone they are wanted.
+function localiseFiles(root) {
+  for (const link of root.querySelectorAll("a[data-time-zone]")) {
+    const address = new URL(link.href);
+    address.searchParams.set("time_zone", inReadersZone.resolvedOptions().timeZone);
+    link.href = address.href;
   }
 }
 
@@ -67,6 +78,7 @@ function openDialogs() {
 }
 
 localiseTimes(document);
+localiseFiles(document);
 openDialogs();
 for (const region of document.querySelectorAll("[data-follow]")) follow(region);
 
