@@ -16,7 +16,7 @@ from intune_pipeline.inventory.sync_requests import Answer
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
 from intune_pipeline.portal.api_schema import COMMON, CONFLICT, TOO_OFTEN, Input, Output, ThePortal
-from intune_pipeline.portal.device_pages import MAX_PAGE
+from intune_pipeline.portal.device_links import MAX_PAGE
 from intune_pipeline.portal.inputs import MAX_TEXT, EmployeeAnswer, FilledText, Id, LifecycleAnswer, Text
 from intune_pipeline.portal.portal import PortalContext
 

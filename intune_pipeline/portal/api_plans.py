@@ -13,7 +13,7 @@ from intune_pipeline.domain.vocabulary import LookalikeGrade, PlanLineKind, Plan
 from intune_pipeline.inventory import plan_lists, plans
 from intune_pipeline.portal.access import TokenAdmin, TokenPrimaryAdmin
 from intune_pipeline.portal.api_schema import COMMON, CONFLICT, NOT_FOUND, TOO_OFTEN, Output, ThePortal
-from intune_pipeline.portal.device_pages import MAX_PAGE
+from intune_pipeline.portal.device_links import MAX_PAGE
 from intune_pipeline.portal.inputs import Text
 from intune_pipeline.portal.plan_pages import DIFFERENCES_SHOWN, approved, asked, plan_of
 

@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 
 from intune_pipeline.inventory import waiting
 from intune_pipeline.portal.browser_sessions import HOME
+from intune_pipeline.portal.device_links import MAX_PAGE
 from intune_pipeline.portal.inputs import Text
 
 DECISIONS: Final = f"{HOME}/decisions"
 PAGE_SIZE: Final = 50
-MAX_PAGE: Final = 100_000
 LISTED: Final = 100
 """How many the page that asks lists; all of them are decided about."""
 

@@ -19,7 +19,7 @@ from intune_pipeline.inventory import duplicates, waiting
 from intune_pipeline.inventory.duplicates import Duplicate
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.decision_choice import DECISIONS, PAGE_SIZE, Address, PageNumber, address
-from intune_pipeline.portal.device_pages import device_href
+from intune_pipeline.portal.device_links import device_href
 from intune_pipeline.portal.errors import ConflictError
 from intune_pipeline.portal.inputs import Id, Text
 from intune_pipeline.portal.portal import PortalContext, portal_of

@@ -27,7 +27,7 @@ from intune_pipeline.portal.decision_choice import (
     address,
     shown,
 )
-from intune_pipeline.portal.device_pages import device_href
+from intune_pipeline.portal.device_links import device_href
 from intune_pipeline.portal.inputs import FilledText, Id, LifecycleAnswer, Text
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page

@@ -12,7 +12,7 @@ from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import kept_list, kept_values, waiting
 from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.decision_choice import DECISIONS, PAGE_SIZE, Address, PageNumber, address
-from intune_pipeline.portal.device_pages import device_href
+from intune_pipeline.portal.device_links import device_href
 from intune_pipeline.portal.inputs import FilledText, Text
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page as rendered

@@ -20,7 +20,7 @@ from intune_pipeline.inventory.plans import StoredPlan, UnknownPlanError
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
-from intune_pipeline.portal.device_pages import MAX_PAGE, device_href
+from intune_pipeline.portal.device_links import MAX_PAGE, device_href
 from intune_pipeline.portal.errors import NotHereError
 from intune_pipeline.portal.inputs import Text
 from intune_pipeline.portal.portal import PortalContext, portal_of

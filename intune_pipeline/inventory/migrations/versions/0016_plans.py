@@ -1,13 +1,13 @@
 """Stored plans of syncs, the approval of the first one, and the request that has to do one.
 
-Revision ID: plans
+Revision ID: 0016
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "plans"
+revision = "0016"
 down_revision = "0015"
 
 _STATUSES = "'requested', 'planning', 'ready', 'approved', 'applied', 'changed', 'failed'"

@@ -1,13 +1,13 @@
 """E-mails to customers' admins: who asked for them, and what each was told.
 
-Revision ID: mails
+Revision ID: 0017
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "mails"
-down_revision = "plans"
+revision = "0017"
+down_revision = "0016"
 
 _KINDS = (
     "connection_broken",
