@@ -48,7 +48,8 @@ def command(rules: Path | None, *, as_json: bool) -> int:
     if as_json:
         output.print_json(shown)
     elif shown:
-        output.print_table(tuple(shown[0]), [tuple(row.values()) for row in shown])
+        titles = [name for name in shown[0] if not name.endswith("_ended")]
+        output.print_table(titles, [[row[name] for name in titles] for row in shown])
     else:
         click.echo("Every known model would be judged as it was.")
     left_out = sum(one.known.devices for one in found if one.effect is Effect.LEFT_OUT)
