@@ -183,16 +183,17 @@ class MailSettings(_Environment):
     intune_mail_url: SecretStr | None = None
     portal_url: LoopbackUrl | None = None
 
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if self.intune_mail_url is None:
-            return self
-        parts = urlsplit(self.intune_mail_url.get_secret_value())
-        if parts.scheme != "mailtos" and not (parts.scheme == "mailto" and parts.hostname in LOOPBACK):
-            raise ValueError("INTUNE_MAIL_URL must be a mailtos:// address in Apprise's notation")
-        if self.portal_url is None:
-            raise ValueError("INTUNE_MAIL_URL is set, so PORTAL_URL must be, for the links in e-mails")
-        return self
+    @field_validator("intune_mail_url")
+    @classmethod
+    def _tls(cls, url: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(url.get_secret_value() if url else "")
+        if (
+            url is not None
+            and parts.scheme != "mailtos"
+            and not (parts.scheme == "mailto" and parts.hostname in LOOPBACK)
+        ):
+            raise ValueError("must be a mailtos:// address in Apprise's notation (mailto:// only on loopback)")
+        return url
 
 
 class MicrosoftSettings(_Environment):

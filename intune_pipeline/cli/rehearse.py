@@ -3,9 +3,14 @@
 Belongs here: the command. Does not belong here: comparing (``domain.rehearsal``).
 """
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from intune_pipeline.domain.rehearsal import RehearsedChange
 
 
 @click.command("rehearse")
@@ -35,16 +40,33 @@ def command(rules: Path | None, *, as_json: bool) -> int:
             "to": one.becomes.value,
             "rule": one.rule,
             "effect": one.effect.value,
+            "assets_ended": one.assets_ended,
+            "assigned_ended": one.assigned_ended,
         }
         for one in found
     ]
     if as_json:
         output.print_json(shown)
     elif shown:
-        output.print_table(tuple(shown[0]), [tuple(row.values()) for row in shown])
+        titles = [name for name in shown[0] if not name.endswith("_ended")]
+        output.print_table(titles, [[row[name] for name in titles] for row in shown])
     else:
         click.echo("Every known model would be judged as it was.")
     left_out = sum(one.known.devices for one in found if one.effect is Effect.LEFT_OUT)
     if left_out:
         click.echo(f"Error: {left_out} devices that are synced would be left out.", err=True)
+        for account, assets, assigned in _ended(found):
+            click.echo(
+                f"{account}: syncs would keep {assets} assets up to date no more, {assigned} of them assigned; status and "
+                "assignee stay.",
+                err=True,
+            )
     return int(bool(left_out))
+
+
+def _ended(found: "Iterable[RehearsedChange]") -> "Iterator[tuple[str, int, int]]":
+    """What would end, by account: its assets, and how many of them somebody holds."""
+    ending = [one for one in found if one.assets_ended]
+    for account in dict.fromkeys(one.known.account for one in ending):
+        of_account = [one for one in ending if one.known.account == account]
+        yield account, sum(one.assets_ended for one in of_account), sum(one.assigned_ended for one in of_account)

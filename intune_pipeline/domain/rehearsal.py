@@ -38,6 +38,8 @@ class KnownModel:
         device_type: what they were found to be.
         is_synced: whether they have assets; else they were left out for their type.
         devices: how many.
+        assets: how many of them have an asset.
+        assigned: how many of these assets somebody holds.
     """
 
     account: str
@@ -47,6 +49,8 @@ class KnownModel:
     device_type: DeviceType
     is_synced: bool
     devices: int
+    assets: int = 0
+    assigned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,16 @@ class RehearsedChange:
     becomes: DeviceType
     rule: str
     effect: Effect
+
+    @property
+    def assets_ended(self) -> int:
+        """Assets of the account that syncs would keep up to date no more; status and assignee stay as they are."""
+        return self.known.assets if self.effect is Effect.LEFT_OUT else 0
+
+    @property
+    def assigned_ended(self) -> int:
+        """How many of these somebody holds."""
+        return self.known.assigned if self.effect is Effect.LEFT_OUT else 0
 
 
 def rehearse(models: Iterable[KnownModel], classifiers: dict[str, Classifier]) -> Iterator[RehearsedChange]:

@@ -34,8 +34,10 @@ _MODELS = sa.text("""
     select a.slug as account, coalesce(o.operating_system, '') as operating_system,
            coalesce(o.manufacturer, '') as manufacturer, coalesce(o.model, '') as model,
            coalesce(o.device_type, 'unknown') as device_type, o.outcome = 'synced' as is_synced,
-           count(*)::int as devices
+           count(*)::int as devices, count(distinct s.id)::int as assets,
+           count(distinct s.id) filter (where s.assignee_id is not null)::int as assigned
     from device_outcomes o join connections c on c.id = o.connection_id join accounts a on a.id = c.account_id
+    left join assets s on s.id = o.asset_id
     where o.ended_at is null and c.status <> 'disconnected'
       and (o.outcome = 'synced' or o.reason in ('desktop', 'unknown_type'))
     group by 1, 2, 3, 4, 5, 6

@@ -106,7 +106,10 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _describe(cloud: SandboxCloud, directory: Path) -> None:
     tenants = [{"name": one.name, "tenant_id": one.tenant_id, "devices": len(one)} for one in cloud.tenants]
-    for name, content in ((TENANTS_FILE, tenants), (ENVIRONMENT_FILE, cloud.environment())):
+    for name, content in (
+        (TENANTS_FILE, tenants),
+        (ENVIRONMENT_FILE, {**cloud.environment(), "INTUNE_MAIL_URL": cloud.mailbox.url}),
+    ):
         write_secret(directory / name, orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
 

@@ -134,7 +134,6 @@ class SandboxCloud:
             "AUTH0_CLIENT_ID": sign_in.CLIENT_ID,
             "AUTH0_CLIENT_SECRET": sign_in.CLIENT_SECRET,
             "AUTH0_AUDIENCE": sign_in.AUDIENCE,
-            "INTUNE_MAIL_URL": self.mailbox.url,
         }
 
     def sign_in_token(self, user: str, seconds: int = sign_in.TOKEN_SECONDS) -> str:

@@ -170,13 +170,13 @@ def test_what_is_old_goes_and_what_waits_or_counts_stays(engine: sa.Engine) -> N
             )
         )
         db.execute(sa.text("update assets set activation_lock_bypass_code = 'v1.x' where id = 1"))
-        assert ages(db) == {"holds": 1, "outcomes": 1, "codes": 0, "audit": 0}
+        assert ages(db) == {"holds": 1, "outcomes": 1, "codes": 0, "plans": 0, "audit": 0}
         db.execute(
             sa.text(
                 "update connections set status = 'disconnected', disconnected_at = now() - interval '91 days' where id = 1"
             )
         )
-        assert ages(db) == {"holds": 0, "outcomes": 0, "codes": 2, "audit": 0}
+        assert ages(db) == {"holds": 0, "outcomes": 0, "codes": 2, "plans": 0, "audit": 0}
         assert db.scalar(sa.text("select activation_lock_bypass_code from assets where id = 1")) is None
 
 

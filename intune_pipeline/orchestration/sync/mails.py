@@ -130,6 +130,8 @@ def mailer_of(settings: MailSettings) -> Mailer:
     """Sends by the server of the settings; a malformed address is a problem to be said."""
     if settings.intune_mail_url is None:
         return Mailer()
+    if settings.portal_url is None:
+        return Mailer(problem="No admin is told by e-mail: PORTAL_URL is not set, to which the links in e-mails lead.")
     address = settings.intune_mail_url.get_secret_value()
     try:
         _server(address, "somebody@example.com", {})
@@ -149,7 +151,7 @@ def mailer_of(settings: MailSettings) -> Mailer:
             log.error("mail_not_sent")
         return sent
 
-    return Mailer(send, settings.portal_url or "")
+    return Mailer(send, settings.portal_url)
 
 
 def _server(address: str, to: str, headers: dict[str, str]) -> Any:
