@@ -57,7 +57,8 @@ _BROKEN = sa.text("""
            select from audit_log f
            where f.account_id = c.account_id and f.action = 'forget' and f.details ->> 'last_hash' = c.previous_hash)
        or c.salt is not null
-           and c.content_digest <> audit_content_digest(c.salt, c.actor, c.subject, c.reason, c.details)
+           and c.content_digest <> audit_content_digest(c.salt, c.actor, c.subject, c.reason,
+               c.details || jsonb_strip_nulls(jsonb_build_object('actor_subject', c.actor_subject)))
        or c.salt is null and not exists (
            select from audit_log e
            where e.account_id = c.account_id and e.action = 'erase' and e.details -> 'audit_ids' @> to_jsonb(c.id))

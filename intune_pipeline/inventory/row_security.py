@@ -43,7 +43,7 @@ _CONDITIONS: Final[Mapping[str, str]] = {
 
 #: What a role may do with a table where it is not everything, by table.
 APPEND_ONLY: Final = frozenset({"audit_log", "asset_changes"})
-_PORTAL_READS: Final = frozenset({"failed_devices", "device_details", "unknown_models", "erasures"})
+_PORTAL_READS: Final = frozenset({"failed_devices", "device_details", "unknown_models", "erasures", "heartbeats"})
 #: What the portal reads and, to undo a run, writes in a few columns.
 _PORTAL_UNDOES: Final[Mapping[str, str]] = {
     "sync_runs": "select, insert (connection_id, trigger, undoes_run_id, started_by), update (status, phase, finished_at,"

@@ -5,7 +5,14 @@ Operators import accounts, employees and assets with plain SQL: ids are generate
 a default, and compared forms are generated columns.
 """
 
-from intune_pipeline.inventory.schema.access import audit_log, kept_forms, portal_sessions, rate_limits, security_counts
+from intune_pipeline.inventory.schema.access import (
+    audit_log,
+    heartbeats,
+    kept_forms,
+    portal_sessions,
+    rate_limits,
+    security_counts,
+)
 from intune_pipeline.inventory.schema.assets import (
     account_keys,
     asset_changes,
@@ -81,6 +88,7 @@ __all__ = [
     "erasures",
     "failed_devices",
     "held_assignments",
+    "heartbeats",
     "hold_decisions",
     "intune_device_details",
     "kept_forms",
