@@ -235,7 +235,8 @@ def _texts(table: Table) -> list[sa.Column[Any]]:
         if isinstance(column.type, sa.Text | JSONB)
         and column.computed is None
         and column.name not in SECRETS
-        and column.name not in {"partition_key", "slug", "salt", "content_digest", "previous_hash", "hash", "actor_subject"}
+        and column.name
+        not in {"partition_key", "slug", "salt", "content_digest", "previous_hash", "hash", "actor_subject"}
     ]
 
 

@@ -20,7 +20,9 @@ def beat(db: Connection, process: str) -> None:
 
 def last(db: Connection, process: str) -> datetime | None:
     """When a process last said so; None: it never has."""
-    found: datetime | None = db.scalar(sa.text("select at from heartbeats where process = :process"), {"process": process})
+    found: datetime | None = db.scalar(
+        sa.text("select at from heartbeats where process = :process"), {"process": process}
+    )
     return found
 
 

@@ -24,7 +24,7 @@ from intune_pipeline.domain.vocabulary import (
     RunStatus,
     Trigger,
 )
-from intune_pipeline.inventory import account_rules, audit, connections, device_list, holds, sync_requests, sync_runs
+from intune_pipeline.inventory import account_rules, connections, device_list, holds, sync_requests, sync_runs
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
@@ -268,18 +268,6 @@ class RuleChange(Output):
     devices: int
 
 
-class AuditEntry(Output):
-    """Who did what."""
-
-    id: int
-    at: datetime
-    actor: str
-    action: str
-    subject: str
-    reason: str | None
-    details: dict[str, Any]
-
-
 @router.get("/me")
 def me(admin: TokenAdmin) -> Me:
     """Who the token stands for."""
@@ -436,19 +424,6 @@ def remove_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule_id: Id) -> Non
     """Remove a rule. Primary Admins only."""
     with portal.transaction(admin.account) as db:
         account_rules.remove(db, admin.account.slug, rule_id, actor=admin.label)
-
-
-@router.get("/audit")
-def audit_log(
-    portal: ThePortal,
-    admin: TokenAdmin,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    before: Annotated[Id | None, Query(description="only entries older than this id")] = None,
-) -> list[AuditEntry]:
-    """Connects, changes, decisions and reveals, newest first."""
-    with portal.transaction(admin.account) as db:
-        found = audit.entries(db, admin.account.slug, limit=limit, before=before)
-    return [AuditEntry.model_validate(entry) for entry in found]
 
 
 def _connection(portal: PortalContext, admin: Admin) -> Connection:

@@ -24,8 +24,10 @@ from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.portal import (
     api,
+    api_audit,
     api_changes,
     api_runs,
+    audit_pages,
     connect_pages,
     device_pages,
     invitation_pages,
@@ -112,8 +114,10 @@ def create_app(
         device_pages,
         run_pages,
         settings_pages,
+        audit_pages,
         kept_forms,
         api,
+        api_audit,
         api_runs,
         api_changes,
     ):

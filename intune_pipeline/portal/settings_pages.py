@@ -1,4 +1,4 @@
-"""Settings, decisions that wait, teaching models, disconnecting, and the audit log.
+"""Settings, decisions that wait, teaching models, and disconnecting.
 
 Belongs here: these pages. Does not belong here: what a setting does (``domain``) and storing it (``inventory``, which
 writes the audit log in the same transaction).
@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from intune_pipeline.domain.vocabulary import DeviceType, LifecycleDecision
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import account_rules, audit, connections, holds, unknown_models
+from intune_pipeline.inventory import account_rules, connections, holds, unknown_models
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import (
     Admin,
@@ -36,7 +36,6 @@ ThePortal = Annotated[PortalContext, Depends(portal_of)]
 SETTINGS = f"{HOME}/settings"
 HOLDS = f"{HOME}/holds"
 MODELS = f"{HOME}/models"
-AUDIT_PAGE = 50
 CHECKED = [Depends(checked_form)]
 
 
@@ -224,15 +223,6 @@ def remove_rule(portal: ThePortal, admin: PagePrimaryAdmin, rule_id: Annotated[I
     with portal.transaction(admin.account) as db:
         account_rules.remove(db, admin.account.slug, rule_id, actor=admin.label)
     return RedirectResponse(MODELS, status_code=303)
-
-
-@router.get(f"{HOME}/audit")
-def audit_page(request: Request, portal: ThePortal, admin: PageAdmin, before: Id | None = None) -> Response:
-    """The audit log, newest first."""
-    with portal.transaction(admin.account) as db:
-        entries = audit.entries(db, admin.account.slug, limit=AUDIT_PAGE + 1, before=before)
-    shown, more = entries[:AUDIT_PAGE], len(entries) > AUDIT_PAGE
-    return page(request, "audit.html", entries=shown, older_than=shown[-1].id if more else None)
 
 
 def _teach_href(model: unknown_models.UnknownModel) -> str:

@@ -75,24 +75,6 @@ ASSET_STATUSES: Mapping[str, str] = {
     "disposed": "Disposed",
     "lost": "Lost",
 }
-ACTIONS: Mapping[str, str] = {
-    "connect": "Connected Microsoft Intune",
-    "connect_refused": "Refused to connect Microsoft Intune",
-    "move": "allwhere moved a Microsoft tenant",
-    "invite": "Made a link for the Microsoft administrator",
-    "answer": "The Microsoft administrator consented",
-    "confirm": "Confirmed the Microsoft tenant",
-    "withdraw": "Withdrew the link for the Microsoft administrator",
-    "disconnect": "Disconnected Microsoft Intune",
-    "settings": "Changed a setting",
-    "release": "Decided on a hold",
-    "reveal": "Revealed a bypass code",
-    "rule": "Changed the account's own rules",
-    "undo": "Undid a run",
-    "lock": "Locked a field",
-    "unlock": "Unlocked a field",
-    "lift": "Lifted what an undo kept back",
-}
 _FIELDS: Mapping[str, str] = {
     "serial_number": "Serial number",
     "asset_type": "Type",

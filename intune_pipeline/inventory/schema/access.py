@@ -37,7 +37,6 @@ audit_log = Table(
     Column(
         "actor_subject",
         Text,
-        server_default=text("nullif(current_setting('app.actor_subject', true), '')"),
         comment="the sign-in provider's id of the portal user who acted; null for others",
     ),
     Index(None, "account_id", "at"),

@@ -20,7 +20,6 @@ def upgrade() -> None:
             comment="the sign-in provider's id of the portal user who acted; null for others",
         ),
     )
-    op.alter_column("audit_log", "actor_subject", server_default=sa.text("nullif(current_setting('app.actor_subject', true), '')"))
     op.alter_column(
         "audit_log",
         "content_digest",
@@ -38,6 +37,7 @@ def upgrade() -> None:
             -- One writer per account at a time, until it commits; the id is drawn afterwards, so that ids follow the chain.
             perform pg_advisory_xact_lock({0x1A7E_0003}, hashint8(new.account_id));
             new.id := nextval(pg_get_serial_sequence('audit_log', 'id'));
+            new.actor_subject := nullif(current_setting('app.actor_subject', true), '');
             new.salt := gen_random_uuid()::text;
             new.previous_hash := coalesce(
                 (select l.hash from audit_log l where l.account_id = new.account_id order by l.id desc limit 1), '');
@@ -48,7 +48,7 @@ def upgrade() -> None:
                 new.previous_hash, new.id, new.account_id, new.action, new.at, new.content_digest);
             return new;
         end $$
-    """)
+    """)  # noqa: S608 - a constant and a quoted name
     op.create_table(
         "heartbeats",
         sa.Column("process", sa.Text(), nullable=False, comment="which: daemon"),
