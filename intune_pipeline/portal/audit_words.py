@@ -12,7 +12,7 @@ from intune_pipeline.portal.words import counted, field_name
 
 ACTIONS: Final[Mapping[str, str]] = {
     "connect": "Connected Microsoft Intune",
-    "connect_refused": "Could not connect Microsoft Intune",
+    "connect_refused": "Refused to connect Microsoft Intune",
     "move": "allwhere moved a Microsoft tenant",
     "invite": "Made a link for the Microsoft administrator",
     "answer": "The Microsoft administrator consented",
@@ -145,6 +145,8 @@ def _value(name: str, value: Any) -> str:
         return "; ".join(f"{_name(key)}: {_value(key, one)}" for key, one in value.items())
     if isinstance(value, list):
         return _listed(name, value)
+    if name == "cause":
+        return str(value).replace("_", " ")
     return _WORDS.get(name, {}).get(str(value), str(value))
 
 
