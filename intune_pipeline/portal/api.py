@@ -29,10 +29,11 @@ from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
 from intune_pipeline.portal.api_schema import COMMON, CONFLICT, NOT_FOUND, TOO_OFTEN, Input, Output, ThePortal
-from intune_pipeline.portal.device_pages import Queried, csv_of, revealed, story_of
+from intune_pipeline.portal.device_pages import Queried, csv_of, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
 from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, RevealReason, Text
 from intune_pipeline.portal.portal import PortalContext
+from intune_pipeline.portal.reveal_pages import revealed
 from intune_pipeline.portal.settings_pages import connected, previewed
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
 

@@ -99,6 +99,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 #: What is told by its words alone, or together with another detail.
 _UNNAMED: Final = frozenset({"decision", "outcome", "direction"})
+#: What is told with another detail, or to nobody.
+_UNTOLD: Final = frozenset({"employee_id", "form"})
 _MOST_LISTED: Final = 5
 
 
@@ -118,7 +120,7 @@ def _phrases(told: Mapping[str, Any]) -> Iterator[str]:
             yield from (_change(setting, both) for setting, both in value.items())
         elif name == "linked_to":
             yield f"Linked to {_value(name, value)}, employee {_value('', told.get('employee_id'))}"
-        elif name == "employee_id" and "linked_to" in told:
+        elif name in _UNTOLD:
             continue
         elif name in _UNNAMED:
             yield _value(name, value)

@@ -5,6 +5,7 @@ Does not belong here: the words (``outcomes``) and the steps themselves.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
@@ -80,7 +81,7 @@ def failed(request: Request, portal: PortalContext, connecting: Connecting, caus
 
 
 def _record(portal: PortalContext, connecting: Connecting, why: str, **answered: str) -> None:
-    told = {name: value for name, value in answered.items() if value}
+    told: dict[str, Any] = {name: value for name, value in answered.items() if value}
     with portal.transaction_for(connecting.account_id) as db:
         linking.refused(
             db, connecting.account_id, actor=connecting.actor, tenant_id=connecting.tenant_id, why=why, **told

@@ -1,7 +1,7 @@
 """The history of every device, its CSV, and the page of one device.
 
 Belongs here: these pages. Does not belong here: paging and filtering (``inventory.device_list``), the story of a
-device (``inventory.history``) and ciphers (``inventory.vault``).
+device (``inventory.history``) and its bypass code (``reveal_pages``).
 """
 
 from dataclasses import dataclass, replace
@@ -14,18 +14,15 @@ from fastapi.responses import RedirectResponse, Response
 from intune_pipeline.domain.fields import SEALED_FIELD
 from intune_pipeline.domain.kept import WHOLE_ASSET
 from intune_pipeline.domain.skipped import SKIPPED
-from intune_pipeline.domain.vocabulary import DeviceType, KeptKind, Outcome, SecurityEvent, SkipReason
-from intune_pipeline.errors import PipelineError
+from intune_pipeline.domain.vocabulary import DeviceType, KeptKind, Outcome, SkipReason
 from intune_pipeline.inventory import device_list, kept_values
-from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.inventory.history import why
 from intune_pipeline.inventory.kept_values import LOCKABLE, Kept
 from intune_pipeline.inventory.story import Source, Story
-from intune_pipeline.inventory.vault import SHORTEST_REASON
 from intune_pipeline.portal import limits
-from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin, PageRecentPrimaryAdmin
+from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
-from intune_pipeline.portal.errors import ConflictError, NotHereError, PortalError
+from intune_pipeline.portal.errors import NotHereError
 from intune_pipeline.portal.inputs import FilledText, Text
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
@@ -227,40 +224,3 @@ def story_of(portal: PortalContext, admin: Admin, serial_number: str) -> Story:
     if story.asset is None and not story.records:
         raise NotHereError(f"{serial_number} is {story.verdict}", title="No such device")
     return story
-
-
-@router.post(f"{DEVICE}/reveal", dependencies=[Depends(checked_form)])
-def reveal(
-    request: Request,
-    portal: ThePortal,
-    admin: PageRecentPrimaryAdmin,
-    serial_number: Annotated[FilledText, Form()],
-    reason: Annotated[Text, Form()] = "",
-) -> Response:
-    """Show one bypass code, once."""
-    code = revealed(portal, admin, serial_number, reason)
-    return page(
-        request, "revealed.html", code=code, serial_number=serial_number, device_href=device_href(serial_number)
-    )
-
-
-def revealed(portal: PortalContext, admin: Admin, serial_number: str, reason: str) -> str:
-    """Decrypt a code, with the audit row in the same transaction.
-
-    Raises:
-        PortalError: no reason was given, or one too short to say anything.
-        TooOftenError: the account has revealed too many within an hour.
-        ConflictError: there is no such code, or it cannot be opened.
-    """
-    if len(reason.strip()) < SHORTEST_REASON:
-        raise PortalError(
-            f"Give a reason of {SHORTEST_REASON} characters at least for looking at the bypass code; it is kept in the audit log."
-        )
-    limits.spend(portal, limits.REVEALS, admin.account)
-    try:
-        with portal.transaction(admin.account) as db:
-            return portal.vault.reveal(db, admin.account.slug, serial_number, reason=reason.strip(), actor=admin.label)
-    except DatabaseUnreachableError:
-        raise
-    except PipelineError as error:
-        raise ConflictError(str(error), event=SecurityEvent.REVEAL_FAILED, cause=type(error).__name__) from None

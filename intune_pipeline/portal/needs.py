@@ -5,7 +5,7 @@ Belongs here: where each thing is done, and the customer's words for Microsoft's
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -52,6 +52,23 @@ class Waiting:
     count: int
     to_do: str
     href: str
+
+
+#: Done by Primary Admins only.
+_OF_PRIMARY_ADMINS: Final[Mapping[NeedKind, str]] = {
+    NeedKind.CONNECTION_BROKEN: "A Primary Admin connects Microsoft Intune again.",
+    NeedKind.NOT_CONNECTED: "A Primary Admin connects Microsoft Intune.",
+    NeedKind.TENANT_WAITING: "A Primary Admin confirms the tenant; you can look.",
+    NeedKind.PLAN_WAITING: "A Primary Admin approves the plan; you can look.",
+    NeedKind.LIFECYCLE_HOLD: "A Primary Admin decides; you can look.",
+    NeedKind.EMPLOYEE_HOLD: "A Primary Admin decides; you can look.",
+    NeedKind.UNKNOWN_MODELS: "A Primary Admin says what they are; you can look.",
+}
+
+
+def for_secondary_admins(found: Sequence[Waiting]) -> list[Waiting]:
+    """The same list for who may look and not decide: it says who has to."""
+    return [replace(one, to_do=_OF_PRIMARY_ADMINS.get(one.kind, one.to_do)) for one in found]
 
 
 def of_account(

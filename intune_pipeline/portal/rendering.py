@@ -4,6 +4,7 @@ Belongs here: the template engine, what every page shares, and the filters templ
 page is about.
 """
 
+import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+def _new_token() -> str:
+    """What makes a form one of a kind."""
+    return secrets.token_urlsafe(16)
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("intune_pipeline.portal"),
@@ -62,7 +68,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(when=when, took=took, number=number, counted=words.counted)
-    environment.globals.update(words=words, skipped=SKIPPED, shown_model=shown_model)
+    environment.globals.update(words=words, skipped=SKIPPED, shown_model=shown_model, new_token=_new_token)
     return environment
 
 
