@@ -5,6 +5,7 @@ Belongs here: routes and their schemas. Does not belong here: what the pages sha
 to Microsoft and back.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -28,7 +29,17 @@ from intune_pipeline.inventory import account_rules, connections, device_list, h
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
-from intune_pipeline.portal.api_schema import COMMON, CONFLICT, NOT_FOUND, TOO_OFTEN, Input, Output, ThePortal
+from intune_pipeline.portal.api_schema import (
+    COMMON,
+    CONFLICT,
+    MAX_PAGE_SIZE,
+    NOT_FOUND,
+    PAGE_SIZE,
+    TOO_OFTEN,
+    Input,
+    Output,
+    ThePortal,
+)
 from intune_pipeline.portal.device_pages import Queried, csv_of, story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
 from intune_pipeline.portal.inputs import EmployeeAnswer, FilledText, Id, LifecycleAnswer, RevealReason, Text
@@ -325,8 +336,14 @@ def sync_now(portal: ThePortal, admin: TokenAdmin) -> SyncAsked:
 
 
 @router.get("/devices")
-def devices(portal: ThePortal, admin: TokenAdmin, query: Queried) -> Devices:
+def devices(
+    portal: ThePortal,
+    admin: TokenAdmin,
+    asked: Queried,
+    page_size: Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE, description="devices in one answer")] = PAGE_SIZE,
+) -> Devices:
     """Devices ever seen, found, filtered and sorted, a page at a time."""
+    query = replace(asked, page_size=page_size)
     with portal.transaction(admin.account) as db:
         found = device_list.page(db, admin.account.slug, query)
     listed = [Device.model_validate(device) for device in found.devices]

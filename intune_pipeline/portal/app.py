@@ -30,6 +30,7 @@ from intune_pipeline.portal import (
     audit_pages,
     connect_pages,
     device_pages,
+    help_pages,
     invitation_pages,
     kept_forms,
     reveal_pages,
@@ -52,6 +53,7 @@ from intune_pipeline.portal.errors import (
     TooOftenError,
 )
 from intune_pipeline.portal.portal import PortalContext
+from intune_pipeline.portal.probes import HeadAsGet, Probes
 from intune_pipeline.portal.rendering import STATIC_DIRECTORY, page
 from intune_pipeline.portal.security import SecurityHeaders, protecting_headers
 from intune_pipeline.portal.verification import Verification
@@ -118,6 +120,7 @@ def create_app(
         settings_pages,
         audit_pages,
         kept_forms,
+        help_pages,
         api,
         api_audit,
         api_runs,
@@ -137,7 +140,9 @@ def create_app(
     )
     app.add_middleware(Admission, portal=parts, refuse=_refused)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[parts.host], www_redirect=False)
+    app.add_middleware(Probes, portal=parts)
     app.add_middleware(SecurityHeaders, https=parts.https)
+    app.add_middleware(HeadAsGet)
     app.add_exception_handler(PortalError, _refused)
     app.add_exception_handler(PipelineError, _not_possible)
     app.add_exception_handler(HTTPException, _http_error)

@@ -93,6 +93,8 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
         "is_primary": signed_in is not None and signed_in.person.role is Role.PRIMARY_ADMIN,
         "form_token": signed_in.form_token if signed_in else "",
         "path": request.url.path,
+        "contact": request.app.state.portal.settings.portal_contact,
+        "contact_href": request.app.state.portal.settings.contact_href,
     }
     return _templates.TemplateResponse(request, template, shared | context, status_code=status)
 
