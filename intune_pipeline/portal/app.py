@@ -30,6 +30,7 @@ from intune_pipeline.portal import (
     audit_pages,
     connect_pages,
     device_pages,
+    field_errors,
     help_pages,
     invitation_pages,
     kept_forms,
@@ -193,9 +194,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    problems = [(".".join(str(part) for part in problem["loc"][1:]), problem["msg"]) for problem in error.errors()]
-    sentence = "; ".join(f"{name or 'request'}: {message}" for name, message in problems)
-    refused = PortalError(f"Something in the request is not right: {sentence}.", title="Check what you entered")
+    refused = PortalError(field_errors.sentences(list(error.errors())), title="Check what you entered")
     refused.status = HTTPStatus.UNPROCESSABLE_ENTITY
     return _answer(request, refused)
 
