@@ -15,6 +15,7 @@ from pydantic import Field, create_model
 
 from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.vocabulary import (
+    ConnectionStatus,
     DeviceType,
     EmployeeHoldKind,
     LifecycleDecision,
@@ -25,7 +26,15 @@ from intune_pipeline.domain.vocabulary import (
     RunStatus,
     Trigger,
 )
-from intune_pipeline.inventory import account_rules, connections, device_list, holds, sync_requests, sync_runs
+from intune_pipeline.inventory import (
+    account_rules,
+    connections,
+    device_list,
+    holds,
+    invitations,
+    sync_requests,
+    sync_runs,
+)
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
@@ -105,6 +114,14 @@ class Connection(Output):
 
     status: str
     tenant_id: str | None
+    tenant_domain: str = Field(description="of whoever proved the tenant; empty when it is not known")
+    tenant_to_confirm: str | None = Field(
+        description="an invited administrator consented for it, and nobody confirmed yet"
+    )
+    proven_by: str | None = Field(description="the Microsoft administrator who signed in to link the tenant")
+    proven_by_roles: list[str]
+    proven_at: datetime | None
+    administrator_link_expires_at: datetime | None = Field(description="of an open link for a Microsoft administrator")
     connected_at: datetime | None
     mdm_assignee_updates: bool
     hold_lookalike_employees: bool
@@ -447,12 +464,22 @@ def remove_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule_id: Id) -> Non
 def _connection(portal: PortalContext, admin: Admin) -> Connection:
     with portal.transaction(admin.account) as db:
         status = status_of(db, portal, admin.account.slug)
+        domain = connections.tenant_domain(db, admin.account.id)
+        invitation = invitations.of_account(db, admin.account.id, portal.clock())
     if status is None:
         raise NotHereError("Microsoft Intune is not connected. Connect it in the portal.")
     record = status.connection
     return Connection(
         status=record.status,
         tenant_id=record.tenant_id,
+        tenant_domain=domain,
+        tenant_to_confirm=record.candidate_tenant_id
+        if record.status == ConnectionStatus.AWAITING_CONFIRMATION
+        else None,
+        proven_by=record.proven_by_upn,
+        proven_by_roles=list(record.proven_by_roles),
+        proven_at=record.proven_at,
+        administrator_link_expires_at=invitation.expires_at if invitation else None,
         connected_at=record.connected_at,
         mdm_assignee_updates=record.mdm_assignee_updates,
         hold_lookalike_employees=record.hold_lookalike_employees,
