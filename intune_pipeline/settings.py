@@ -5,6 +5,7 @@ here: what a connection decides for itself (table ``connections``), or anything 
 """
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -72,7 +73,15 @@ def _psycopg2_url(value: str) -> str:
     return f"postgresql+psycopg2://{rest}"
 
 
+def _contact(value: object) -> str:
+    text = str(value).strip()
+    if not text or re.fullmatch(r"[^@\s/:]+@[^@\s/:]+\.[^@\s/:]+", text) or re.fullmatch(r"https://[^\s@]+", text):
+        return text
+    raise ValueError("must be an e-mail address or an https address")
+
+
 HttpsUrl = Annotated[str, BeforeValidator(_https_origin)]
+Contact = Annotated[str, BeforeValidator(_contact)]
 LoopbackUrl = Annotated[str, BeforeValidator(_https_or_loopback)]
 Origin = Annotated[str, BeforeValidator(_origin)]
 PostgresUrl = Annotated[SecretStr, BeforeValidator(_psycopg2_url)]
@@ -266,6 +275,14 @@ class PortalSettings(_Environment):
     auth0_organization_claim: str = "org_id"
     auth0_organization_name_claim: str = "org_name"
     auth0_roles_claim: str = "https://allwhere.co/roles"
+    portal_contact: Contact = ""
+
+    @property
+    def contact_href(self) -> str:
+        """Where people write to for help, as a link; "" when ``PORTAL_CONTACT`` is not set."""
+        if not self.portal_contact:
+            return ""
+        return f"mailto:{self.portal_contact}" if "@" in self.portal_contact else self.portal_contact
 
     @field_validator("portal_session_secret")
     @classmethod

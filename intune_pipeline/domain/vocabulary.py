@@ -364,6 +364,8 @@ class SecurityEvent(StrEnum):
     FORM_REFUSED = "form_refused"
     REQUEST_REFUSED = "request_refused"
     REVEAL_FAILED = "reveal_failed"
+    CONNECT_FAILED = "connect_failed"
+    """Microsoft ended a connecting for a reason that allwhere's operators look into."""
     LIMIT_HIT = "limit_hit"
     ORGANIZATION_BOUND = "organization_bound"
 

@@ -4,9 +4,9 @@ Belongs here: writing and listing entries. Does not belong here: deciding what i
 is done. No entry ever holds a secret.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +26,26 @@ class Entry:
     reason: str | None
     details: dict[str, Any]
     at: datetime
+    actor_subject: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which entries are looked for; what is left out finds all.
+
+    Attributes:
+        action: one of :func:`actions`.
+        person: part of the actor's name or address, or their subject.
+        about: part of what it was done to, or of the reason.
+        since: on this day (UTC) or later.
+        until: on this day (UTC) or earlier.
+    """
+
+    action: str | None = None
+    person: str = ""
+    about: str = ""
+    since: date | None = None
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +77,8 @@ _BROKEN = sa.text("""
            select from audit_log f
            where f.account_id = c.account_id and f.action = 'forget' and f.details ->> 'last_hash' = c.previous_hash)
        or c.salt is not null
-           and c.content_digest <> audit_content_digest(c.salt, c.actor, c.subject, c.reason, c.details)
+           and c.content_digest <> audit_content_digest(c.salt, c.actor, c.subject, c.reason,
+               c.details || jsonb_strip_nulls(jsonb_build_object('actor_subject', c.actor_subject)))
        or c.salt is null and not exists (
            select from audit_log e
            where e.account_id = c.account_id and e.action = 'erase' and e.details -> 'audit_ids' @> to_jsonb(c.id))
@@ -94,29 +115,66 @@ def record(
 
 
 def record_each(
-    db: Connection, account_id: int, subjects: Sequence[str], *, actor: str, action: str, **details: Any
+    db: Connection, account_id: int, each: Sequence[tuple[str, Mapping[str, Any]]], *, actor: str, action: str
 ) -> None:
-    """`record` the same about many subjects, an entry each."""
-    known = {"account_id": account_id, "actor": actor, "action": action, "details": details}
-    db.execute(sa.insert(audit_log), [{**known, "subject": subject} for subject in subjects])
+    """`record` many entries of one deed.
+
+    Args:
+        db: a connection in a transaction.
+        account_id: whose log.
+        each: the subject and the details of each entry.
+        actor: who did it.
+        action: what it is called.
+    """
+    known = {"account_id": account_id, "actor": actor, "action": action}
+    db.execute(sa.insert(audit_log), [{**known, "subject": subject, "details": details} for subject, details in each])
 
 
-def entries(db: Connection, account: str, *, limit: int = 50, before: int | None = None) -> list[Entry]:
+def entries(
+    db: Connection, account: str, *, limit: int | None = 50, before: int | None = None, query: Query | None = None
+) -> list[Entry]:
     """An account's entries, newest first.
 
     Args:
         db: any connection.
         account: the account's slug.
-        limit: how many at most.
+        limit: how many at most; None: all.
         before: only entries older than the one with this id, for the next page.
+        query: which; None finds all.
     """
-    query = (
+    found = (
         sa.select(*(audit_log.c[name] for name in Entry.__slots__))
         .join(accounts, accounts.c.id == audit_log.c.account_id)
-        .where(accounts.c.slug == account)
+        .where(accounts.c.slug == account, *_conditions(query or Query()))
         .order_by(audit_log.c.id.desc())
         .limit(limit)
     )
     if before is not None:
-        query = query.where(audit_log.c.id < before)
-    return [Entry(**row) for row in db.execute(query).mappings()]
+        found = found.where(audit_log.c.id < before)
+    return [Entry(**row) for row in db.execute(found).mappings()]
+
+
+def actions(db: Connection, account: str) -> list[str]:
+    """The actions there are entries of, in the order of their names."""
+    found = sa.select(audit_log.c.action).distinct().join(accounts, accounts.c.id == audit_log.c.account_id)
+    return sorted(db.scalars(found.where(accounts.c.slug == account)))
+
+
+def _conditions(query: Query) -> Iterator[sa.ColumnElement[bool]]:
+    entry = audit_log.c
+    if query.action is not None:
+        yield entry.action == query.action
+    if query.person:
+        yield entry.actor.icontains(query.person, autoescape=True) | (entry.actor_subject == query.person)
+    if query.about:
+        yield entry.subject.icontains(query.about, autoescape=True) | entry.reason.icontains(
+            query.about, autoescape=True
+        )
+    if query.since is not None:
+        yield entry.at >= _beginning(query.since)
+    if query.until is not None and query.until < date.max:
+        yield entry.at < _beginning(query.until + timedelta(days=1))
+
+
+def _beginning(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

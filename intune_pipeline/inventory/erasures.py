@@ -243,7 +243,8 @@ def _texts(table: Table) -> list[sa.Column[Any]]:
         if isinstance(column.type, sa.Text | JSONB)
         and column.computed is None
         and column.name not in SECRETS
-        and column.name not in {"partition_key", "slug", "salt", "content_digest", "previous_hash", "hash"}
+        and column.name
+        not in {"partition_key", "slug", "salt", "content_digest", "previous_hash", "hash", "actor_subject"}
     ]
 
 
@@ -277,7 +278,9 @@ def _replacing(table: Table) -> str:
     if not assignments:
         return "select where false"
     if table.name == audit_log.name:
-        return f"update {table.fullname} set {assignments}, salt = null where {_named(table)} returning id"
+        # Who acted is the erased person: the provider's id of them goes with their address.
+        nobody = "actor_subject = case when actor !~* :pattern then actor_subject end"
+        return f"update {table.fullname} set {assignments}, {nobody}, salt = null where {_named(table)} returning id"
     return f"update {table.fullname} set {assignments} where {_named(table)}"
 
 

@@ -29,8 +29,9 @@ WAITING_EMPLOYEES = sa.text("""
     limit cast(:limit as bigint) offset :offset
 """)
 LOCKED_EMPLOYEES = sa.text("""
-    select h.id, h.email, h.lookalike_id, h.first_name is not null and h.last_name is not null as has_name
-    from employee_holds h join connections c on c.id = h.connection_id
+    select h.id, h.email, h.lookalike_id, h.first_name is not null and h.last_name is not null as has_name,
+           nullif(concat_ws(' ', e.first_name, e.last_name), '') as lookalike_name
+    from employee_holds h join connections c on c.id = h.connection_id left join employees e on e.id = h.lookalike_id
     where c.account_id = :account_id and h.id = any(cast(:ids as bigint[])) and h.decision = 'waiting'
     order by h.id for update of h
 """)

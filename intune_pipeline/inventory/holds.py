@@ -184,10 +184,16 @@ def decide_employees(
     )
     if decision == "link":
         db.execute(statements.LINKED, about)
-    audit.record_each(
-        db, account_id, [row.email for row in waiting.values()], actor=decided_by, action="release", decision=word
-    )
+    told = [(row.email, _details(row, word)) for row in waiting.values()]
+    audit.record_each(db, account_id, told, actor=decided_by, action="release")
     return len(waiting)
+
+
+def _details(row: Any, decision: str) -> dict[str, Any]:
+    """What the audit log tells of one decision; to whom, when it linked."""
+    if decision != EmployeeDecision.LINKED:
+        return {"decision": decision}
+    return {"decision": decision, "linked_to": row.lookalike_name, "employee_id": row.lookalike_id}
 
 
 def decide_lifecycle(

@@ -292,9 +292,16 @@ def overtaken(db: Connection, connection: Record) -> None:
 
 
 def refused(
-    db: Connection, account_id: int, *, actor: str, tenant_id: str, why: str, proof: Proof | None = None
+    db: Connection,
+    account_id: int,
+    *,
+    actor: str,
+    tenant_id: str,
+    why: str,
+    proof: Proof | None = None,
+    **more: str,
 ) -> None:
-    """Record that somebody was not let link a tenant.
+    """Record that somebody did not get to link a tenant.
 
     Args:
         db: a connection in a transaction.
@@ -303,8 +310,9 @@ def refused(
         tenant_id: which tenant.
         why: the stored word.
         proof: who signed in at Microsoft.
+        more: what Microsoft answered.
     """
-    details: dict[str, Any] = {"why": str(why)} | (proof.as_details() if proof else {})
+    details: dict[str, Any] = {"why": str(why)} | more | (proof.as_details() if proof else {})
     audit.record(db, account_id, actor=actor, action="connect_refused", subject=tenant_id, **details)
 
 

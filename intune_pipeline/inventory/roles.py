@@ -60,6 +60,31 @@ class _Scope:
 
 
 _scope: ContextVar[_Scope | None] = ContextVar("account_scope", default=None)
+_person: ContextVar[str] = ContextVar("person", default="")
+
+
+@contextmanager
+def acting_person(subject: str) -> Iterator[None]:
+    """What is done inside on an account's behalf is this person's; the audit log names them by it.
+
+    Args:
+        subject: the sign-in provider's id of the person.
+    """
+    token = _person.set(subject)
+    try:
+        yield
+    finally:
+        _person.reset(token)
+
+
+def act_in_transaction(db: Connection, account_id: int) -> None:
+    """Let the transaction that has just begun see one account only, and say who acts in it."""
+    db.exec_driver_sql(_ACT, {"account_id": str(account_id), "person": _person.get()})
+
+
+_ACT: Final = (
+    "select set_config('app.account_id', %(account_id)s, true), set_config('app.actor_subject', %(person)s, true)"
+)
 
 
 @contextmanager
@@ -108,8 +133,9 @@ def attach(engine: Engine, acting: Acting) -> None:
     def began(db: Connection) -> None:
         scope = _scope.get()
         if scope is not None and scope.account_id is not None:
+            # Through the driver: the transaction has not begun yet for SQLAlchemy.
             cursor = db.connection.cursor()
-            cursor.execute("select set_config('app.account_id', %s, true)", (str(scope.account_id),))
+            cursor.execute(_ACT, {"account_id": str(scope.account_id), "person": _person.get()})
             cursor.close()
 
     sa.event.listen(engine, "connect", connected)

@@ -43,7 +43,9 @@ _CONDITIONS: Final[Mapping[str, str]] = {
 
 #: What a role may do with a table where it is not everything, by table.
 APPEND_ONLY: Final = frozenset({"audit_log", "asset_changes"})
-_PORTAL_READS: Final = frozenset({"failed_devices", "device_details", "unknown_models", "erasures", "plan_lines"})
+_PORTAL_READS: Final = frozenset(
+    {"failed_devices", "device_details", "unknown_models", "erasures", "plan_lines", "heartbeats"}
+)
 #: What the portal reads and, to undo a run or approve a plan, writes in a few columns.
 _PORTAL_WRITES: Final[Mapping[str, str]] = {
     "plans": "select, insert (connection_id, requested_by), update (status, approved_by, approved_at)",

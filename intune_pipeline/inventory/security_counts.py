@@ -21,6 +21,7 @@ THRESHOLDS: Final[Mapping[SecurityEvent, int]] = {
     SecurityEvent.FORM_REFUSED: 50,
     SecurityEvent.REQUEST_REFUSED: 200,
     SecurityEvent.REVEAL_FAILED: 10,
+    SecurityEvent.CONNECT_FAILED: 1,
     SecurityEvent.LIMIT_HIT: 100,
 }
 """So many of an event within two hours of the clock, the present one and the last, raise an alert."""
@@ -28,6 +29,8 @@ THRESHOLDS: Final[Mapping[SecurityEvent, int]] = {
 _ADVICE: Final[Mapping[SecurityEvent, str]] = {
     SecurityEvent.SIGN_IN_MISCONFIGURED: "The sign-in provider's tokens are not for this API: check AUTH0_AUDIENCE and "
     "AUTH0_ISSUER, and that the provider issues signed access tokens",
+    SecurityEvent.CONNECT_FAILED: "A customer was told that allwhere looks into it: the security log and the account's audit "
+    "log have what Microsoft answered",
 }
 _LOOK: Final = "Look at the security log for whom and from where"
 _KEPT: Final = timedelta(days=90)

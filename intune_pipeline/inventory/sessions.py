@@ -28,7 +28,8 @@ FORM_KEPT: Final = timedelta(hours=1)
 """How long a form is kept for a person who has to sign in again."""
 
 _SEEN_STEP: Final = timedelta(minutes=1)
-_KNOWN_FOR: Final = timedelta(days=1)
+KNOWN_FOR: Final = timedelta(days=1)
+"""So long after it began, an ended session still tells whose form came too late; it opens nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def begin(db: Connection, person: SignedIn, account_id: int | None, now: datetim
         now: the present moment.
     """
     token = secrets.token_urlsafe(32)
-    db.execute(sa.delete(portal_sessions).where(portal_sessions.c.signed_in_at < now - LONGEST - _KNOWN_FOR))
+    db.execute(sa.delete(portal_sessions).where(portal_sessions.c.signed_in_at < now - LONGEST - KNOWN_FOR))
     db.execute(
         sa.insert(portal_sessions).values(
             token_hash=_hash(token),

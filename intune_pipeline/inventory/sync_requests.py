@@ -4,18 +4,19 @@ Belongs here: asking, with the debounce, and what became of it. Does not belong 
 (``orchestration``) and the runs themselves (``sync_runs``).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.vocabulary import RequestStatus, Trigger
+from intune_pipeline.inventory import audit
 from intune_pipeline.inventory.connections import AwaitingApprovalError, NotConnectedError
-from intune_pipeline.inventory.schema import OPEN_REQUESTS, sync_requests
+from intune_pipeline.inventory.schema import OPEN_REQUESTS, connections, sync_requests
 from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD
 
 _TRIES = 3
@@ -126,16 +127,39 @@ def request(
     for _ in range(_TRIES):
         written = db.execute(_ASK, asked).one_or_none()
         if written is not None:
-            return Answer("joined" if written.sync_run_id else "accepted", written.id, written.sync_run_id)
+            answer = Answer("joined" if written.sync_run_id else "accepted", written.id, written.sync_run_id)
+            _note(db, asked, answer)
+            return answer
         if (account := db.scalar(_AWAITS_APPROVAL, asked)) is not None:
             raise AwaitingApprovalError(account)
         last = db.execute(_LAST, asked).one_or_none()
         if last is None:
             continue
         if last.status in OPEN_REQUESTS:
-            return Answer("joined", last.id, last.sync_run_id)
+            answer = Answer("joined", last.id, last.sync_run_id)
+            _note(db, asked, answer)
+            return answer
         return Answer("too_early", possible_at=last.requested_at + debounce)
     raise NotConnectedError("This account is not connected to Microsoft Intune any more; connect it again to sync it.")
+
+
+def _note(db: Connection, asked: Mapping[str, Any], answer: Answer) -> None:
+    """Who pressed Sync Now is in the audit log; other syncs are nobody's deed."""
+    if asked["trigger"] == Trigger.MANUAL:
+        account_id = db.execute(
+            sa.select(connections.c.account_id).where(connections.c.id == asked["connection_id"])
+        ).scalar_one()
+        audit.record(db, account_id, actor=asked["requested_by"], action="sync", outcome=answer.outcome)
+
+
+def waiting_since(db: Connection, connection_id: int) -> datetime | None:
+    """When a sync was asked for that no run was started for yet; None: none waits."""
+    found: datetime | None = db.scalar(
+        sa.select(sa.func.min(sync_requests.c.requested_at)).where(
+            sync_requests.c.connection_id == connection_id, sync_requests.c.status == RequestStatus.PENDING
+        )
+    )
+    return found
 
 
 def possible_at(db: Connection, connection_id: int, debounce: timedelta) -> datetime | None:

@@ -39,7 +39,22 @@ class NoCodeError(WrongUseError):
 
 
 class RevealLimitError(WrongUseError):
-    """The account has revealed as many codes as it may within an hour."""
+    """The account has revealed as many codes as it may within an hour.
+
+    Attributes:
+        possible_at: when the next can be revealed.
+    """
+
+    def __init__(self, account: str, possible_at: datetime) -> None:
+        super().__init__(
+            f"{REVEALS_PER_HOUR} bypass codes of {account} were revealed within an hour, which is the limit; "
+            f"the next can be revealed at {possible_at:%H:%M} UTC."
+        )
+        self.possible_at = possible_at
+
+
+class ShownAlreadyError(WrongUseError):
+    """The form that asks was answered with a code before: it was sent once more, as by loading its page again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +109,9 @@ class Vault:
             db.execute(sa.insert(account_keys).values(account_id=account_id, wrapped_key=self._ring.wrap(data_keys[0])))
         return AccountSeal(account_id, data_keys, self._ring)
 
-    def reveal(self, db: Connection, account: str, serial_number: str, *, reason: str, actor: str) -> str:
+    def reveal(
+        self, db: Connection, account: str, serial_number: str, *, reason: str, actor: str, form: str = ""
+    ) -> str:
         """The code of one asset in the clear, with the audit entry in the same transaction.
 
         Show it only after the transaction is committed.
@@ -105,11 +122,13 @@ class Vault:
             serial_number: in any spelling.
             reason: why it is needed, in the actor's words; mandatory.
             actor: a portal user, or ``operator:NAME``.
+            form: what is answered only once, as a page's form; "" for none.
 
         Raises:
             WrongUseError: no reason is given, or one too short to say anything.
             UnknownAccountError: there is no such account.
             NoCodeError: there is no such asset, or no code of it.
+            ShownAlreadyError: the form was answered before.
             RevealLimitError: there were `REVEALS_PER_HOUR` in the last hour; operators are told of that too.
             VaultClosedError: there are no keys.
             KeyLostError: none of the keys opens it.
@@ -126,6 +145,12 @@ class Vault:
             raise NoCodeError(
                 f"No bypass code is stored for {serial_number}: Intune has none for it, or it has not been collected yet."
             )
+        # Two at once wait for each other.
+        db.execute(
+            sa.text("select pg_advisory_xact_lock(:lock, hashint8(:id))"), {"lock": _REVEAL_LOCK, "id": owner.id}
+        )
+        if form:
+            _check_unused(db, owner, form)
         _spend_reveal(db, owner)
         code = self.of_account(db, owner.id).open(found.ciphertext, found.serial_key)
         if code is None:
@@ -133,7 +158,10 @@ class Vault:
                 "This bypass code was encrypted with a key that is not in BYPASS_CODE_KEYS any more, or for another serial "
                 "number; put that key back behind the others, or let the next syncs collect the code anew."
             )
-        audit.record(db, owner.id, actor=actor, action="reveal", subject=serial_number.strip(), reason=reason.strip())
+        details = {"form": form} if form else {}
+        audit.record(
+            db, owner.id, actor=actor, action="reveal", subject=serial_number.strip(), reason=reason.strip(), **details
+        )
         return code
 
     def rotate(self, engine: Engine) -> Rotated:
@@ -235,12 +263,11 @@ class _Resealing:
 
 
 def _spend_reveal(db: Connection, owner: accounts.Account) -> None:
-    """Count this reveal among those of the last hour; two at once wait for each other.
+    """Count this reveal among those of the last hour.
 
     Raises:
         RevealLimitError: there were too many.
     """
-    db.execute(sa.text("select pg_advisory_xact_lock(:lock, hashint8(:id))"), {"lock": _REVEAL_LOCK, "id": owner.id})
     lately = (
         sa.select(audit_log.c.at)
         .where(
@@ -253,10 +280,22 @@ def _spend_reveal(db: Connection, owner: accounts.Account) -> None:
     )
     oldest: datetime | None = db.scalar(lately)
     if oldest is not None:
-        raise RevealLimitError(
-            f"{REVEALS_PER_HOUR} bypass codes of {owner.slug} were revealed within an hour, which is the limit; "
-            f"the next can be revealed at {oldest + timedelta(hours=1):%H:%M} UTC."
-        )
+        raise RevealLimitError(owner.slug, oldest + timedelta(hours=1))
+
+
+def _check_unused(db: Connection, owner: accounts.Account, form: str) -> None:
+    """A form is answered with a code once.
+
+    Raises:
+        ShownAlreadyError: it was.
+    """
+    used = sa.select(audit_log.c.id).where(
+        audit_log.c.account_id == owner.id,
+        audit_log.c.action == "reveal",
+        audit_log.c.details["form"].astext == form,
+    )
+    if db.execute(used).first() is not None:
+        raise ShownAlreadyError("This code was shown already; sending its form again does not show it once more.")
 
 
 _CODE = sa.text("""

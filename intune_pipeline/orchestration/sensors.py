@@ -11,7 +11,7 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 from sqlalchemy import Engine
 
-from intune_pipeline.inventory import open_syncs, plans, sync_requests, sync_runs
+from intune_pipeline.inventory import heartbeats, open_syncs, plans, sync_requests, sync_runs
 from intune_pipeline.inventory.alerts import LATE
 from intune_pipeline.inventory.sync_requests import SyncRequest
 from intune_pipeline.orchestration.checks import lateness
@@ -238,7 +238,9 @@ def troubles(
     notifier: dg.ResourceParam[Notifier],
     limits: Limits,
 ) -> dg.SensorResult | dg.SkipReason:
-    """Look for failures, late tenants and holds; show lateness as a check of ``allwhere_assets`` when it changes."""
+    """Say that the daemon lives; look for failures, late tenants and holds; show lateness as a check of ``allwhere_assets`` when it changes."""
+    with database.begin() as db:
+        heartbeats.beat(db, heartbeats.DAEMON)
     ticks = lost_ticks(context.instance, DAILY_INTUNE_SYNC)
     found = alerts.watch(database, late_after=limits.late_after, notify=notifier.notify, also=ticks)
     late = sorted(trouble.account or "" for trouble in found if trouble.cause == LATE)

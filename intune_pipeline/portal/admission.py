@@ -20,8 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from intune_pipeline.domain.vocabulary import SecurityEvent
 from intune_pipeline.inventory import accounts, connections, sessions
 from intune_pipeline.inventory.accounts import Account
+from intune_pipeline.inventory.roles import acting_person
 from intune_pipeline.portal import browser_sessions, limits, security_log
-from intune_pipeline.portal.access import Asker, organization_of, person_of
+from intune_pipeline.portal.access import Asker, asker_of, organization_of, person_of
 from intune_pipeline.portal.access_tokens import TokenRefusedError
 from intune_pipeline.portal.errors import PortalError, SignInNeededError, SizeError, TooOftenError
 from intune_pipeline.portal.portal import PortalContext
@@ -66,7 +67,8 @@ class Admission:
         try:
             with self._counted(security_log.address_of(request)):
                 receive = await self._admit(request)
-                await self._app(scope, receive, send)
+                with acting_person(_subject_of(request)):
+                    await self._app(scope, receive, send)
         except _NotAdmittedError as refused:
             answer = await run_in_threadpool(self._refuse, request, refused.error)
             # What was not read may still be on its way; without this the server would go on taking it in.
@@ -165,6 +167,11 @@ class _NotAdmittedError(Exception):
     def __init__(self, error: PortalError) -> None:
         super().__init__(error)
         self.error = error
+
+
+def _subject_of(request: Request) -> str:
+    asker = asker_of(request)
+    return asker.person.subject if asker else ""
 
 
 def _check_headers(request: Request) -> None:

@@ -5,6 +5,7 @@ Belongs here: routes and their schemas. Does not belong here: what the pages sha
 to Microsoft and back.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from pydantic import Field, create_model
 from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.vocabulary import (
     AssetStatus,
+    ConnectionStatus,
     DeviceType,
     Outcome,
     Role,
@@ -22,16 +24,27 @@ from intune_pipeline.domain.vocabulary import (
     RunStatus,
     Trigger,
 )
-from intune_pipeline.inventory import account_rules, audit, connections, device_list, sync_requests, sync_runs
+from intune_pipeline.inventory import account_rules, connections, device_list, invitations, sync_requests, sync_runs
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
-from intune_pipeline.portal.api_schema import COMMON, CONFLICT, NOT_FOUND, TOO_OFTEN, Input, Output, ThePortal
+from intune_pipeline.portal.api_schema import (
+    COMMON,
+    CONFLICT,
+    MAX_PAGE_SIZE,
+    NOT_FOUND,
+    PAGE_SIZE,
+    TOO_OFTEN,
+    Input,
+    Output,
+    ThePortal,
+)
 from intune_pipeline.portal.device_list_pages import Queried, csv_of
-from intune_pipeline.portal.device_pages import revealed, story_of
+from intune_pipeline.portal.device_pages import story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
 from intune_pipeline.portal.inputs import FilledText, Id, RevealReason, Text
 from intune_pipeline.portal.portal import PortalContext
+from intune_pipeline.portal.reveal_pages import revealed
 from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
 from intune_pipeline.portal.teach_pages import previewed
@@ -93,6 +106,14 @@ class Connection(Output):
 
     status: str
     tenant_id: str | None
+    tenant_domain: str = Field(description="of whoever proved the tenant; empty when it is not known")
+    tenant_to_confirm: str | None = Field(
+        description="an invited administrator consented for it, and nobody confirmed yet"
+    )
+    proven_by: str | None = Field(description="the Microsoft administrator who signed in to link the tenant")
+    proven_by_roles: list[str]
+    proven_at: datetime | None
+    administrator_link_expires_at: datetime | None = Field(description="of an open link for a Microsoft administrator")
     connected_at: datetime | None
     mdm_assignee_updates: bool
     hold_lookalike_employees: bool
@@ -230,18 +251,6 @@ class RuleChange(Output):
     devices: int
 
 
-class AuditEntry(Output):
-    """Who did what."""
-
-    id: int
-    at: datetime
-    actor: str
-    action: str
-    subject: str
-    reason: str | None
-    details: dict[str, Any]
-
-
 @router.get("/me")
 def me(admin: TokenAdmin) -> Me:
     """Who the token stands for."""
@@ -298,8 +307,14 @@ def sync_now(portal: ThePortal, admin: TokenAdmin) -> SyncAsked:
 
 
 @router.get("/devices")
-def devices(portal: ThePortal, admin: TokenAdmin, query: Queried) -> Devices:
+def devices(
+    portal: ThePortal,
+    admin: TokenAdmin,
+    asked: Queried,
+    page_size: Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE, description="devices in one answer")] = PAGE_SIZE,
+) -> Devices:
     """Devices ever seen, found, filtered and sorted, a page at a time."""
+    query = replace(asked, page_size=page_size)
     with portal.transaction(admin.account) as db:
         found = device_list.page(db, admin.account.slug, query)
     listed = [Device.model_validate(device) for device in found.devices]
@@ -369,28 +384,25 @@ def remove_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule_id: Id) -> Non
         account_rules.remove(db, admin.account.slug, rule_id, actor=admin.label)
 
 
-@router.get("/audit")
-def audit_log(
-    portal: ThePortal,
-    admin: TokenAdmin,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    before: Annotated[Id | None, Query(description="only entries older than this id")] = None,
-) -> list[AuditEntry]:
-    """Connects, changes, decisions and reveals, newest first."""
-    with portal.transaction(admin.account) as db:
-        found = audit.entries(db, admin.account.slug, limit=limit, before=before)
-    return [AuditEntry.model_validate(entry) for entry in found]
-
-
 def _connection(portal: PortalContext, admin: Admin) -> Connection:
     with portal.transaction(admin.account) as db:
         status = status_of(db, portal, admin.account.slug)
+        domain = connections.tenant_domain(db, admin.account.id)
+        invitation = invitations.of_account(db, admin.account.id, portal.clock())
     if status is None:
         raise NotHereError("Microsoft Intune is not connected. Connect it in the portal.")
     record = status.connection
     return Connection(
         status=record.status,
         tenant_id=record.tenant_id,
+        tenant_domain=domain,
+        tenant_to_confirm=record.candidate_tenant_id
+        if record.status == ConnectionStatus.AWAITING_CONFIRMATION
+        else None,
+        proven_by=record.proven_by_upn,
+        proven_by_roles=list(record.proven_by_roles),
+        proven_at=record.proven_at,
+        administrator_link_expires_at=invitation.expires_at if invitation else None,
         connected_at=record.connected_at,
         mdm_assignee_updates=record.mdm_assignee_updates,
         hold_lookalike_employees=record.hold_lookalike_employees,

@@ -3,7 +3,7 @@
 Belongs here: schemas without a subject. Does not belong here: routes (``api``, ``api_runs``, ``api_changes``).
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from pydantic import BaseModel, ConfigDict
@@ -29,6 +29,9 @@ def problem(description: str) -> dict[str, Any]:
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 
+
+PAGE_SIZE: Final = 50
+MAX_PAGE_SIZE: Final = 1000
 
 COMMON: dict[int | str, dict[str, Any]] = {
     400: problem("The body is no JSON."),

@@ -24,22 +24,27 @@ from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.portal import (
     api,
+    api_audit,
     api_changes,
     api_holds,
     api_plans,
     api_runs,
+    audit_pages,
     connect_pages,
     decided_pages,
     device_list_pages,
     device_pages,
     duplicate_pages,
+    field_errors,
     held_device_pages,
+    help_pages,
     invitation_pages,
     kept_forms,
     lock_pages,
     mail_pages,
     people_pages,
     plan_pages,
+    reveal_pages,
     run_pages,
     security_log,
     settings_pages,
@@ -60,6 +65,7 @@ from intune_pipeline.portal.errors import (
     TooOftenError,
 )
 from intune_pipeline.portal.portal import PortalContext
+from intune_pipeline.portal.probes import HeadAsGet, Probes
 from intune_pipeline.portal.rendering import STATIC_DIRECTORY, page
 from intune_pipeline.portal.security import SecurityHeaders, protecting_headers
 from intune_pipeline.portal.verification import Verification
@@ -122,6 +128,7 @@ def create_app(
         status_pages,
         device_list_pages,
         device_pages,
+        reveal_pages,
         run_pages,
         decided_pages,
         people_pages,
@@ -132,8 +139,11 @@ def create_app(
         plan_pages,
         mail_pages,
         settings_pages,
+        audit_pages,
         kept_forms,
+        help_pages,
         api,
+        api_audit,
         api_runs,
         api_plans,
         api_holds,
@@ -153,7 +163,9 @@ def create_app(
     )
     app.add_middleware(Admission, portal=parts, refuse=_refused)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[parts.host], www_redirect=False)
+    app.add_middleware(Probes, portal=parts)
     app.add_middleware(SecurityHeaders, https=parts.https)
+    app.add_middleware(HeadAsGet)
     app.add_exception_handler(PortalError, _refused)
     app.add_exception_handler(PipelineError, _not_possible)
     app.add_exception_handler(HTTPException, _http_error)
@@ -204,9 +216,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    problems = [(".".join(str(part) for part in problem["loc"][1:]), problem["msg"]) for problem in error.errors()]
-    sentence = "; ".join(f"{name or 'request'}: {message}" for name, message in problems)
-    refused = PortalError(f"Something in the request is not right: {sentence}.", title="Check what you entered")
+    refused = PortalError(field_errors.sentences(list(error.errors())), title="Check what you entered")
     refused.status = HTTPStatus.UNPROCESSABLE_ENTITY
     return _answer(request, refused)
 

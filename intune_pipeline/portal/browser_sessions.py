@@ -29,11 +29,11 @@ def token_of(request: Request, portal: PortalContext) -> str:
 
 
 def remember(response: Response, portal: PortalContext, token: str) -> None:
-    """Put the token into the browser's cookie."""
+    """Put the token into the browser's cookie; it outlives the session, so that a form that comes too late is kept."""
     response.set_cookie(
         cookie_name(portal),
         token,
-        max_age=int(sessions.LONGEST.total_seconds()),
+        max_age=int(sessions.KNOWN_FOR.total_seconds()),
         secure=portal.https,
         httponly=True,
         samesite="lax",

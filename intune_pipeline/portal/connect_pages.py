@@ -29,9 +29,17 @@ from intune_pipeline.microsoft.sign_in import SignedIn, SignInError, SignInProbl
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
-from intune_pipeline.portal.connect_answers import CONNECT, VERIFYING, ended, outcome_of, show, verified
+from intune_pipeline.portal.connect_answers import (
+    CONNECT,
+    VERIFYING,
+    Connecting,
+    ended,
+    failed,
+    not_granted,
+    show,
+    verified,
+)
 from intune_pipeline.portal.invitation_pages import invite
-from intune_pipeline.portal.outcomes import of_cause
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import leaving, page
 from intune_pipeline.portal.security import checked_form
@@ -112,7 +120,8 @@ def back_from_consent(request: Request, portal: ThePortal, admin: PageAdmin) -> 
     if isinstance(attempt, Response):
         return attempt
     if answer.outcome is not ConsentOutcome.GRANTED:
-        return show(request, outcome_of(answer))
+        connecting = _connecting(admin, answer.claimed_tenant_id)
+        return show(request, not_granted(request, portal, connecting, answer))
     state = connect_attempts.new_state()
     try:
         start = start_sign_in(
@@ -122,7 +131,7 @@ def back_from_consent(request: Request, portal: ThePortal, admin: PageAdmin) -> 
             state=state,
         )
     except MicrosoftError as error:
-        return show(request, of_cause(error.cause))
+        return show(request, failed(request, portal, _connecting(admin, answer.claimed_tenant_id), error.cause))
     with portal.transaction(admin.account) as db:
         connect_attempts.begin(
             db,
@@ -161,7 +170,7 @@ def back_from_sign_in(request: Request, portal: ThePortal, admin: PageAdmin) -> 
     except SignInError as error:
         return ended(request, "sign_in_declined" if error.problem is SignInProblem.DECLINED else "sign_in_untrusted")
     except MicrosoftError as error:
-        return show(request, of_cause(error.cause))
+        return show(request, failed(request, portal, _connecting(admin, attempt.tenant_id), error.cause))
     proof = Proof(person.tenant_id, person.user_id, person.user_name, person.roles, portal.clock())
     refusal = _refusal(person, attempt.tenant_id)
     if refusal is not None:
@@ -187,6 +196,10 @@ def verifying_state(portal: ThePortal, admin: PageAdmin) -> JSONResponse:
     waits = connection is not None and connection.status == ConnectionStatus.VERIFYING
     go_to = None if waits else _after_verifying(connection)
     return JSONResponse({"steps": [], "sentence": "Still waiting for Microsoft.", "go_to": go_to, "again_in_ms": 5000})
+
+
+def _connecting(admin: Admin, tenant_id: str | None) -> Connecting:
+    return Connecting(admin.account.id, admin.account.slug, admin.label, admin.person.subject, tenant_id or "")
 
 
 def _refusal(person: SignedIn, claimed_tenant_id: str | None) -> str | None:

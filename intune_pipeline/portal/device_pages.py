@@ -1,7 +1,7 @@
 """The page of one device, locking its fields, and revealing its bypass code.
 
 Belongs here: these pages. Does not belong here: the list (``device_list_pages``), the story of a device
-(``inventory.history``), what its page tells of it (``device_evidence``) and ciphers (``inventory.vault``).
+(``inventory.history``), what its page tells of it (``device_evidence``) and its bypass code (``reveal_pages``).
 """
 
 from typing import Annotated, Final, Literal
@@ -11,19 +11,15 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.kept import WHOLE_ASSET
-from intune_pipeline.domain.vocabulary import SecurityEvent
-from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import connections, device_list, evidence, kept_values
-from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.inventory.history import why, why_record
 from intune_pipeline.inventory.story import Story
-from intune_pipeline.inventory.vault import SHORTEST_REASON
 from intune_pipeline.microsoft.admin_centres import admin_centres
-from intune_pipeline.portal import device_evidence, limits
-from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin, PageRecentPrimaryAdmin
+from intune_pipeline.portal import device_evidence
+from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
 from intune_pipeline.portal.device_links import DEVICE, device_href, list_href
-from intune_pipeline.portal.errors import ConflictError, NotHereError, PortalError
+from intune_pipeline.portal.errors import NotHereError
 from intune_pipeline.portal.inputs import FilledText, Text
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
@@ -121,40 +117,3 @@ def _story(db: Connection, account: str, serial_number: str, intune_device_id: s
     if found is None:
         raise NotHereError("No sync has seen such a device among your company's.", title="No such device")
     return found
-
-
-@router.post(f"{DEVICE}/reveal", dependencies=[Depends(checked_form)])
-def reveal(
-    request: Request,
-    portal: ThePortal,
-    admin: PageRecentPrimaryAdmin,
-    serial_number: Annotated[FilledText, Form()],
-    reason: Annotated[Text, Form()] = "",
-) -> Response:
-    """Show one bypass code, once."""
-    code = revealed(portal, admin, serial_number, reason)
-    return page(
-        request, "revealed.html", code=code, serial_number=serial_number, device_href=device_href(serial_number)
-    )
-
-
-def revealed(portal: PortalContext, admin: Admin, serial_number: str, reason: str) -> str:
-    """Decrypt a code, with the audit row in the same transaction.
-
-    Raises:
-        PortalError: no reason was given, or one too short to say anything.
-        TooOftenError: the account has revealed too many within an hour.
-        ConflictError: there is no such code, or it cannot be opened.
-    """
-    if len(reason.strip()) < SHORTEST_REASON:
-        raise PortalError(
-            f"Give a reason of {SHORTEST_REASON} characters at least for looking at the bypass code; it is kept in the audit log."
-        )
-    limits.spend(portal, limits.REVEALS, admin.account)
-    try:
-        with portal.transaction(admin.account) as db:
-            return portal.vault.reveal(db, admin.account.slug, serial_number, reason=reason.strip(), actor=admin.label)
-    except DatabaseUnreachableError:
-        raise
-    except PipelineError as error:
-        raise ConflictError(str(error), event=SecurityEvent.REVEAL_FAILED, cause=type(error).__name__) from None

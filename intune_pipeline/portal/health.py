@@ -5,7 +5,7 @@ database (pages, ``api``).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -52,6 +52,7 @@ class Health:
 CONNECT_AGAIN = NextStep("Connect Microsoft Intune again", "/integrations/intune/connect")
 NOTHING_TO_DO = NextStep("There is nothing you need to do.")
 RETRY = NextStep("Use Sync Now to try again; otherwise the next daily sync does.")
+OURS = NextStep("This is on allwhere's side. If it goes on, use Help and contact below.")
 OPERATOR_AT_WORK = NextStep("allwhere has been told; there is nothing you need to do.")
 _FIRST_SYNC_ASKED = Health("wait", "First sync about to start", "It begins within seconds.", NOTHING_TO_DO)
 _NEVER_SYNCED = Health(
@@ -86,6 +87,47 @@ _BY_STATUS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for, and who would start it.
+
+    Attributes:
+        is_open: whether a sync was asked for that has not ended.
+        waiting_since: when one was asked for that nothing was started for yet; None: none waits.
+        starter_seen_at: when what starts syncs last said that it lives; None: it never has, so that nobody can tell.
+    """
+
+    is_open: bool = False
+    waiting_since: datetime | None = None
+    starter_seen_at: datetime | None = None
+
+
+PATIENCE = timedelta(seconds=30)
+"""How long after Sync Now a sync begins at the latest while all is well."""
+
+SILENCE = timedelta(minutes=5)
+"""After so long without a word, what starts syncs is taken for down."""
+
+
+def stuck(asked: Asked, now: datetime) -> Health | None:
+    """Syncs do not begin; None while nothing says so."""
+    silent = asked.starter_seen_at is not None and now - asked.starter_seen_at > SILENCE
+    if asked.waiting_since is not None and now - asked.waiting_since > PATIENCE:
+        minutes = int((now - asked.waiting_since).total_seconds() // 60)
+        since = f"{minutes} minutes" if minutes > 1 else "more than 30 seconds"
+        sentence = (
+            f"A sync was asked for and has waited for {since}; it usually begins within seconds. It stays in line."
+        )
+        return Health("bad" if silent or minutes >= _LONG_MINUTES else "wait", "The sync has not begun", sentence, OURS)
+    if silent:
+        sentence = "Syncs do not start at the moment. What was synced before stays, and nothing is lost."
+        return Health("bad", "Syncs are not running", sentence, OURS)
+    return None
+
+
+_LONG_MINUTES = 5
+
+
 def of_connection(
     connection: Record,
     newest_first: Sequence[SyncRun],
@@ -93,7 +135,7 @@ def of_connection(
     now: datetime,
     late_after: timedelta,
     waiting: int,
-    asked: bool,
+    asked: Asked,
 ) -> Health:
     """Say how a connection is doing.
 
@@ -103,7 +145,7 @@ def of_connection(
         now: the present moment.
         late_after: how old the last good sync may get.
         waiting: decisions waiting for a Primary Admin.
-        asked: whether a sync was asked for that has not ended.
+        asked: whether a sync was asked for, and whether anybody is there to start it.
     """
     if connection.status in _BY_STATUS:
         known = _BY_STATUS[connection.status]
@@ -117,8 +159,10 @@ def of_connection(
         unproven = connection.tenant_id is None
         step = CONNECT_AGAIN if unproven else step_after(connection.status_cause, connection.status)
         return Health("bad", title, sentence, step)
+    if not (newest_first and newest_first[0].status == "running") and (unbegun := stuck(asked, now)):
+        return unbegun
     if not newest_first:
-        return _FIRST_SYNC_ASKED if asked else _NEVER_SYNCED
+        return _FIRST_SYNC_ASKED if asked.is_open else _NEVER_SYNCED
     return _of_runs(newest_first, now, late_after, waiting)
 
 
@@ -142,6 +186,18 @@ def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedel
             NextStep("Watch it", "/integrations/intune/progress"),
         )  # fmt: skip
     return Health("good", "Connected", "Syncing works.", NOTHING_TO_DO)
+
+
+def for_secondary_admins(health: Health) -> Health:
+    """The same for who may look and not decide: no step leads to what only a Primary Admin can do."""
+    if health.next_step.href not in _OF_PRIMARY_ADMINS:
+        return health
+    return replace(health, next_step=NextStep("A Primary Admin of your company has to act."))
+
+
+_OF_PRIMARY_ADMINS = frozenset(
+    {"/integrations/intune/connect", "/integrations/intune/confirm", "/integrations/intune/holds"}
+)
 
 
 def step_after(cause: str | None, status: str) -> NextStep:

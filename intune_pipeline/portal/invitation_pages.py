@@ -30,8 +30,8 @@ from intune_pipeline.microsoft.consent import ConsentOutcome, admin_consent_url,
 from intune_pipeline.microsoft.sign_in import SignedIn, SignInError, SignInProblem, finish_sign_in, start_sign_in
 from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
-from intune_pipeline.portal.connect_answers import CONNECT, ended, outcome_of, verified
-from intune_pipeline.portal.outcomes import Outcome, of_cause, of_code
+from intune_pipeline.portal.connect_answers import CONNECT, Connecting, ended, failed, not_granted, verified
+from intune_pipeline.portal.outcomes import Outcome, of_code
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -112,13 +112,13 @@ def back_from_consent(request: Request, portal: ThePortal) -> Response:
     attempt = _taken(request, portal, answer.state, ConnectStep.INVITED_CONSENT)
     if isinstance(attempt, Response):
         return attempt
-    if answer.outcome is not ConsentOutcome.GRANTED:
-        return _show(request, outcome_of(answer))
-    if answer.claimed_tenant_id != attempt.tenant_id:
-        return _ended(request, "wrong_tenant")
     invitation = _invitation_of(request, portal, attempt)
     if invitation is None:
         return _ended(request, "invitation_over")
+    if answer.outcome is not ConsentOutcome.GRANTED:
+        return _show(request, not_granted(request, portal, _connecting(invitation, attempt), answer))
+    if answer.claimed_tenant_id != attempt.tenant_id:
+        return _ended(request, "wrong_tenant")
     person = portal.seal.open(attempt.secrets or "") or {}
     known = {"tenant_id": attempt.tenant_id, "oid": person.get("oid", "")}
     return _to_sign_in(request, portal, invitation, ConnectStep.INVITED_PROOF, **known)
@@ -143,7 +143,7 @@ def back_from_sign_in(request: Request, portal: ThePortal) -> Response:
         declined = error.problem is SignInProblem.DECLINED
         return _ended(request, "sign_in_declined" if declined else "sign_in_untrusted")
     except MicrosoftError as error:
-        return _show(request, of_cause(error.cause))
+        return _show(request, failed(request, portal, _connecting(invitation, attempt), error.cause))
     proof = Proof(person.tenant_id, person.user_id, person.user_name, person.roles, portal.clock())
     why = _refusal(person, attempt.tenant_id, kept.get("oid"))
     if why is not None:
@@ -229,7 +229,7 @@ def _to_sign_in(
             state=state,
         )
     except MicrosoftError as error:
-        return _show(request, of_cause(error.cause))
+        return _show(request, failed(request, portal, _connecting(invitation), error.cause))
     _begin(request, portal, invitation, state, step, tenant_id, {"flow": begun.flow, "oid": oid})
     return RedirectResponse(begun.url, status_code=303)
 
@@ -322,6 +322,11 @@ def _refuse(db: Connection, waiting: connections.Record, actor: str, sentence: s
     if linking.end_verifying(db, waiting, status, EndOfConnection.REFUSED, sentence):
         tenant_id = waiting.candidate_tenant_id or ""
         linking.refused(db, waiting.account_id, actor=actor, tenant_id=tenant_id, why=EndOfConnection.REFUSED)
+
+
+def _connecting(invitation: Invitation, attempt: Attempt | None = None) -> Connecting:
+    tenant_id = attempt.tenant_id if attempt else None
+    return Connecting(invitation.account_id, invitation.account, _INVITED, tenant_id=tenant_id or "")
 
 
 def _invitation_of(request: Request, portal: PortalContext, attempt: Attempt) -> Invitation | None:

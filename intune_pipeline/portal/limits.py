@@ -26,7 +26,6 @@ PLANS: Final = Limit("plans", 6, _HOUR)
 """Plans asked for: each reads the whole list of the tenant's devices."""
 
 UNDOS: Final = Limit("undos", 6, _MINUTE)
-REVEALS: Final = Limit("reveals", 5, _HOUR)
 
 SIGN_IN_FAILURES: Final = Limit("sign_in_failures", 20, 10 * _MINUTE)
 """Sign-ins from one address that ended badly; who signs in well is never counted."""

@@ -58,9 +58,22 @@ class Waiting:
     to_do: str
     href: str
 
-    def for_secondary(self) -> "Waiting":
-        """The same as a Secondary Admin is told, who may look and not decide."""
-        return replace(self, to_do="Look at them; a Primary Admin decides.") if self.kind in _DECISIONS else self
+
+#: Done by Primary Admins only.
+_OF_PRIMARY_ADMINS: Final[Mapping[NeedKind, str]] = {
+    NeedKind.CONNECTION_BROKEN: "A Primary Admin connects Microsoft Intune again.",
+    NeedKind.NOT_CONNECTED: "A Primary Admin connects Microsoft Intune.",
+    NeedKind.TENANT_WAITING: "A Primary Admin confirms the tenant; you can look.",
+    NeedKind.PLAN_WAITING: "A Primary Admin approves the plan; you can look.",
+    NeedKind.LIFECYCLE_HOLD: "A Primary Admin decides; you can look.",
+    NeedKind.EMPLOYEE_HOLD: "A Primary Admin decides; you can look.",
+    NeedKind.UNKNOWN_MODELS: "A Primary Admin says what they are; you can look.",
+}
+
+
+def for_secondary_admins(found: Sequence[Waiting]) -> list[Waiting]:
+    """The same list for who may look and not decide: it says who has to."""
+    return [replace(one, to_do=_OF_PRIMARY_ADMINS.get(one.kind, one.to_do)) for one in found]
 
 
 def of_account(

@@ -260,12 +260,17 @@ def of_cause(cause: Cause, code: str = "") -> Outcome:
     sentence = (
         "allwhere has been told and works on it; nobody in your company did anything wrong." if ours else cause.sentence
     )
+    if cause is Cause.UNEXPECTED:
+        sentence = (
+            "Microsoft answered with an error that allwhere does not know yet. It is recorded, and allwhere has been told. "
+            "Try again in a few minutes; if it ends the same way, allwhere comes back to you."
+        )
     if cause in {Cause.OUTAGE, Cause.THROTTLED, Cause.DEADLINE}:
         sentence = "Try again in a few minutes."
     return Outcome(
         _TITLES.get(cause, "Microsoft refused"),
         (sentence,),
-        again=not ours or cause.retry,
+        again=not ours or cause.retry or cause is Cause.UNEXPECTED,
         status=HTTPStatus.BAD_GATEWAY if ours else HTTPStatus.OK,
         code=code,
     )

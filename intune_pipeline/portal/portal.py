@@ -10,19 +10,16 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
 
-import sqlalchemy as sa
 from fastapi import Request
 from sqlalchemy import Connection, Engine
 
 from intune_pipeline.inventory import accounts
 from intune_pipeline.inventory.accounts import Account
-from intune_pipeline.inventory.roles import acting_for
+from intune_pipeline.inventory.roles import act_in_transaction, acting_for
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.portal.access_tokens import AccessTokens
 from intune_pipeline.portal.seal import Seal
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
-
-_FOR_ACCOUNT = sa.text("select set_config('app.account_id', :id, true)")
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class PortalContext:
     def transaction_for(self, account_id: int) -> Iterator[Connection]:
         """The same for an account known by its id only, which may be one that is not there: then nothing is found."""
         with self._engine.begin() as db:
-            db.execute(_FOR_ACCOUNT, {"id": str(account_id)})
+            act_in_transaction(db, account_id)
             yield db
 
     @contextlib.contextmanager

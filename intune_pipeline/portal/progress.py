@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from intune_pipeline.inventory.sync_runs import SyncRun
+from intune_pipeline.portal.health import Health
 from intune_pipeline.portal.words import PHASES, counted
 
 _AGAIN_IN_MS = 1000
@@ -52,12 +53,16 @@ class Progress:
         return asdict(self)
 
 
-def not_begun() -> Progress:
-    """A sync that was asked for and has not begun."""
+def not_begun(stuck: Health | None = None) -> Progress:
+    """A sync that was asked for and has not begun.
+
+    Args:
+        stuck: what to say when it should have begun by now.
+    """
     steps = (("read", "Devices read"), ("classified", "Devices classified"), ("reconciled", "Devices compared"))
     return Progress(
         tuple(Step(name, label, 0, 0, "") for name, label in steps),
-        "Waiting for the sync to begin; it takes seconds.",
+        f"{stuck.sentence} {stuck.next_step.label}" if stuck else "Waiting for the sync to begin; it takes seconds.",
     )
 
 

@@ -4,6 +4,7 @@ Belongs here: the template engine, what every page shares, and the filters templ
 page is about.
 """
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -83,6 +84,11 @@ def took(run: SyncRun) -> str:
     return f"{seconds} s" if seconds else "under 1 s"
 
 
+def _new_token() -> str:
+    """What makes a form one of a kind."""
+    return secrets.token_urlsafe(16)
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("intune_pipeline.portal"),
@@ -95,7 +101,9 @@ def _environment() -> Environment:
     environment.filters.update(
         when=when, ago=ago, relative=relative, address=address, took=took, number=number, counted=words.counted
     )
-    environment.globals.update(words=words, skipped=SKIPPED, shown_model=shown_model, type_sentence=type_sentence)
+    environment.globals.update(
+        words=words, skipped=SKIPPED, shown_model=shown_model, type_sentence=type_sentence, new_token=_new_token
+    )
     return environment
 
 
@@ -121,6 +129,8 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
         "form_token": signed_in.form_token if signed_in else "",
         "path": request.url.path,
         "now": request.app.state.portal.clock(),
+        "contact": request.app.state.portal.settings.portal_contact,
+        "contact_href": request.app.state.portal.settings.contact_href,
     }
     return _templates.TemplateResponse(request, template, shared | context, status_code=status)
 

@@ -1,4 +1,4 @@
-"""Settings, disconnecting, and the audit log.
+"""Settings and disconnecting.
 
 Belongs here: these pages. Does not belong here: what a setting does (``domain``) and storing it (``inventory``, which
 writes the audit log in the same transaction).
@@ -10,11 +10,10 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
-from intune_pipeline.inventory import audit, connections, mails, unknown_models, waiting
+from intune_pipeline.inventory import connections, mails, unknown_models, waiting
 from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin, PageRecentPrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
 from intune_pipeline.portal.errors import ConflictError
-from intune_pipeline.portal.inputs import Id
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -22,7 +21,6 @@ from intune_pipeline.portal.security import checked_form
 router = APIRouter(include_in_schema=False)
 ThePortal = Annotated[PortalContext, Depends(portal_of)]
 SETTINGS = f"{HOME}/settings"
-AUDIT_PAGE = 50
 CHECKED = [Depends(checked_form)]
 
 
@@ -98,12 +96,3 @@ def disconnect(portal: ThePortal, admin: PageRecentPrimaryAdmin) -> Response:
         connected(db, admin.account.slug)
         connections.disconnect(db, admin.account.slug, actor=admin.label)
     return RedirectResponse(HOME, status_code=303)
-
-
-@router.get(f"{HOME}/audit")
-def audit_page(request: Request, portal: ThePortal, admin: PageAdmin, before: Id | None = None) -> Response:
-    """The audit log, newest first."""
-    with portal.transaction(admin.account) as db:
-        entries = audit.entries(db, admin.account.slug, limit=AUDIT_PAGE + 1, before=before)
-    shown, more = entries[:AUDIT_PAGE], len(entries) > AUDIT_PAGE
-    return page(request, "audit.html", entries=shown, older_than=shown[-1].id if more else None)

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.vocabulary import Trigger
-from intune_pipeline.inventory import connections, fleet_overview, sync_requests, sync_runs, waiting
+from intune_pipeline.inventory import connections, fleet_overview, heartbeats, sync_requests, sync_runs, waiting
 from intune_pipeline.portal import chart, fleet, health, limits, needs, progress, yesterday
 from intune_pipeline.portal.access import Admin, PageAdmin
 from intune_pipeline.portal.browser_sessions import HOME
@@ -77,7 +77,7 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
         now=now,
         late_after=timedelta(hours=settings.intune_late_after_hours),
         waiting=waits.everything,
-        asked=sync_requests.is_open(db, connection.id),
+        asked=_asked(db, connection.id),
     )
     return Status(
         connection=connection,
@@ -94,6 +94,14 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
         undone_by=sync_runs.undone_by(db, account),
         overview=overview,
         changes=yesterday.changes(runs, before, overview) if before else None,
+    )
+
+
+def _asked(db: Connection, connection_id: int) -> health.Asked:
+    return health.Asked(
+        is_open=sync_requests.is_open(db, connection_id),
+        waiting_since=sync_requests.waiting_since(db, connection_id),
+        starter_seen_at=heartbeats.last(db, heartbeats.DAEMON),
     )
 
 
@@ -122,7 +130,7 @@ def sync_now(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
 def progress_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     """Watch the sync that was asked for or runs; without one, the last one's result."""
     with portal.transaction(admin.account) as db:
-        seen = _progress(db, admin.account.slug)
+        seen = _progress(db, admin.account.slug, portal.clock())
         first = _syncs(db, admin.account.slug)
     if seen.go_to:
         return RedirectResponse(seen.go_to, status_code=303)
@@ -133,7 +141,7 @@ def progress_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Resp
 def progress_json(portal: ThePortal, admin: PageAdmin) -> JSONResponse:
     """The same for the page's script."""
     with portal.transaction(admin.account) as db:
-        return JSONResponse(_progress(db, admin.account.slug).as_dict())
+        return JSONResponse(_progress(db, admin.account.slug, portal.clock()).as_dict())
 
 
 @router.get(f"{HOME}/result")
@@ -153,13 +161,14 @@ def _syncs(db: Connection, account: str) -> list[sync_runs.SyncRun]:
     return [run for run in sync_runs.last(db, account, RUNS_SHOWN) if run.trigger != Trigger.UNDO]
 
 
-def _progress(db: Connection, account: str) -> progress.Progress:
+def _progress(db: Connection, account: str, now: datetime) -> progress.Progress:
     newest = next(iter(_syncs(db, account)), None)
     if newest is not None and newest.status == "running":
         return progress.of_run(newest)
     connection = connections.of_account(db, account)
-    if connection is not None and sync_requests.is_open(db, connection.id):
-        return progress.not_begun()
+    asked = _asked(db, connection.id) if connection is not None else health.Asked()
+    if asked.is_open:
+        return progress.not_begun(health.stuck(asked, now))
     return progress.Progress((), "", go_to=f"{HOME}/result" if newest else HOME)
 
 
@@ -169,8 +178,8 @@ def _status_page(request: Request, portal: PortalContext, admin: Admin, notice: 
     if status is None or (status.connection.status == "pending" and not status.runs):
         return RedirectResponse(f"{HOME}/connect", status_code=303)
     shown: dict[str, Any] = {
-        "health": status.health,
-        "needs": status.needs if admin.is_primary else [need.for_secondary() for need in status.needs],
+        "health": status.health if admin.is_primary else health.for_secondary_admins(status.health),
+        "needs": status.needs if admin.is_primary else needs.for_secondary_admins(status.needs),
         "runs": status.runs,
         "undone_by": status.undone_by,
         "run_href": run_href,

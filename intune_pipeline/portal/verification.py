@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from intune_pipeline.domain.vocabulary import ConnectionStatus, Trigger
-from intune_pipeline.inventory import connections, linking, plans, sync_requests
+from intune_pipeline.domain.vocabulary import ConnectionStatus, SecurityEvent, Trigger
+from intune_pipeline.inventory import connections, linking, plans, security_counts, sync_requests
 from intune_pipeline.inventory.tenant_owners import TenantLinkedElsewhereError
-from intune_pipeline.microsoft.causes import Cause
+from intune_pipeline.microsoft.causes import Audience, Cause
 from intune_pipeline.microsoft.consent import GrantOutcome, verify_grant
 from intune_pipeline.portal.portal import PortalContext
 
@@ -62,6 +62,21 @@ def verify(portal: PortalContext, connection: connections.Record) -> tuple[Verdi
     status = cause.connection_status or ConnectionStatus.ERROR
     with portal.transaction_for(connection.account_id) as db:
         ended = linking.end_verifying(db, connection, status, cause.value, cause.sentence)
+        if ended:
+            actor = connection.requested_by or ""
+            linking.refused(
+                db, connection.account_id, actor=actor, tenant_id=tenant_id, why="failed", cause=cause.value
+            )
+    if ended and cause.audience is Audience.OPERATOR:
+        log.error(
+            "Microsoft refused the tenant %s of account %s: %s, request %s.",
+            tenant_id,
+            connection.account,
+            cause.value,
+            check.request_id or "unknown",
+        )
+        with portal.system_transaction() as db:
+            security_counts.count(db, SecurityEvent.CONNECT_FAILED, connection.account, portal.clock())
     return (Verdict.REFUSED if ended else Verdict.STALE), cause
 
 

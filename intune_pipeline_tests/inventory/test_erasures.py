@@ -195,3 +195,18 @@ def test_the_audit_log_forgets_from_its_beginning_and_its_chain_holds(
         assert [entry.action for entry in audit.entries(db, "acme")] == ["forget", "settings", "settings"]
         db.execute(sa.text("delete from audit_log where id = (select min(id) from audit_log)"))
         assert audit.broken(db)
+
+
+@pytest.mark.usefixtures("acme")
+def test_the_providers_id_of_an_erased_person_goes_from_what_they_did(engine: sa.Engine) -> None:
+    with engine.begin() as db:
+        db.execute(sa.text("select set_config('app.actor_subject', 'auth0|7', true)"))
+        for actor in ("ada@acme.example", "grace@acme.example"):
+            audit.record(db, 1, actor=actor, action="sync")
+        db.execute(sa.text("select set_config('app.actor_subject', '', true)"))
+        erasures.erase(db, "acme", "ada@acme.example", reason="asked", actor="operator:joe")
+        left = {entry.actor: entry.actor_subject for entry in audit.entries(db, "acme") if entry.action == "sync"}
+        assert left.pop("grace@acme.example") == "auth0|7"
+        assert list(left.values()) == [None]
+    with engine.connect() as db:
+        assert audit.broken(db) == []

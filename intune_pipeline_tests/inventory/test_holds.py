@@ -53,7 +53,7 @@ def test_one_is_decided_and_audited(engine: sa.Engine, acme: ConnectedAccount) -
         ann = holds.employees_waiting(db, "acme")[0]
         assert holds.decide_employees(db, "acme", [ann.id], "link", decided_by="pia") == 1
         assert [(entry.subject, entry.details) for entry in audit.entries(db, "acme")] == [
-            ("ann@acme.example", {"decision": "linked"})
+            ("ann@acme.example", {"decision": "linked", "linked_to": "Ann Lee", "employee_id": 1})
         ]
         assert db.scalar(sa.text("select kind from employee_emails where email = 'ann@acme.example'")) == "work"
         with pytest.raises(holds.NothingWaitsError, match=f"no held employee {ann.id} waits"):

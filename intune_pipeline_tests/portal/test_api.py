@@ -99,7 +99,7 @@ def test_the_api_keeps_what_its_openapi_document_says(
     app: FastAPI, sandbox: SandboxCloud, acme: Customer, mode: GenerationMode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is sent: no 5xx, no undocumented status, no body that breaks its schema."""
-    for limit in ("WRITES", "SYNCS", "PREVIEWS", "EXPORTS", "REVEALS", "UNDOS"):
+    for limit in ("WRITES", "SYNCS", "PREVIEWS", "EXPORTS", "UNDOS"):
         monkeypatch.setattr(limits, limit, Limit(limit, 1_000_000, 60))
     host = {"Host": urlsplit(PORTAL).netloc}
     headers = {"Authorization": f"Bearer {sandbox.sign_in_token('acme-primary')}", **host}
@@ -126,3 +126,14 @@ def try_operation(operation: APIOperation, mode: GenerationMode, headers: dict[s
     except Unsatisfiable:
         return False
     return True
+
+
+def test_who_proved_the_tenant_is_told_as_on_the_settings_page(api: Api, acme: Customer, engine: sa.Engine) -> None:
+    with engine.begin() as db:
+        proven = {"proven_by_upn": "ada@contoso.example", "proven_by_roles": ["global_administrator"]}
+        db.execute(sa.update(schema.connections).values(proven_at=sa.func.now(), **proven))
+    told = api("acme-secondary").get("/api/v1/connection").json()
+    assert (told["proven_by"], told["proven_by_roles"]) == ("ada@contoso.example", ["global_administrator"])
+    assert told["tenant_domain"] == "contoso.example"
+    assert told["proven_at"] is not None
+    assert told["tenant_to_confirm"] is told["administrator_link_expires_at"] is None

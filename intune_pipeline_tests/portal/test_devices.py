@@ -224,7 +224,7 @@ def test_revealing_wants_a_reason_shows_the_code_once_and_leaves_a_trace(
 ) -> None:
     browser = signed_in("acme-primary").open(DEVICES).follow("ACME-SN1")
     browser.press("Reveal the code", reason="  short  ")
-    assert browser.answer.status_code == 400
+    assert browser.answer.status_code == 422
     assert acme.bypass_code not in browser.text
 
     browser.open(DEVICES).follow("ACME-SN1").press("Reveal the code", reason="Ada left us in May")
@@ -248,3 +248,27 @@ def test_a_secondary_admin_cannot_reveal(signed_in: SignIn, acme: Customer) -> N
     )
     assert answer.status_code == 403
     assert acme.bypass_code not in answer.text
+
+
+def test_loading_the_codes_page_again_shows_nothing(signed_in: SignIn, acme: Customer, engine: sa.Engine) -> None:
+    browser = signed_in("acme-primary").open("/integrations/intune/device?serial_number=ACME-SN1")
+    form = {"form_token": browser.form_token(), "serial_number": "ACME-SN1", "once": "a-token-of-the-form"}
+    sent = {**form, "reason": "Ada left us in May"}
+    first, again = (browser.portal.post("/integrations/intune/device/reveal", data=sent) for _ in range(2))
+    assert acme.bypass_code in first.text
+    assert (again.status_code, acme.bypass_code in again.text) == (409, False)
+    assert "The code was shown already" in again.text
+    browser.press("Reveal the code", reason="It is needed once more")
+    assert acme.bypass_code in browser.text
+    with engine.connect() as db:
+        assert len([entry for entry in audit.entries(db, "acme") if entry.action == "reveal"]) == 2
+
+
+def test_a_reason_too_short_is_said_beside_the_field_and_kept(signed_in: SignIn, acme: Customer) -> None:
+    browser = signed_in("acme-primary").open("/integrations/intune/device?serial_number=ACME-SN1")
+    browser.press("Reveal the code", reason="short")
+    assert (browser.answer.status_code, browser.title) == (422, "Reveal the activation-lock bypass code?")
+    assert 'value="short"' in browser.text
+    assert 'aria-describedby="reason-error reason-hint"' in browser.text
+    browser.press("Reveal the code", reason="long enough now")
+    assert acme.bypass_code in browser.text

@@ -40,6 +40,8 @@ OPEN_TO_ALL = {
     "/sign-out",
     "/sign-out/everywhere",
     "/signed-out",
+    "/guide",
+    "/api/v1/docs",
 } | OF_INVITED_ADMINISTRATORS
 
 

@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
+from starlette.testclient import TestClient
 
 from intune_pipeline.domain.skipped import SKIPPED
 from intune_pipeline.domain.vocabulary import SkipReason
-from intune_pipeline.inventory import connections, schema, sync_runs
+from intune_pipeline.inventory import connections, heartbeats, schema, sync_runs
 from intune_pipeline.portal import chart, health
 from intune_pipeline.portal.rendering import relative
 from intune_pipeline_tests.portal.browser import Browser
+from intune_pipeline_tests.portal.conftest import Clock
 from intune_pipeline_tests.portal.customers import Customer, furnish
 
 HOME = "/integrations/intune"
@@ -299,3 +301,53 @@ def test_the_next_sync_follows_the_clocks_of_its_time_zone() -> None:
 def test_a_chart_without_runs_or_devices_is_still_a_chart() -> None:
     assert chart.of_runs([]).bars == ()
     assert chart.of_runs([]).top == 1
+
+
+def test_a_request_that_waits_longer_than_half_a_minute_says_so(
+    signed_in: SignIn, acme: Customer, clock: Clock
+) -> None:
+    browser = signed_in("acme-primary").open(HOME).press("Sync Now")
+    assert "it takes seconds" in browser.text
+    clock.move(timedelta(seconds=50))
+    for path in (HOME, f"{HOME}/progress"):
+        assert "has waited for more than 30 seconds" in browser.open(path).text
+    assert "has waited" in browser.portal.get(f"{HOME}/progress.json").json()["sentence"]
+    assert "The sync has not begun" in browser.open(HOME).text
+    clock.move(timedelta(minutes=9))
+    assert 'class="state bad"' in browser.open(HOME).text
+    assert "has waited for 9 minutes" in browser.text
+
+
+def test_status_is_not_good_while_nothing_starts_syncs(
+    signed_in: SignIn, acme: Customer, clock: Clock, engine: sa.Engine, api: Callable[[str], TestClient]
+) -> None:
+    with engine.begin() as db:
+        heartbeats.beat(db, heartbeats.DAEMON)
+    client = api("acme-primary")
+    clock.move(timedelta(minutes=4))
+    assert client.get("/api/v1/connection").json()["health"]["title"] != "Syncs are not running"
+    clock.move(timedelta(minutes=2))
+    assert client.get("/api/v1/connection").json()["health"] == {
+        "tone": "bad",
+        "title": "Syncs are not running",
+        "sentence": "Syncs do not start at the moment. What was synced before stays, and nothing is lost.",
+        "next_step": {"label": health.OURS.label, "href": None},
+    }
+    with engine.begin() as db:
+        heartbeats.beat(db, heartbeats.DAEMON)
+    clock.now = datetime.now(UTC)
+    assert client.get("/api/v1/connection").json()["health"]["title"] != "Syncs are not running"
+
+
+def test_secondary_admins_are_told_who_decides(signed_in: SignIn, acme: Customer, engine: sa.Engine) -> None:
+    primary, secondary = signed_in("acme-primary").open(HOME), signed_in("acme-secondary").open(HOME)
+    assert "Say for each of them who they are." in primary.text
+    assert "A Primary Admin decides; you can look." in secondary.text
+    for told in ("Say for each", "Decide", "Connect Microsoft Intune"):
+        assert told not in secondary.text
+    assert "wait for a Primary Admin" in secondary.open(f"{HOME}/result").text
+    assert "Decide now" not in secondary.text
+    with engine.begin() as db:
+        db.execute(sa.update(schema.connections).values(status="needs_consent", status_cause="consent_missing"))
+    assert "A Primary Admin connects Microsoft Intune again." in secondary.open(HOME).text
+    assert f'href="{HOME}/connect">Connect' not in secondary.text

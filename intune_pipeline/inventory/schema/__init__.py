@@ -5,7 +5,14 @@ Operators import accounts, employees and assets with plain SQL: ids are generate
 a default, and compared forms are generated columns.
 """
 
-from intune_pipeline.inventory.schema.access import audit_log, kept_forms, portal_sessions, rate_limits, security_counts
+from intune_pipeline.inventory.schema.access import (
+    audit_log,
+    heartbeats,
+    kept_forms,
+    portal_sessions,
+    rate_limits,
+    security_counts,
+)
 from intune_pipeline.inventory.schema.assets import (
     account_keys,
     asset_changes,
@@ -83,6 +90,7 @@ __all__ = [
     "employees_frame",
     "erasures",
     "failed_devices",
+    "heartbeats",
     "held_assignments",
     "hold_decisions",
     "intune_device_details",

@@ -24,10 +24,20 @@ audit_log = Table(
     Column("details", JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment="what changed"),
     now("at", "when"),
     Column("salt", Text, comment="of content_digest; random, null once the person in the row was erased"),
-    Column("content_digest", Text, nullable=False, comment="SHA-256 of salt, actor, subject, reason and details"),
+    Column(
+        "content_digest",
+        Text,
+        nullable=False,
+        comment="SHA-256 of salt, actor, subject, reason, details and actor_subject",
+    ),
     Column("previous_hash", Text, nullable=False, comment="hash of the account's row before, empty for the first"),
     Column(
         "hash", Text, nullable=False, comment="SHA-256 of previous_hash, id, account, action, time and content_digest"
+    ),
+    Column(
+        "actor_subject",
+        Text,
+        comment="the sign-in provider's id of the portal user who acted; null for others",
     ),
     Index(None, "account_id", "at"),
     Index("audit_log_chain_idx", "account_id", "id"),
@@ -98,4 +108,13 @@ security_counts = Table(
     Column("times", Integer, nullable=False, comment="how often"),
     comment="how often each security event happened; many in an hour alarm operators",
     info={"apart_by": None},  # of nobody known too
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("process", Text, primary_key=True, comment="which: daemon"),
+    Column("at", DateTime(timezone=True), nullable=False, comment="when it last said that it lives"),
+    comment="processes that say every half minute that they live",
+    info={"apart_by": None},
 )

@@ -77,8 +77,27 @@ function openDialogs() {
   }
 }
 
+// Buttons that put a text of the page into the clipboard; without script there are none.
+function offerCopies() {
+  if (!navigator.clipboard) return;
+  for (const button of document.querySelectorAll("button[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const source = document.getElementById(button.dataset.copy);
+      const said = button.parentElement.querySelector("[data-copied]");
+      try {
+        await navigator.clipboard.writeText(source.value ?? source.textContent);
+        said.textContent = "Copied.";
+      } catch {
+        said.textContent = "Your browser did not allow it; select the text and copy it.";
+      }
+    });
+  }
+}
+
 localiseTimes(document);
 localiseFiles(document);
+offerCopies();
 openDialogs();
 for (const region of document.querySelectorAll("[data-follow]")) follow(region);
 
