@@ -6,7 +6,6 @@ Finding every pair of 10,000 employees takes most of a second of computing. As t
 kept for as long as none of them changes.
 """
 
-from collections import OrderedDict
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -32,23 +31,23 @@ ThePortal = Annotated[PortalContext, Depends(portal_of)]
 DUPLICATES: Final = f"{DECISIONS}/duplicates"
 _LAST: Final = 20
 _ACCOUNTS_KEPT: Final = 32
-_found: OrderedDict[tuple[str, str], list[Duplicate]] = OrderedDict()
+#: By account, the state of its employees and the pairs found in it. Every use is one step, so that threads may share it.
+_found: dict[str, tuple[str, list[Duplicate]]] = {}
 
 Done = Literal["merged", "unmerged", "different", "not_different", "gone", ""]
 
 
 def found_pairs(db: Connection, account: str) -> list[Duplicate]:
     """The pairs of an account, from memory if no employee changed."""
-    key = account, duplicates.state(db, account)
-    if key not in _found:
-        pairs = duplicates.duplicates(db, account)
-        for earlier in [one for one in _found if one[0] == account]:
-            _found.pop(earlier, None)
-        _found[key] = pairs
-        while len(_found) > _ACCOUNTS_KEPT:
-            _found.popitem(last=False)
-        return pairs
-    return _found[key]
+    state = duplicates.state(db, account)
+    known = _found.get(account)
+    if known is not None and known[0] == state:
+        return known[1]
+    pairs = duplicates.duplicates(db, account)
+    if len(_found) >= _ACCOUNTS_KEPT:
+        _found.clear()
+    _found[account] = state, pairs
+    return pairs
 
 
 @router.get(DUPLICATES)

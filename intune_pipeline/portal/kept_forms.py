@@ -24,6 +24,9 @@ from intune_pipeline.portal.security import same_token
 router = APIRouter(include_in_schema=False)
 AGAIN: Final = f"{HOME}/send-again"
 _MOST_FIELDS: Final = 1000
+_MOST_SHOWN: Final = 5
+#: What a page put into its form for itself.
+_OF_THE_PAGE: Final = frozenset({"shown_count", "shown_fingerprint", "shown_at", "sealed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,18 @@ class KeptForm:
 
     @property
     def typed(self) -> list[tuple[str, str]]:
-        """What a person reads: names in words, and what they chose or typed."""
-        return [(name.replace("_", " ").capitalize(), value) for name, value in self.fields if value]
+        """What a person reads: names in words, and what they chose or typed; of many ticked boxes how many."""
+        given: dict[str, list[str]] = {}
+        for name, value in self.fields:
+            if value and name not in _OF_THE_PAGE:
+                given.setdefault(name, []).append(value)
+        return [
+            (
+                name.replace("_", " ").capitalize(),
+                ", ".join(values) if len(values) <= _MOST_SHOWN else f"{len(values)} chosen",
+            )
+            for name, values in given.items()
+        ]
 
 
 def keep(portal: PortalContext, request: Request) -> str | None:

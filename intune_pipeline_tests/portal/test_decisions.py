@@ -246,6 +246,22 @@ def test_three_thousand_devices_are_decided_in_parts(signed_in: SignIn, crowd: C
     assert "No device waits for a decision." in browser.text
 
 
+def test_a_release_that_needs_a_new_sign_in_is_kept_and_sent_after_it(
+    signed_in: SignIn, acme: Customer, engine: sa.Engine
+) -> None:
+    browser = signed_in("acme-primary").open(DEVICES).press("End the assignments", scope="found")
+    with engine.begin() as db:
+        db.execute(sa.text("update portal_sessions set authenticated_at = authenticated_at - interval '11 minutes'"))
+    browser.press("End this device")
+    assert browser.answer.status_code == 401
+    assert ends_of(engine) == {"waiting": 1}
+    browser.follow("Sign in").open_as("acme-primary")
+    assert browser.title == "Send this again?"
+    assert "fingerprint" not in re.sub(r"<input[^>]*>", "", browser.text).lower()
+    browser.press("Send it")
+    assert ends_of(engine) == {"released": 1}
+
+
 def test_devices_are_searched(signed_in: SignIn, acme: Customer) -> None:
     browser = signed_in("acme-primary").open(f"{DEVICES}?search=acme-sn")
     assert "1 device." in browser.text
