@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
+#: The name every workspace gives our code; toggles of schedules and sensors hang on it.
+CODE_LOCATION = "intune_pipeline"
 TENANTS = "tenants"
 
 #: A partition per account; the key is the account's slug.
@@ -17,6 +19,7 @@ PARTITION_TAG = "dagster/partition"
 PRIORITY_TAG = "dagster/priority"
 RUN_KEY_TAG = "dagster/run_key"
 WILL_RETRY_TAG = "dagster/will_retry"
+MAX_RETRIES_TAG = "dagster/max_retries"
 RETRY_ON_FAILURE_TAG = "dagster/retry_on_asset_or_op_failure"
 #: A crashed sync starts over with a fresh list; going on from the step that died would trust an older one.
 RETRY_STRATEGY_TAG = "dagster/retry_strategy"

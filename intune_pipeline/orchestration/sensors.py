@@ -111,7 +111,7 @@ def ended_runs(
     """
     dead, cursor = find_dead(context.instance, database, context.cursor)
     for run in dead:
-        context.instance.report_run_failed(run, reaping.DEATH_SENTENCE)
+        context.instance.report_run_failed(run, reaping.death_sentence(run))
     reminded = remind(context.instance, datetime.now(UTC))
     closed = close_ended(context.instance, database)
     message = f"{len(dead)} runs were dead, {reminded} forgotten, {closed} syncs and requests were closed."

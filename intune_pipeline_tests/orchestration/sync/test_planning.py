@@ -29,7 +29,7 @@ def test_the_plan_equals_the_sync_that_follows(world: World) -> None:
         assert rows(world) == before
         world.sync()
         with world.engine.connect() as db:
-            done = report(db, world.last.run_id)
+            done = report(of_dagster_run(db, world.last.run_id))
         assert planned.pop("status") == "planned"
         changes = planned.pop("changes")
         assert planned.pop("look_alikes") == []
