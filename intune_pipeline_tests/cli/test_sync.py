@@ -84,7 +84,7 @@ def test_a_run_of_the_command_line_is_one_of_the_code_location(acme, command):
     with dg.DagsterInstance.get() as instance:
         [run] = instance.get_runs(dg.RunsFilter(tags={".dagster/repository": "__repository__@intune_pipeline"}))
         assert instance.has_job_snapshot(run.job_snapshot_id)
-        assert instance.has_execution_plan_snapshot(run.execution_plan_snapshot_id)
+        assert instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
     assert run.job_name == "intune_sync"
     assert run.remote_job_origin
     assert run.tags["dagster/partition"] == "acme"

@@ -3,7 +3,7 @@
 import pytest
 
 from intune_pipeline.errors import PipelineError
-from intune_pipeline.inventory.sync_runs import REPORTED, report
+from intune_pipeline.inventory.sync_runs import REPORTED, of_dagster_run, report
 from intune_pipeline_tests.orchestration.conftest import World
 
 TABLES = (
