@@ -16,6 +16,7 @@ from intune_pipeline.inventory.schema.assets import (
 )
 from intune_pipeline.inventory.schema.base import SERIAL_KEY_SQL, metadata
 from intune_pipeline.inventory.schema.frames import (
+    DEVICE_COLUMNS,
     FRAMES,
     PIPELINE,
     allwhere_assets,
@@ -54,6 +55,7 @@ from intune_pipeline.inventory.schema.tenants import (
 )
 
 __all__ = [
+    "DEVICE_COLUMNS",
     "FRAMES",
     "OPEN_REQUESTS",
     "PIPELINE",

@@ -156,10 +156,10 @@ class Session:
                 db.execute(WITHOUT_WAITING)
                 sync_runs.progress(db, self.sync_run_id, **values)
 
-    def apply(self, plan: Plan) -> tuple[int, Counts]:
+    def apply(self, plan: Plan, tell: Callable[[Counts], None]) -> tuple[int, Counts]:
         """Do what a plan says while the lock is held, and return the sync's id with what was done.
 
-        Success is written in the last transaction.
+        `tell` is told before each batch what is done. Success is written in the last transaction.
 
         Raises:
             SyncLockLostError: the lock was lost; batches committed so far stay.
@@ -173,9 +173,11 @@ class Session:
             totals = {**run_columns(counts), **self.requests_sent(), "list_complete": plan.listing.complete}
             sync_runs.succeed(db, sync_run_id, totals)
 
-        counts = reconciliation.apply(
-            self._engine, plan, sync_run_id, before_batch=lambda _: lock.ensure_held(), finish=succeed
-        )
+        def before_batch(done: Counts) -> None:
+            lock.ensure_held()
+            tell(done)
+
+        counts = reconciliation.apply(self._engine, plan, sync_run_id, before_batch=before_batch, finish=succeed)
         return sync_run_id, counts
 
     def close(self) -> None:
