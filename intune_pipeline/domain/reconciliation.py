@@ -43,7 +43,7 @@ from intune_pipeline.domain.fields import (
 )
 from intune_pipeline.domain.kept import WHOLE_ASSET, KeptFields, KeptValue, keeping, outdated
 from intune_pipeline.domain.lifecycle import Absence, DeviceMemory, GoneDevice, LifecycleHold
-from intune_pipeline.domain.people import Employee, EmployeeDirectory, Lookalike, Person, email_key
+from intune_pipeline.domain.people import Conventions, Employee, EmployeeDirectory, Lookalike, Person, email_key
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.vocabulary import AssetAction, AssetStatus, Outcome, PersonAction, SkipReason
 
@@ -712,10 +712,12 @@ class DecidedPeople:
     Attributes:
         steps: The users of eligible devices, by e-mail.
         everybody: Everybody the list shows, by each compared e-mail; reading them is most of the work.
+        conventions: How the account's mail domains write addresses and show names.
     """
 
     steps: tuple[PersonStep, ...]
     everybody: Mapping[str, Person] = field(repr=False)
+    conventions: Conventions = field(repr=False, compare=False)
 
     @property
     def decisions(self) -> tuple[PersonDecision, ...]:
@@ -747,7 +749,7 @@ def decide_people(
         if assignment is not None:
             created = assignment.employee if isinstance(assignment.employee, Person) else None
             users.add(user, created, assignment.held)
-    return DecidedPeople(tuple(users.steps(decider)), decider.assignees.people)
+    return DecidedPeople(tuple(users.steps(decider)), decider.assignees.people, decider.assignees.conventions)
 
 
 def plan(

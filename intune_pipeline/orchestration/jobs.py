@@ -11,7 +11,7 @@ from pydantic import Field
 from sqlalchemy import Engine
 
 from intune_pipeline.inventory import frames, retention
-from intune_pipeline.orchestration.partitions import RETRY_STRATEGY_TAG
+from intune_pipeline.orchestration.partitions import REJUDGE, RETRY_STRATEGY_TAG
 from intune_pipeline.orchestration.process.retention import old_runs
 from intune_pipeline.orchestration.resources import Keep
 from intune_pipeline.orchestration.sync.failures import explained
@@ -28,6 +28,17 @@ intune_sync = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     tags={RETRY_STRATEGY_TAG: "ALL_STEPS"},
     description="Reads one tenant's Intune devices and reconciles the account's assets with them.",
+)
+
+
+#: Reads the kept list only: changed rules are looked at without asking Microsoft, and the next sync goes by them.
+rejudge_devices = dg.define_asset_job(
+    REJUDGE,
+    selection=["classified_devices"],
+    executor_def=dg.in_process_executor,
+    config={"ops": {"classified_devices": {"config": {"any_age": True}}}},
+    description="Judges a tenant's kept list by the rules of now, without asking Microsoft, and shows which models the next "
+    "sync will treat otherwise. Nothing is written to allwhere's tables.",
 )
 
 

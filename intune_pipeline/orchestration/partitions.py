@@ -10,6 +10,8 @@ import dagster as dg
 
 #: The name every workspace gives our code; toggles of schedules and sensors hang on it.
 CODE_LOCATION = "intune_pipeline"
+#: The job that judges kept lists again; its runs are no syncs.
+REJUDGE = "rejudge_devices"
 TENANTS = "tenants"
 
 #: A partition per account; the key is the account's slug.

@@ -25,11 +25,12 @@ from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.local import database_urls
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.io import FrameIOManager
+from intune_pipeline.orchestration.links import links_of
 from intune_pipeline.orchestration.partitions import PARTITION_TAG
 from intune_pipeline.orchestration.process.priority import lower_for_scheduled_run
 from intune_pipeline.orchestration.sync.alerts import Notifier, notifier_of
 from intune_pipeline.orchestration.sync.session import OpenClient, Session
-from intune_pipeline.settings import MicrosoftSettings, Settings
+from intune_pipeline.settings import LinkSettings, MicrosoftSettings, Settings
 
 
 class DatabaseResource(dg.ConfigurableResource[Engine]):
@@ -214,6 +215,7 @@ def default_resources(settings: Settings) -> dict[str, Any]:
         "io_manager": FrameIOManager(database=of_tenant),
         "keep": keep_of(settings),
         "limits": limits_of(settings),
+        "links": links_of(LinkSettings.load()),
         "microsoft": microsoft,
         "notifier": NotifierResource(),
         "session": SessionResource(database=of_tenant, microsoft=microsoft),

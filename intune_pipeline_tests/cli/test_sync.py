@@ -73,7 +73,7 @@ def test_who_does_not_want_to_wait_is_told_at_once(syncing, command):
 
 
 def test_after_a_sync_that_died_the_command_syncs_itself(syncing, command, cloud):
-    syncing(lambda db, run: None)
+    syncing(lambda *_: None)
     answer = command("sync", "acme", "--json")
     assert answer.status == 0, answer.err
     assert answer.json()["devices_listed"] == len(cloud.tenants[0])

@@ -59,7 +59,10 @@ snapshots = Table(
 DEVICE_COLUMNS: Mapping[str, tuple[str, str]] = {
     "intune_device_id": ("id", "Intune's id of the device record; a device that is enrolled anew gets another one"),
     "ownership": ("managedDeviceOwnerType", "company, or unknown with everything personal left out"),
-    "serial_number": ("serialNumber", "the maker's serial number, by which assets are found; may be a placeholder here"),
+    "serial_number": (
+        "serialNumber",
+        "the maker's serial number, by which assets are found; may be a placeholder here",
+    ),
     "operating_system": ("operatingSystem", "Windows, macOS, iOS, iPadOS, Android …, in Intune's words"),
     "os_version": ("osVersion", "version of the operating system"),
     "manufacturer": ("manufacturer", "the maker, in the device's own words"),

@@ -66,7 +66,12 @@ def run_sync(
         job,
         run_config=dict(run_config or {}),
         # Whoever waits for it sees how it ended, and says whether it is to be started over.
-        tags={**job.run_tags, **job.get_tags_for_partition_key(account, None), TRIGGER_TAG: trigger, MAX_RETRIES_TAG: "0"},
+        tags={
+            **job.run_tags,
+            **job.get_tags_for_partition_key(account, None),
+            TRIGGER_TAG: trigger,
+            MAX_RETRIES_TAG: "0",
+        },
         remote_job_origin=ORIGIN,
     )
     events = list(execute_run_iterator(InMemoryJob(job), run, instance))

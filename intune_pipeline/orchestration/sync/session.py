@@ -22,7 +22,7 @@ from intune_pipeline.inventory.database import WITHOUT_WAITING, DatabaseUnreacha
 from intune_pipeline.inventory.reconciliation import run_columns
 from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.microsoft.graph import GraphClient
-from intune_pipeline.orchestration.partitions import PARTITION_TAG, RETRY_ON_FAILURE_TAG, TRIGGER_TAG
+from intune_pipeline.orchestration.partitions import PARTITION_TAG, REJUDGE, RETRY_ON_FAILURE_TAG, TRIGGER_TAG
 from intune_pipeline.orchestration.sync.failures import StepFailure, failing_in_one_sentence
 from intune_pipeline.orchestration.sync.graph_evidence import GraphEvidence
 
@@ -84,7 +84,7 @@ class Session:
         chosen = self._run.asset_selection
         config: Mapping[str, Any] = self._run.run_config
         is_dry = bool(config.get("ops", {}).get(LAST_ASSET, {}).get("config", {}).get(DRY_RUN))
-        return not is_dry and (not chosen or dg.AssetKey(LAST_ASSET) in chosen)
+        return not is_dry and self._run.job_name != REJUDGE and (not chosen or dg.AssetKey(LAST_ASSET) in chosen)
 
     @contextmanager
     def step(self, name: str) -> Iterator[connections.Record]:
