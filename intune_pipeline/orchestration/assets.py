@@ -218,7 +218,7 @@ def classified_devices(
         judged = judge(devices_of(raw_intune_devices.frame), classifier, listed_at=listing.listed_at)
         session.progress(devices_listed=listing.devices_listed, devices_classified=len(judged))
         skipped = {SkipReason.PERSONAL: listing.personal, **steps.skipped_by_reason(judged)}
-        types = Counter(one.classification.device_type for one in judged if one.skip_reason is None)
+        types = Counter(str(one.classification.device_type) for one in judged if one.skip_reason is None)
         context.log.info(story.judged(listing, types, skipped))
         unknown = steps.unknown_models(judged)
         if session.sync_run_id is not None:
@@ -321,7 +321,7 @@ def employees(
         snapshot = Snapshot(listing, frame_of_people(people.steps))
         remember_people(snapshot, people)
         _tell_evidence(context, session, "before deciding about people")
-        actions = Counter(person.action for person in people.steps)
+        actions = Counter(str(person.action) for person in people.steps)
         context.log.info(story.people(actions))
         return dg.MaterializeResult(
             value=snapshot,
@@ -387,9 +387,11 @@ def allwhere_assets(
         _warn(context, [*story.held(plan), *([said] if said else [])])
         if config.dry_run:
             context.log.info("A dry run: nothing is written.")
-            results = _shown_only(connection, plan, said)
-        else:
-            results = _applied(context, session, tenant_database, connection, plan, listing, said, links)
+        results = (
+            _shown_only(connection, plan, said)
+            if config.dry_run
+            else _applied(context, session, tenant_database, connection, plan, listing, said, links)
+        )
     yield from results
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,9 +76,14 @@ def _checked_out_commit(directory: Path) -> str | None:
 
 @cache
 def catalogue_version() -> str:
-    """The version of the rules that classify: a digest of the catalogue's files, the same for the same content."""
+    """The version of the rules that classify."""
+    return version_of(files(catalog))
+
+
+def version_of(rules: Traversable) -> str:
+    """A digest of a catalogue's files: the same for the same content, whatever machine it is on."""
     digest = hashlib.sha256()
-    for file in sorted(files(catalog).iterdir(), key=lambda one: one.name):
+    for file in sorted(rules.iterdir(), key=lambda one: one.name):
         if file.name.endswith((".toml", ".csv")):
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return f"catalogue-{digest.hexdigest()[:12]}"

@@ -79,7 +79,7 @@ def evidence(asked: Asked, why: str) -> str | None:
     return f"Asked Microsoft {questions}, {why} ({asked.seconds:.1f} s{unanswered})."
 
 
-def people(actions: Mapping[PersonAction, int]) -> str:
+def people(actions: Mapping[str, int]) -> str:
     """Whom the devices belong to."""
     said = _and(f"{count} {_PEOPLE[action]}" for action in PersonAction if (count := actions.get(action, 0)))
     return f"Of {sum(actions.values())} users {said}." if said else "No eligible device shows a user."
