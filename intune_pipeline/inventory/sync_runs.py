@@ -29,6 +29,8 @@ LOCK_IS_HELD = f"""exists (
 
 Phase = Literal["starting", "listing", "details", "reconciling", "done"]
 DIED = "died"
+#: Cause and sentence of a sync that a person ended.
+CANCELED = ("canceled", "The run was canceled.")
 _DIED_SENTENCE = "The sync's process ended without a word, so the sync was closed; the next one starts afresh."
 
 

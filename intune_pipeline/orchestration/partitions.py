@@ -1,10 +1,12 @@
 """Tenants as Dagster partitions: one key per account, and the tags of a tenant's run.
 
-Belongs here: names of partitions and tags, and which of them Dagster knows. Does not belong here: who is connected, which the database knows;
-Dagster's partitions follow it and are only ever added, because a tenant's history hangs on its key.
+Belongs here: names of partitions and tags, and which of them Dagster knows. Does not belong here: who is connected, which the
+database knows. Dagster's partitions follow it both ways: a key that no account has goes, the key of one that was ever connected
+stays, because its history hangs on it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -39,6 +41,28 @@ TENANT_TAG = "intune/tenant_id"
 def missing(instance: dg.DagsterInstance, keys: Iterable[str]) -> list[str]:
     """Those of the keys that are no partitions yet; each once, as Dagster wants them."""
     return sorted(set(keys) - set(instance.get_dynamic_partitions(TENANTS)))
+
+
+class PartitionChanges(NamedTuple):
+    """What Dagster's partitions lack, and which of them are nobody's."""
+
+    add: list[str]
+    delete: list[str]
+
+
+def changes(
+    known: Collection[str], connected: Collection[str], accounts: Collection[str], busy: Collection[str]
+) -> PartitionChanges:
+    """How Dagster's partitions follow the database.
+
+    Args:
+        known: the keys Dagster has.
+        connected: accounts that are or were connected.
+        accounts: every account. Without any the database is a new one or the wrong one, and nothing is deleted.
+        busy: keys of runs that wait or work; one without its partition would fail in the middle.
+    """
+    bogus = set(known) - set(connected) - set(accounts) - set(busy) if accounts else set()
+    return PartitionChanges(sorted(set(connected) - set(known)), sorted(bogus))
 
 
 def add_missing(instance: dg.DagsterInstance, keys: Iterable[str]) -> None:

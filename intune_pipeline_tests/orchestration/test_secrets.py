@@ -152,4 +152,4 @@ def test_a_preview_cannot_break_out_of_its_table() -> None:
     from intune_pipeline.orchestration.metadata import preview
 
     shown = preview(pd.DataFrame({"model": ["a|b\nc", None], "user_email": ["x@y", "z@y"]})).value
-    assert shown == "| model |\n| --- |\n| `a¦b c` |\n|  |"
+    assert shown == "| model | rows |\n| --- | --- |\n|  | 1 |\n| `a¦b c` | 1 |"

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from dagster import DagsterRun, DagsterRunStatus
 
 from intune_pipeline.inventory.open_syncs import Unserved
-from intune_pipeline.inventory.sync_runs import DIED
+from intune_pipeline.inventory.sync_runs import CANCELED, DIED
 from intune_pipeline.orchestration.partitions import MAX_RETRIES_TAG, PARTITION_TAG, WILL_RETRY_TAG
 
 GRACE = timedelta(seconds=30)
@@ -26,7 +26,7 @@ REMINDER = "This run was to be started over and has not been; Dagster is told of
 _DEATH_SENTENCE = "The run's process is gone: its machine or container stopped, or it was killed."
 
 _ENDINGS = {
-    DagsterRunStatus.CANCELED: ("canceled", "The run was canceled."),
+    DagsterRunStatus.CANCELED: CANCELED,
     DagsterRunStatus.FAILURE: (
         DIED,
         "The run's process ended before the sync was done; a crashed run is started over.",

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import dagster as dg
 import structlog
 import tenacity
+from dagster import DagsterExecutionInterruptedError
 from sqlalchemy import Connection, Engine
 
 from intune_pipeline.domain.reconciliation import Counts, Plan
@@ -20,6 +21,7 @@ from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import connections, open_syncs, reconciliation, sync_runs
 from intune_pipeline.inventory.database import WITHOUT_WAITING, DatabaseUnreachableError
 from intune_pipeline.inventory.reconciliation import run_columns
+from intune_pipeline.inventory.sync_runs import CANCELED
 from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.partitions import PARTITION_TAG, REJUDGE, RETRY_ON_FAILURE_TAG, TRIGGER_TAG
@@ -101,6 +103,9 @@ class Session:
                 yield self.acquire()
         except StepFailure as failure:
             self._record(failure)
+            raise
+        except DagsterExecutionInterruptedError:
+            self._close(*CANCELED)
             raise
 
     def acquire(self) -> connections.Record:
@@ -185,13 +190,19 @@ class Session:
 
         Its requests stay open: whether Dagster starts the run over is known only after it has ended.
         """
-        with self._held, suppress(StepFailure), failing_in_one_sentence("closing the sync"):
+        with self._held:
+            self._close("stopped", _STOPPED, release=True)
+
+    def _close(self, cause: str, sentence: str, *, release: bool = False) -> None:
+        """Say how a sync ended that has no result; `release` leaves its requests to whatever serves them next."""
+        with suppress(StepFailure), failing_in_one_sentence("closing the sync"):
             if self.sync_run_id is not None:
                 with self._engine.begin() as db:
                     ended = sync_runs.get(db, self.sync_run_id)
                     if ended and ended.status == RunStatus.RUNNING:
-                        open_syncs.release(db, self.sync_run_id)
-                        sync_runs.fail(db, self.sync_run_id, "stopped", _STOPPED)
+                        if release:
+                            open_syncs.release(db, self.sync_run_id)
+                        sync_runs.fail(db, self.sync_run_id, cause, sentence)
 
     def _record(self, failure: StepFailure) -> None:
         """Write a failure down; that the database is gone too must not hide it."""
