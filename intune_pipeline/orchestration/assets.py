@@ -36,6 +36,7 @@ from intune_pipeline.orchestration.metadata import (
     conventions_table,
     counts_shown,
     counts_table,
+    people_kinds,
     plotted,
     rehearsed_table,
     shown,
@@ -326,10 +327,9 @@ def employees(
         return dg.MaterializeResult(
             value=snapshot,
             metadata={
-                **shown(snapshot),
-                "actions": counts_table(actions, of="action"),
-                **plotted("action", actions),
+                **shown(snapshot, people_kinds(people.steps)),
                 "conventions": conventions_table(people.conventions),
+                **plotted("action", actions),
                 **links.entra_users(listing.tenant_id),
             },
             check_results=_warned(

@@ -74,9 +74,9 @@ def _graph_properties() -> dg.TableSchema:
     )
 
 
-def listed(account: str, found: Listed, links: Links, tenant_id: str) -> dg.AssetObservation:
-    """Intune as a sync found it."""
-    return dg.AssetObservation(
+def listed(account: str, found: Listed, links: Links, tenant_id: str) -> dg.AssetMaterialization:
+    """Intune as a sync found it: a materialization, so that the catalog shows each tenant's."""
+    return dg.AssetMaterialization(
         INTUNE,
         partition=account,
         description="Listed by a sync." if found.complete else "Listed in part.",

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 
 from intune_pipeline.domain.facts import fact_values
 from intune_pipeline.domain.people.conventions import Conventions
-from intune_pipeline.domain.reconciliation import Counts, Plan
+from intune_pipeline.domain.reconciliation import Counts, PersonStep, Plan
 from intune_pipeline.domain.rehearsal import RehearsedChange
 from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory.frames import Snapshot
@@ -92,6 +92,22 @@ def synced_kinds(plan: Plan, outcomes: pd.DataFrame) -> dg.MarkdownMetadataValue
             outcome, word, action,
         ] += 1  # fmt: skip
     names = ("manufacturer", "model", "operating_system", "device_type", "outcome", "reason", "action")
+    return kinds_table(names, kinds)
+
+
+def people_kinds(steps: Iterable[PersonStep]) -> dg.MarkdownMetadataValue:
+    """What is planned for which kinds of users: nobody's name, but whether it can be split and why somebody waits."""
+    kinds = Counter(
+        (
+            str(step.action),
+            "yes" if step.name else "no",
+            str(step.lookalike.grade) if step.lookalike else "",
+            "yes" if step.shared_reason else "no",
+            step.devices,
+        )
+        for step in steps
+    )
+    names = ("action", "name_is_clear", "same_person_as_an_employee", "looks_shared", "devices")
     return kinds_table(names, kinds)
 
 

@@ -148,8 +148,17 @@ def test_unexpected_errors_keep_their_place_and_lose_their_text() -> None:
     assert str(places[-1]).startswith(f"{Path(__file__).name}:")
 
 
+def test_an_unexpected_database_error_names_our_place_and_postgresql_s_code(world: World) -> None:
+    world.execute("alter table device_outcomes drop column outcome cascade")
+    world.sync()
+    [sentence] = world.failures()
+    assert "unexpected ProgrammingError (SQLSTATE 42703) in reconciliation.py:" in sentence or (
+        "unexpected ProgrammingError (SQLSTATE 42703) in state.py:" in sentence
+    ), sentence
+
+
 def test_a_preview_cannot_break_out_of_its_table() -> None:
     from intune_pipeline.orchestration.metadata import preview
 
     shown = preview(pd.DataFrame({"model": ["a|b\nc", None], "user_email": ["x@y", "z@y"]})).value
-    assert shown == "| model | rows |\n| --- | --- |\n|  | 1 |\n| `a¦b c` | 1 |"
+    assert shown == "| model | rows |\n| --- | --- |\n| `a¦b c` | 1 |\n|  | 1 |"

@@ -53,7 +53,7 @@ def test_a_dry_run_says_so(world: World) -> None:
 def test_a_sync_is_an_event_of_what_it_read_and_wrote(world: World) -> None:
     done = world.sync()
     assert done
-    seen = world.instance.fetch_observations(catalog.INTUNE, limit=1).records[0].asset_observation
+    seen = world.instance.fetch_materializations(catalog.INTUNE, limit=1).records[0].asset_materialization
     assert seen
     assert seen.partition == "acme"
     assert seen.metadata["dagster/row_count"].value == done.devices_listed
