@@ -323,7 +323,7 @@ def employees(
         remember_people(snapshot, people)
         _tell_evidence(context, session, "before deciding about people")
         actions = Counter(str(person.action) for person in people.steps)
-        context.log.info(story.people(actions))
+        context.log.info(story.people(people.steps))
         return dg.MaterializeResult(
             value=snapshot,
             metadata={

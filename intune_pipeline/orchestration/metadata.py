@@ -56,7 +56,7 @@ def asset_metadata(table: Table) -> dict[str, Any]:
 def preview(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
     """What kinds of rows a frame has, the most frequent first: only columns that name nobody, as a Markdown table."""
     names = [name for name in PREVIEW_COLUMNS if name in frame.columns]
-    kinds = Counter(zip(*(_plain(frame[name]) for name in names), strict=True))
+    kinds = Counter(zip(*(frame[name].tolist() for name in names), strict=True))
     return kinds_table(names, kinds)
 
 
@@ -97,7 +97,7 @@ def synced_kinds(plan: Plan, outcomes: pd.DataFrame) -> dg.MarkdownMetadataValue
 
 def people_kinds(steps: Iterable[PersonStep]) -> dg.MarkdownMetadataValue:
     """What is planned for which kinds of users: nobody's name, but whether it can be split and why somebody waits."""
-    kinds = Counter(
+    kinds: Counter[tuple[object, ...]] = Counter(
         (
             str(step.action),
             "yes" if step.name else "no",
@@ -211,10 +211,6 @@ def rehearsed_table(changes: Sequence[RehearsedChange]) -> dg.MarkdownMetadataVa
     return markdown_table(
         ["operating system", "manufacturer", "model", "devices", "was", "becomes", "rule", "effect"], rows
     )
-
-
-def _plain(series: "pd.Series[Any]") -> list[Any]:
-    return [None if value is pd.NaT or value != value else value for value in series.tolist()]
 
 
 def _cell(value: object) -> str:

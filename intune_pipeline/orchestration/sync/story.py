@@ -11,8 +11,8 @@ from typing import Final
 
 from dagster import AssetCheckResult
 
-from intune_pipeline.domain.reconciliation import Counts, Plan
-from intune_pipeline.domain.vocabulary import PersonAction
+from intune_pipeline.domain.reconciliation import Counts, PersonStep, Plan
+from intune_pipeline.domain.vocabulary import EmployeeHoldKind, PersonAction
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.orchestration.sync.graph_evidence import Asked
 from intune_pipeline.orchestration.sync.steps import Detailed, Listed
@@ -20,12 +20,14 @@ from intune_pipeline.orchestration.sync.steps import Detailed, Listed
 #: A long sync says so often how far it is; a short one is done before.
 SECONDS_BETWEEN_BATCH_LINES: Final = 2.0
 
-_PEOPLE: Final = {
-    PersonAction.MATCHED: "are employees",
-    PersonAction.CREATE: "become employees",
-    PersonAction.HELD: "are held, because an employee could be the same person",
-    PersonAction.NONE: "are left out, because their name or account is no person's for sure",
-}
+_MATCHED, _CREATED, _ALIKE, _SHARED, _UNCLEAR, _NOT_NEEDED = (
+    "are employees",
+    "become employees",
+    "wait for a decision, because an employee could be the same person",
+    "wait for a decision, because they look like shared accounts",
+    "are left out, because their name cannot be split safely",
+    "are not needed as employees, because their devices keep their assignees",
+)
 
 
 def listed(found: Listed, *, seconds: float, throttled: int, waited: float) -> str:
@@ -79,10 +81,20 @@ def evidence(asked: Asked, why: str) -> str | None:
     return f"Asked Microsoft {questions}, {why} ({asked.seconds:.1f} s{unanswered})."
 
 
-def people(actions: Mapping[str, int]) -> str:
+def people(steps: Iterable[PersonStep]) -> str:
     """Whom the devices belong to."""
-    said = _and(f"{count} {_PEOPLE[action]}" for action in PersonAction if (count := actions.get(action, 0)))
-    return f"Of {sum(actions.values())} users {said}." if said else "No eligible device shows a user."
+    found = Counter(_fate(step) for step in steps)
+    ordered = (_MATCHED, _CREATED, _ALIKE, _SHARED, _UNCLEAR, _NOT_NEEDED)
+    said = _and(f"{found[fate]} {fate}" for fate in ordered if found[fate])
+    return f"Of {found.total()} users {said}." if said else "No eligible device shows a user."
+
+
+def _fate(step: PersonStep) -> str:
+    if step.action == PersonAction.HELD:
+        return _SHARED if step.shared_reason else _ALIKE
+    if step.action == PersonAction.NONE:
+        return _NOT_NEEDED if step.name else _UNCLEAR
+    return _MATCHED if step.action == PersonAction.MATCHED else _CREATED
 
 
 def planned(plan: Plan) -> str:
@@ -97,19 +109,17 @@ def planned(plan: Plan) -> str:
 
 def held(plan: Plan) -> list[str]:
     """What waits for a person, and why."""
-    counts = plan.counts
+    waiting = {step.held.person.email_key: step.held.kind for step in plan.steps if step.held}
+    kinds = Counter(waiting.values())
+    kept = plan.counts.values_kept
+    said = (
+        (kinds[EmployeeHoldKind.LOOKALIKE], "user", _ALIKE),
+        (kinds[EmployeeHoldKind.SHARED], "user", _SHARED),
+        (kept, "value", "of Intune are not written, because they are locked or were undone"),
+    )
     return [
         *([plan.hold_reason] if plan.hold_reason else []),
-        *(
-            [f"{_of(counts.lookalikes_held, 'user')} wait for a decision: an employee could be the same person."]
-            if counts.lookalikes_held
-            else []
-        ),
-        *(
-            [f"{_of(counts.values_kept, 'value')} of Intune are not written, because they are locked or were undone."]
-            if counts.values_kept
-            else []
-        ),
+        *(f"{_of(count, noun)} {why}." for count, noun, why in said if count),
     ]
 
 
