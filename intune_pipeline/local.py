@@ -1,7 +1,8 @@
 """Where the product's databases and files are on this machine when the settings do not say otherwise.
 
-Belongs here: starting the embedded PostgreSQL, creating the two databases, Dagster's home, and telling child processes
-about them. Does not belong here: migrations (``inventory.database``) and what runs on top (``cli``).
+Belongs here: starting the embedded PostgreSQL, creating and migrating its two databases, Dagster's home, and telling child
+processes about them. Does not belong here: the migrations (``inventory.database``), those of a database of one's own, and what
+runs on top (``cli``).
 """
 
 import os
@@ -65,6 +66,7 @@ def database_urls(settings: Settings, *, needs_dagster: bool = True) -> Database
         server = embedded_postgres.start(local_directory() / "postgres")
         _prepare(server, prefix)
         given_allwhere = server.url(ALLWHERE, Role.OWNER.name_of(prefix))
+        _migrate(given_allwhere, prefix)
         given_dagster = given_dagster or server.url(DAGSTER, Role.DAGSTER.name_of(prefix))
     if given_dagster is None and needs_dagster:
         try:
@@ -91,6 +93,18 @@ def _prepare(server: "EmbeddedPostgres", prefix: str) -> None:
             database.give_database(engine, role, prefix)
         finally:
             engine.dispose()
+
+
+def _migrate(url: str, prefix: str) -> None:
+    """Bring the embedded database up to this version, as nobody else looks after it."""
+    from intune_pipeline.inventory import database
+
+    engine = database.create_engine(url)
+    try:
+        if database.pending(engine):
+            database.upgrade(engine, prefix)
+    finally:
+        engine.dispose()
 
 
 def prepare_dagster_home(settings: Settings) -> Path:

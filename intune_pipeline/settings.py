@@ -297,6 +297,14 @@ class PortalSettings(_Environment):
         return self.auth0_issuer or f"https://{self.auth0_domain}/"
 
 
+class LinkSettings(_Environment):
+    """Where the pages are that Dagster links to, and the commit that an image was built from; none is needed."""
+
+    portal_url: LoopbackUrl | None = None
+    intune_commit: str | None = None
+    microsoft_login_url: HttpsUrl = "https://login.microsoftonline.com"
+
+
 class DagsterUiSettings(_Environment):
     """What only the Dagster UI's process needs: the address people open it under, where a proxy stands before it."""
 

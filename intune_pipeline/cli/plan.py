@@ -84,6 +84,15 @@ def _print(account: str, planned: dict[str, Any]) -> None:
             [(one["name"], one["email"], one["reason"]) for one in planned["shared_accounts"]],
             title="No people?",
         )
+    if planned["conventions"]:
+        output.print_table(
+            ("mail domain", "addresses are made as", "evidence"),
+            [
+                (domain, one["convention"], ", ".join(f"{form}: {count}" for form, count in one["forms"].items()))
+                for domain, one in planned["conventions"].items()
+            ],
+            title="How names and addresses are read",
+        )
     if planned["lifecycle_hold_reason"]:
         click.echo(planned["lifecycle_hold_reason"])
     changes = [

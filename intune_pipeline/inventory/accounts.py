@@ -71,6 +71,11 @@ def create(db: Connection, slug: str, name: str | None = None) -> Account:
     )
 
 
+def slugs(db: Connection) -> list[str]:
+    """The slug of every account."""
+    return list(db.scalars(sa.select(accounts.c.slug).order_by(accounts.c.slug)))
+
+
 def find(db: Connection, slug: str) -> Account | None:
     """The account of this slug, None when there is none."""
     row = db.execute(sa.select(accounts).where(accounts.c.slug == slug)).one_or_none()
@@ -91,8 +96,7 @@ def get(db: Connection, slug: str) -> Account:
     """
     account = find(db, slug)
     if account is None:
-        known = list(db.scalars(sa.select(accounts.c.slug).order_by(accounts.c.slug)))
-        raise UnknownAccountError(f"There is no account {slug!r}; {_hint(slug, known)}.")
+        raise UnknownAccountError(f"There is no account {slug!r}; {_hint(slug, slugs(db))}.")
     return account
 
 

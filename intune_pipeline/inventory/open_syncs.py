@@ -12,12 +12,16 @@ from sqlalchemy import Connection
 
 from intune_pipeline.domain.vocabulary import RequestStatus
 from intune_pipeline.inventory.schema import OPEN_REQUESTS, sync_requests
-from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD
+from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD, SyncLockedError, locked_by
 
 _IS_OPEN = sync_requests.c.status.in_(OPEN_REQUESTS)
 
 _LOCKED = sa.text(
     f"select a.slug from connections c join accounts a on a.id = c.account_id where {LOCK_IS_HELD}"  # noqa: S608
+)
+
+_LOCKED_CONNECTION = sa.text(
+    f"select c.id from connections c join accounts a on a.id = c.account_id where a.slug = :account and {LOCK_IS_HELD}"  # noqa: S608
 )
 
 _UNSERVED = sa.text(
@@ -61,6 +65,12 @@ class Unserved:
 def locked_accounts(db: Connection) -> set[str]:
     """Slugs of the accounts whose sync lock somebody holds, which proves that somebody's process lives."""
     return set(db.scalars(_LOCKED))
+
+
+def blocking(db: Connection, account: str) -> SyncLockedError | None:
+    """What keeps an account from syncing now, as whoever tried would be told; None: nothing does."""
+    connection_id = db.scalar(_LOCKED_CONNECTION, {"account": account})
+    return None if connection_id is None else locked_by(db, connection_id)
 
 
 def join_running(db: Connection) -> int:

@@ -29,6 +29,8 @@ LOCK_IS_HELD = f"""exists (
 
 Phase = Literal["starting", "listing", "details", "reconciling", "done"]
 DIED = "died"
+#: Cause and sentence of a sync that a person ended.
+CANCELED = ("canceled", "The run was canceled.")
 _DIED_SENTENCE = "The sync's process ended without a word, so the sync was closed; the next one starts afresh."
 
 
@@ -166,7 +168,7 @@ def locked(engine: Engine, connection_id: int) -> Iterator[SyncLock]:
         if not db.scalar(sa.text("select pg_try_advisory_lock(:key)"), key):
             # In a transaction, as whose rows may be seen is told to the database at the begin of one.
             with engine.begin() as other:
-                raise _locked_by(other, connection_id)
+                raise locked_by(other, connection_id)
         try:
             yield SyncLock(db, connection_id)
         finally:
@@ -175,7 +177,8 @@ def locked(engine: Engine, connection_id: int) -> Iterator[SyncLock]:
                 db.scalar(sa.text("select pg_advisory_unlock(:key)"), key)
 
 
-def _locked_by(db: Connection, connection_id: int) -> SyncLockedError:
+def locked_by(db: Connection, connection_id: int) -> SyncLockedError:
+    """What there is to say of the sync that holds a connection's lock."""
     row = db.execute(
         sa.select(sync_runs.c.id, sync_runs.c.trigger, sync_runs.c.started_at, accounts.c.slug)
         .join_from(connections, accounts)
@@ -456,12 +459,11 @@ _NAMES = tuple(MEANINGS)
 REPORTED = ("status", *_NAMES[:2], "devices_skipped", *_NAMES[2:])
 
 
-def report(db: Connection, dagster_run_id: str) -> dict[str, Any]:
-    """What ``sync --json`` prints of a Dagster run, and ``error`` when it failed.
+def report(run: SyncRun | None) -> dict[str, Any]:
+    """What ``sync --json`` prints of a sync, and ``error`` when it failed.
 
-    A run that ended before its sync began is reported as failed, with counts of zero.
+    None is a run that ended before its sync began: it is reported as failed, with counts of zero.
     """
-    run = of_dagster_run(db, dagster_run_id)
     if run is None:
         nothing: dict[str, Any] = dict.fromkeys(REPORTED, 0)
         sentence = "The run ended before its sync began; see its log in Dagster."

@@ -4,40 +4,49 @@ Belongs here: the five assets, what each is given, what it shows. Does not belon
 (``microsoft``), writing (``inventory``), and what they share with ``plan`` (``sync``).
 """
 
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
+from intune_pipeline.domain import reconciliation
 from intune_pipeline.domain.eligibility import judge
 from intune_pipeline.domain.reconciliation import Plan
 from intune_pipeline.domain.vocabulary import RunPhase, SkipReason
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import account_rules, erasures, sync_runs, unknown_models
+from intune_pipeline.inventory import account_rules, erasures, rehearsals, sync_runs, unknown_models
+from intune_pipeline.inventory import reconciliation as writing
 from intune_pipeline.inventory.connections import Record
 from intune_pipeline.inventory.frames import Listing, Snapshot
 from intune_pipeline.inventory.run_results import exposed_codes, outcomes_of
 from intune_pipeline.inventory.schema import FRAMES
 from intune_pipeline.inventory.state import forget_devices, load_state
 from intune_pipeline.inventory.vault import Vault
-from intune_pipeline.orchestration import checks
+from intune_pipeline.orchestration import catalog, checks
 from intune_pipeline.orchestration.jobs import ASSET_GROUP
+from intune_pipeline.orchestration.links import Links
 from intune_pipeline.orchestration.metadata import (
     asset_metadata,
     changed_shown,
     changes_table,
+    conventions_table,
     counts_shown,
     counts_table,
+    people_kinds,
     plotted,
+    rehearsed_table,
     shown,
+    synced_kinds,
     unknown_table,
 )
 from intune_pipeline.orchestration.partitions import tenants
 from intune_pipeline.orchestration.resources import Limits
-from intune_pipeline.orchestration.sync import planning, steps
+from intune_pipeline.orchestration.source import catalogue_version, references
+from intune_pipeline.orchestration.sync import planning, steps, story
 from intune_pipeline.orchestration.sync.frame_codec import (
     decisions_of,
     details_of,
@@ -60,6 +69,8 @@ if TYPE_CHECKING:
 else:
     # Dagster knows the annotation only without its parameter.
     Materialized = dg.MaterializeResult
+
+Compute: TypeAlias = Callable[..., Any]
 
 SNAPSHOT = dg.PythonObjectDagsterType(Snapshot, name="Snapshot")
 OWNERS = ["team:it-asset-management"]
@@ -84,28 +95,65 @@ class ReconciliationConfig(dg.Config):
     )
 
 
-def _asset(name: str, **particulars: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """`dagster.asset` with what all five have in common."""
-    return dg.asset(  # type: ignore[no-any-return]
-        name=name,
-        partitions_def=tenants,
-        group_name=ASSET_GROUP,
-        dagster_type=SNAPSHOT,
-        owners=OWNERS,
-        metadata=asset_metadata(FRAMES[name]),
-        check_specs=checks.specs_of(name),
-        **particulars,
+class ClassificationConfig(dg.Config):
+    """Which lists may be judged."""
+
+    any_age: bool = Field(
+        False,
+        description="Judge the kept list however old it is, to see what changed rules say. Nothing is written to "
+        "allwhere's tables from an old one.",
     )
+
+
+def _asset(name: str, *computed_by: Callable[..., Any], **particulars: Any) -> Callable[[Compute], dg.AssetsDefinition]:
+    """`dagster.asset` with what all five have in common.
+
+    Args:
+        name: the asset's.
+        computed_by: the functions that do the work, which people who look for it want to read.
+        particulars: what only this one has.
+    """
+
+    def defined(step: Compute) -> dg.AssetsDefinition:
+        return dg.asset(  # type: ignore[no-any-return]
+            name=name,
+            partitions_def=tenants,
+            group_name=ASSET_GROUP,
+            dagster_type=SNAPSHOT,
+            owners=OWNERS,
+            metadata={**asset_metadata(FRAMES[name]), "dagster/code_references": references(*computed_by, step)},
+            check_specs=checks.specs_of(name),
+            **particulars,
+        )(step)
+
+    return defined
+
+
+def _warned(context: dg.AssetExecutionContext, results: Sequence[dg.AssetCheckResult]) -> Sequence[dg.AssetCheckResult]:
+    """The same results, after the log has warned of those that did not pass."""
+    _warn(context, story.warnings(results))
+    return results
+
+
+def _warn(context: dg.AssetExecutionContext, sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        context.log.warning(sentence)
 
 
 @_asset(
     "raw_intune_devices",
+    steps.list_devices,
+    deps=[catalog.INTUNE],
     kinds={"microsoft", "postgres"},
     description="The tenant's managed devices as Intune lists them, one row per device. Personal devices are counted "
     "and dropped here; nothing of them goes further.",
 )
 def raw_intune_devices(
-    session: dg.ResourceParam[Session], tenant_database: dg.ResourceParam[Engine], config: ListingConfig
+    context: dg.AssetExecutionContext,
+    session: dg.ResourceParam[Session],
+    tenant_database: dg.ResourceParam[Engine],
+    links: Links,
+    config: ListingConfig,
 ) -> Materialized:
     """List the tenant's devices."""
     with session.step("raw_intune_devices") as connection:
@@ -114,9 +162,13 @@ def raw_intune_devices(
                 f"max_devices is {config.max_devices}; it must be at least 1, or left out for all devices."
             )
         session.progress(phase=RunPhase.LISTING)
+        began = time.monotonic()
         listed = steps.list_devices(
             session.client, max_devices=config.max_devices, on_page=lambda read: session.progress(devices_read=read)
         )
+        sent = session.client.stats
+        seconds = time.monotonic() - began
+        context.log.info(story.listed(listed, seconds=seconds, throttled=sent.throttled, waited=sent.seconds_waited))
         with tenant_database.begin() as db:
             forget_devices(db, connection.id, listed.personal_ids)
             listed = steps.without_erased(db, connection.account_id, listed)
@@ -125,38 +177,50 @@ def raw_intune_devices(
             listed, tenant_id=str(connection.tenant_id), account=connection.account, run_id=session.run_id
         )
         snapshot = Snapshot(listing, frame_of_devices(listed.devices))
+        context.log_event(catalog.listed(connection.account, listed, links, listing.tenant_id))
         return dg.MaterializeResult(
             value=snapshot,
             metadata={
                 **shown(snapshot),
                 "skipped/personal": len(listed.personal_ids),
-                **plotted("graph", session.client.stats.as_dict()),
+                **plotted("graph", sent.as_dict()),
+                "seconds": round(seconds, 2),
+                **links.intune_devices(listing.tenant_id),
             },
-            check_results=checks.of_listing(listed, before=before, policy=connection.policy),
+            check_results=_warned(context, checks.of_listing(listed, before=before, policy=connection.policy)),
         )
 
 
 @_asset(
     "classified_devices",
+    judge,
     kinds={"python", "postgres"},
+    code_version=catalogue_version(),
     description="The devices with their type, the rule that decided it, and why a device is skipped. Of several "
     "records of one serial number the newest wins; two different machines of one serial are both left alone.",
 )
 def classified_devices(
+    context: dg.AssetExecutionContext,
     session: dg.ResourceParam[Session],
     tenant_database: dg.ResourceParam[Engine],
     limits: Limits,
+    links: Links,
+    config: ClassificationConfig,
     raw_intune_devices: Snapshot,
 ) -> Materialized:
     """Judge every device."""
     with session.step("classified_devices") as connection:
-        listing = accepted(connection, maximum_age=limits.input_max_age, raw_intune_devices=raw_intune_devices)
+        maximum_age = None if config.any_age else limits.input_max_age
+        listing = accepted(connection, maximum_age=maximum_age, raw_intune_devices=raw_intune_devices)
         with tenant_database.connect() as db:
             rules = account_rules.for_classifier(db, connection.account)
+            changed = [] if session.is_sync else rehearsals.rehearsed(db)
         classifier = account_rules.classifier(rules)
         judged = judge(devices_of(raw_intune_devices.frame), classifier, listed_at=listing.listed_at)
         session.progress(devices_listed=listing.devices_listed, devices_classified=len(judged))
         skipped = {SkipReason.PERSONAL: listing.personal, **steps.skipped_by_reason(judged)}
+        types = Counter(str(one.classification.device_type) for one in judged if one.skip_reason is None)
+        context.log.info(story.judged(listing, types, skipped))
         unknown = steps.unknown_models(judged)
         if session.sync_run_id is not None:
             with tenant_database.begin() as db:
@@ -171,25 +235,32 @@ def classified_devices(
                 **plotted("skipped", skipped),
                 **plotted("type", Counter(one.classification.device_type for one in judged)),
                 "unknown_models": unknown_table(unknown),
+                **({} if session.is_sync else {"changed_since_last_sync": rehearsed_table(changed)}),
+                **links.devices(outcome="skipped"),
             },
-            check_results=checks.of_classification(
-                judged,
-                listing,
-                skipped,
-                unknown_share=limits.unknown_share_warning,
-                junk_share=limits.junk_share_warning,
+            check_results=_warned(
+                context,
+                checks.of_classification(
+                    judged,
+                    listing,
+                    skipped,
+                    unknown_share=limits.unknown_share_warning,
+                    junk_share=limits.junk_share_warning,
+                ),
             ),
         )
 
 
 @_asset(
     "intune_device_details",
+    steps.refresh_details,
     kinds={"microsoft", "postgres"},
     description="What Graph tells of single devices only: the memory of Windows devices, and whether an Apple device "
     "has an activation-lock bypass code. Asked for eligible devices that are new or were not asked for a week. The "
     "code itself is encrypted as it arrives and never part of a frame. allwhere_assets takes the memory from here.",
 )
 def intune_device_details(
+    context: dg.AssetExecutionContext,
     session: dg.ResourceParam[Session],
     tenant_database: dg.ResourceParam[Engine],
     vault: dg.ResourceParam[Vault],
@@ -200,6 +271,7 @@ def intune_device_details(
     with session.step("intune_device_details") as connection:
         listing = accepted(connection, maximum_age=limits.input_max_age, classified_devices=classified_devices)
         session.progress(phase=RunPhase.DETAILS)
+        began = time.monotonic()
         detailed = steps.refresh_details(
             tenant_database,
             connection.id,
@@ -208,6 +280,7 @@ def intune_device_details(
             vault=vault,
             refresh_after=limits.details_refresh,
         )
+        context.log.info(story.details(detailed, seconds=time.monotonic() - began))
         snapshot = Snapshot(listing, frame_of("intune_device_details", detailed.rows))
         return dg.MaterializeResult(
             value=snapshot,
@@ -221,17 +294,20 @@ def intune_device_details(
 
 @_asset(
     "employees",
+    reconciliation.decide_people,
     kinds={"python", "postgres"},
     # In this order because a run asks Microsoft for everything before anybody is decided about.
     deps=["intune_device_details"],
-    description="The users of eligible devices: the employee each matches by e-mail, or who is to be created, held "
+    description="A plan, not allwhere's table of employees: the users of eligible devices, and the employee each matches by e-mail, or who is to be created, held "
     "back as a look-alike, or left out because the name cannot be split safely. Nobody is created here: "
     "allwhere_assets does what this says, and says where allwhere changed meanwhile.",
 )
 def employees(
+    context: dg.AssetExecutionContext,
     session: dg.ResourceParam[Session],
     tenant_database: dg.ResourceParam[Engine],
     limits: Limits,
+    links: Links,
     classified_devices: Snapshot,
 ) -> Materialized:
     """Find out whom the devices belong to."""
@@ -245,25 +321,38 @@ def employees(
         )
         snapshot = Snapshot(listing, frame_of_people(people.steps))
         remember_people(snapshot, people)
-        actions = Counter(person.action.value for person in people.steps)
+        _tell_evidence(context, session, "before deciding about people")
+        actions = Counter(str(person.action) for person in people.steps)
+        context.log.info(story.people(people.steps))
         return dg.MaterializeResult(
             value=snapshot,
-            metadata={**shown(snapshot), "actions": counts_table(actions, of="action"), **plotted("action", actions)},
-            check_results=checks.of_people(sum(person.lookalike_id is not None for person in people.steps)),
+            metadata={
+                **shown(snapshot, people_kinds(people.steps)),
+                "conventions": conventions_table(people.conventions),
+                **plotted("action", actions),
+                **links.entra_users(listing.tenant_id),
+            },
+            check_results=_warned(
+                context, checks.of_people(sum(person.lookalike_id is not None for person in people.steps))
+            ),
         )
 
 
 @_asset(
     "allwhere_assets",
+    reconciliation.plan,
+    writing.apply,
     kinds={"python", "postgres"},
     output_required=False,
-    description="allwhere's assets, created and updated by serial number in transactions of 50 devices. Intune owns "
+    description="What became of each device, not allwhere's table of assets itself: those are created and updated by serial number in transactions of 50 devices. Intune owns "
     "hardware facts; status, assignee, location and condition stay as people set them, unless the connection says so.",
 )
 def allwhere_assets(
+    context: dg.AssetExecutionContext,
     session: dg.ResourceParam[Session],
     tenant_database: dg.ResourceParam[Engine],
     limits: Limits,
+    links: Links,
     config: ReconciliationConfig,
     classified_devices: Snapshot,
     intune_device_details: Snapshot,
@@ -293,34 +382,59 @@ def allwhere_assets(
             people_behind(employees),
         )
         said = planning.changed_since(plan, refreshed_since)
+        _tell_evidence(context, session, "before deciding about assets")
+        context.log.info(story.planned(plan))
+        _warn(context, [*story.held(plan), *([said] if said else [])])
+        if config.dry_run:
+            context.log.info("A dry run: nothing is written.")
         results = (
             _shown_only(connection, plan, said)
             if config.dry_run
-            else _applied(session, tenant_database, connection, plan, listing, said)
+            else _applied(context, session, tenant_database, connection, plan, listing, said, links)
         )
     yield from results
 
 
+def _tell_evidence(context: dg.AssetExecutionContext, session: Session, why: str) -> None:
+    """Log what Microsoft was asked for as evidence, if it was asked anything."""
+    if said := story.evidence(session.evidence.asked(), why):
+        context.log.info(said)
+
+
 def _applied(
-    session: Session, tenant_database: Engine, connection: Record, plan: Plan, listing: Listing, said: str | None
+    context: dg.AssetExecutionContext,
+    session: Session,
+    tenant_database: Engine,
+    connection: Record,
+    plan: Plan,
+    listing: Listing,
+    said: str | None,
+    links: Links,
 ) -> Sequence[Materialized]:
     """Do what a plan says; `said` is what it does otherwise than its inputs showed."""
     session.progress(phase=RunPhase.RECONCILING, devices_listed=listing.devices_listed)
-    sync_run_id, counts = session.apply(plan)
+    began = time.monotonic()
+    sync_run_id, counts = session.apply(plan, story.batches(plan, context.log.info))
+    context.log.info(story.written(counts, seconds=time.monotonic() - began))
     with tenant_database.connect() as db:
         outcomes = outcomes_of(db, connection.id, sync_run_id)
         exposed = exposed_codes(db, connection.account_id)
     snapshot = Snapshot(listing, frame_of_outcomes(outcomes, plan))
+    for event in catalog.written(connection.account, counts, links, sync_run_id):
+        context.log_event(event)
+    results = checks.of_reconciliation(counts, snapshot.frame["asset_id"].dropna().tolist(), exposed)
     return [
         dg.MaterializeResult(
             value=snapshot,
             metadata={
-                **shown(snapshot),
+                **shown(snapshot, synced_kinds(plan, snapshot.frame)),
                 **counts_shown(counts),
                 **changed_shown(said),
                 **plotted("graph", session.requests_sent()),
+                **links.run(sync_run_id),
+                **links.devices(),
             },
-            check_results=checks.of_reconciliation(counts, snapshot.frame["asset_id"].dropna().tolist(), exposed),
+            check_results=_warned(context, results),
         )
     ]
 

@@ -4,18 +4,19 @@ Belongs here: the one function that builds Dagster's definitions, so that tests 
 belong here: any definition itself.
 """
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
 from intune_pipeline.orchestration.assets import ASSETS
+from intune_pipeline.orchestration.catalog import external_assets
 from intune_pipeline.orchestration.checks import every_tenant_synced_lately
-from intune_pipeline.orchestration.jobs import intune_plan, intune_sync, maintenance
+from intune_pipeline.orchestration.jobs import intune_plan, intune_sync, maintenance, rejudge_devices
 from intune_pipeline.orchestration.resources import default_resources
 from intune_pipeline.orchestration.schedules import build_schedules
 from intune_pipeline.orchestration.sensors import SENSORS
+from intune_pipeline.orchestration.source import commit
 from intune_pipeline.settings import Settings
 
 
@@ -30,9 +31,9 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     """
     settings = Settings.load()
     return dg.Definitions(
-        assets=_with_code_references(),
+        assets=[*_with_commit(), *external_assets()],
         asset_checks=[every_tenant_synced_lately],
-        jobs=[intune_sync, intune_plan, maintenance],
+        jobs=[intune_sync, intune_plan, maintenance, rejudge_devices],
         schedules=build_schedules(hour=settings.intune_sync_hour, time_zone=settings.intune_sync_time_zone),
         sensors=SENSORS,
         resources={**default_resources(settings), **(resource_overrides or {})},
@@ -40,9 +41,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     )
 
 
-def _with_code_references() -> list[dg.AssetsDefinition]:
-    """The assets, each with the place of the function that makes it."""
-    with warnings.catch_warnings():
-        # In beta in 1.13; a change would be seen by a test.
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        return [one for one in dg.with_source_code_references(ASSETS) if isinstance(one, dg.AssetsDefinition)]
+def _with_commit() -> list[dg.AssetsDefinition]:
+    """The assets, each with the commit its code is of."""
+    known = {"commit": commit()} if commit() else {}
+    return [one.map_asset_specs(lambda spec: spec.merge_attributes(metadata=known)) for one in ASSETS]

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from intune_pipeline.inventory import frames, retention
 from intune_pipeline.inventory.vault import Vault
-from intune_pipeline.orchestration.partitions import PARTITION_TAG, PLAN_TAG, RETRY_STRATEGY_TAG, tenants
+from intune_pipeline.orchestration.partitions import PARTITION_TAG, PLAN_TAG, REJUDGE, RETRY_STRATEGY_TAG, tenants
 from intune_pipeline.orchestration.process.retention import old_runs
 from intune_pipeline.orchestration.resources import Keep, Limits
 from intune_pipeline.orchestration.sync import stored_plans
@@ -63,6 +63,17 @@ def make_plan(
 def intune_plan() -> None:
     """One tenant's plan."""
     make_plan()
+
+
+#: Reads the kept list only: changed rules are looked at without asking Microsoft, and the next sync goes by them.
+rejudge_devices = dg.define_asset_job(
+    REJUDGE,
+    selection=["classified_devices"],
+    executor_def=dg.in_process_executor,
+    config={"ops": {"classified_devices": {"config": {"any_age": True}}}},
+    description="Judges a tenant's kept list by the rules of now, without asking Microsoft, and shows which models the next "
+    "sync will treat otherwise. Nothing is written to allwhere's tables.",
+)
 
 
 class MaintenanceConfig(dg.Config):

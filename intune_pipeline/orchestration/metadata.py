@@ -15,14 +15,17 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
 from intune_pipeline.domain.facts import fact_values
-from intune_pipeline.domain.reconciliation import Counts, Plan
+from intune_pipeline.domain.people.conventions import Conventions
+from intune_pipeline.domain.reconciliation import Counts, PersonStep, Plan
+from intune_pipeline.domain.rehearsal import RehearsedChange
+from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory.frames import Snapshot
 from intune_pipeline.inventory.unknown_models import UnknownModel
 
-#: Columns that tell nothing about a person or a single device.
+#: Columns that tell nothing about a person or a single device, in the order in which a preview shows them.
 PREVIEW_COLUMNS = (
-    "operating_system", "os_version", "manufacturer", "model_name", "model", "storage_bytes", "ownership", "management_agent",
-    "device_type", "rule", "skip_reason", "memory_gb", "has_bypass_code", "freshness", "devices", "outcome", "action",
+    "manufacturer", "model_name", "model", "operating_system", "ownership", "management_agent", "management_state",
+    "device_type", "rule_reason", "skip_reason", "memory_gb", "has_bypass_code", "freshness", "outcome", "reason", "action",
 )  # fmt: skip
 #: Words that Markdown leaves alone in a table's cell: letters and digits, one sign between them at a time.
 _PLAIN_WORD = re.compile(r"\(?[^\W_]+(?:[_.,/+-][^\W_]+)*[).,+]?")
@@ -51,13 +54,75 @@ def asset_metadata(table: Table) -> dict[str, Any]:
 
 
 def preview(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
-    """The first rows of a frame, only columns that name nobody, as a Markdown table."""
-    rows = frame.head(PREVIEW_ROWS)
-    if {"operating_system", "manufacturer", "model"} <= set(frame.columns):
-        kinds = rows[["operating_system", "manufacturer", "model"]].fillna("").astype(str)
-        rows = rows.assign(model_name=[fact_values(*kind).get("model_name", "") for kind in kinds.to_numpy()])
-    columns = [name for name in PREVIEW_COLUMNS if name in rows.columns]
-    return markdown_table(columns, rows.loc[:, columns].itertuples(index=False, name=None))
+    """What kinds of rows a frame has, the most frequent first: only columns that name nobody, as a Markdown table."""
+    names = [name for name in PREVIEW_COLUMNS if name in frame.columns]
+    kinds = Counter(zip(*(frame[name].tolist() for name in names), strict=True))
+    return kinds_table(names, kinds)
+
+
+def kinds_table(names: Sequence[str], kinds: Mapping[tuple[object, ...], int]) -> dg.MarkdownMetadataValue:
+    """The most frequent kinds with their numbers; the model's name for people goes beside what Intune calls it."""
+    rows = sorted(kinds.items(), key=lambda one: (-one[1], str(one[0])))[:PREVIEW_ROWS]
+    if not {"operating_system", "manufacturer", "model"} <= set(names):
+        return markdown_table([*names, "rows"], [(*kind, count) for kind, count in rows])
+    system, maker, model = (names.index(name) for name in ("operating_system", "manufacturer", "model"))
+
+    def named(kind: tuple[object, ...]) -> tuple[object, ...]:
+        facts = fact_values(*(str(kind[at] or "") for at in (system, maker, model)))
+        return (*kind[:model], facts.get("model_name", ""), *kind[model:])
+
+    header = [*names[:model], "model_name", *names[model:], "rows"]
+    return markdown_table(header, [(*named(kind), count) for kind, count in rows])
+
+
+def synced_kinds(plan: Plan, outcomes: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """What became of which kinds of devices: make, model, type, outcome, reason, action."""
+    devices = {step.judged.device.intune_device_id: step.judged for step in plan.steps}
+    columns = (outcomes[name].tolist() for name in ("intune_device_id", "outcome", "reason", "action"))
+    kinds: Counter[tuple[object, ...]] = Counter()
+    for device_id, outcome, reason, action in zip(*columns, strict=True):
+        judged = devices.get(device_id)
+        if judged is None:
+            continue
+        device = judged.device
+        # A failure's sentence may quote what failed; a skip reason is a word.
+        word = reason if outcome == Outcome.SKIPPED else None
+        kinds[
+            device.manufacturer, device.model, device.operating_system, judged.classification.device_type,
+            outcome, word, action,
+        ] += 1  # fmt: skip
+    names = ("manufacturer", "model", "operating_system", "device_type", "outcome", "reason", "action")
+    return kinds_table(names, kinds)
+
+
+def people_kinds(steps: Iterable[PersonStep]) -> dg.MarkdownMetadataValue:
+    """What is planned for which kinds of users: nobody's name, but whether it can be split and why somebody waits."""
+    kinds: Counter[tuple[object, ...]] = Counter(
+        (
+            str(step.action),
+            "yes" if step.name else "no",
+            str(step.lookalike.grade) if step.lookalike else "",
+            "yes" if step.shared_reason else "no",
+            step.devices,
+        )
+        for step in steps
+    )
+    names = ("action", "name_is_clear", "same_person_as_an_employee", "looks_shared", "devices")
+    return kinds_table(names, kinds)
+
+
+def conventions_table(conventions: Conventions) -> dg.MarkdownMetadataValue:
+    """How each mail domain writes addresses and shows names, with how many certain names say so."""
+    rows = [
+        (
+            domain,
+            str(convention),
+            ", ".join(f"{form}: {count}" for form, count in convention.forms),
+            ", ".join(f"{order}: {count}" for order, count in convention.orders),
+        )
+        for domain, convention in conventions.by_domain.items()
+    ]
+    return markdown_table(["mail domain", "addresses", "evidence", "order of shown names"], rows)
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
@@ -77,8 +142,13 @@ def plotted(prefix: str, counts: Mapping[str, float]) -> dict[str, int]:
     return {f"{prefix}/{name}": int(count) for name, count in sorted(counts.items())}
 
 
-def shown(snapshot: Snapshot) -> dict[str, Any]:
-    """What every materialization shows of its frame and of the listing it stems from."""
+def shown(snapshot: Snapshot, shows: dg.MarkdownMetadataValue | None = None) -> dict[str, Any]:
+    """What every materialization shows of its frame and of the listing it stems from.
+
+    Args:
+        snapshot: the frame.
+        shows: a preview that tells more than the frame's own columns.
+    """
     listing = snapshot.listing
     return {
         "dagster/row_count": len(snapshot.frame),
@@ -86,7 +156,7 @@ def shown(snapshot: Snapshot) -> dict[str, Any]:
         "listed_at": dg.MetadataValue.timestamp(listing.listed_at),
         "list_complete": listing.complete,
         "tenant_id": listing.tenant_id,
-        "preview": preview(snapshot.frame),
+        "preview": shows or preview(snapshot.frame),
     }
 
 
@@ -121,6 +191,26 @@ def unknown_table(models: Sequence[UnknownModel]) -> dg.MarkdownMetadataValue:
         for one in models[:UNKNOWN_ROWS]
     ]
     return markdown_table(["operating system", "manufacturer", "name", "model", "devices"], rows)
+
+
+def rehearsed_table(changes: Sequence[RehearsedChange]) -> dg.MarkdownMetadataValue:
+    """What the rules of now judge otherwise than those of the last sync did, for each model."""
+    rows = [
+        (
+            one.known.operating_system,
+            one.known.manufacturer,
+            one.known.model,
+            one.known.devices,
+            one.known.device_type,
+            one.becomes,
+            one.rule,
+            one.effect,
+        )
+        for one in changes[:UNKNOWN_ROWS]
+    ]
+    return markdown_table(
+        ["operating system", "manufacturer", "model", "devices", "was", "becomes", "rule", "effect"], rows
+    )
 
 
 def _cell(value: object) -> str:

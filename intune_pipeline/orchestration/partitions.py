@@ -1,13 +1,19 @@
 """Tenants as Dagster partitions: one key per account, and the tags of a tenant's run.
 
-Belongs here: names of partitions and tags, and which of them Dagster knows. Does not belong here: who is connected, which the database knows;
-Dagster's partitions follow it and are only ever added, because a tenant's history hangs on its key.
+Belongs here: names of partitions and tags, and which of them Dagster knows. Does not belong here: who is connected, which the
+database knows. Dagster's partitions follow it both ways: a key that no account has goes, the key of one that was ever connected
+stays, because its history hangs on it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 import dagster as dg
 
+#: The name every workspace gives our code; toggles of schedules and sensors hang on it.
+CODE_LOCATION = "intune_pipeline"
+#: The job that judges kept lists again; its runs are no syncs.
+REJUDGE = "rejudge_devices"
 TENANTS = "tenants"
 
 #: A partition per account; the key is the account's slug.
@@ -17,6 +23,7 @@ PARTITION_TAG = "dagster/partition"
 PRIORITY_TAG = "dagster/priority"
 RUN_KEY_TAG = "dagster/run_key"
 WILL_RETRY_TAG = "dagster/will_retry"
+MAX_RETRIES_TAG = "dagster/max_retries"
 RETRY_ON_FAILURE_TAG = "dagster/retry_on_asset_or_op_failure"
 #: A crashed sync starts over with a fresh list; going on from the step that died would trust an older one.
 RETRY_STRATEGY_TAG = "dagster/retry_strategy"
@@ -36,6 +43,28 @@ TENANT_TAG = "intune/tenant_id"
 def missing(instance: dg.DagsterInstance, keys: Iterable[str]) -> list[str]:
     """Those of the keys that are no partitions yet; each once, as Dagster wants them."""
     return sorted(set(keys) - set(instance.get_dynamic_partitions(TENANTS)))
+
+
+class PartitionChanges(NamedTuple):
+    """What Dagster's partitions lack, and which of them are nobody's."""
+
+    add: list[str]
+    delete: list[str]
+
+
+def changes(
+    known: Collection[str], connected: Collection[str], accounts: Collection[str], busy: Collection[str]
+) -> PartitionChanges:
+    """How Dagster's partitions follow the database.
+
+    Args:
+        known: the keys Dagster has.
+        connected: accounts that are or were connected.
+        accounts: every account. Without any the database is a new one or the wrong one, and nothing is deleted.
+        busy: keys of runs that wait or work; one without its partition would fail in the middle.
+    """
+    bogus = set(known) - set(connected) - set(accounts) - set(busy) if accounts else set()
+    return PartitionChanges(sorted(set(connected) - set(known)), sorted(bogus))
 
 
 def add_missing(instance: dg.DagsterInstance, keys: Iterable[str]) -> None:

@@ -25,12 +25,13 @@ from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.local import database_urls
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.io import FrameIOManager
+from intune_pipeline.orchestration.links import links_of
 from intune_pipeline.orchestration.partitions import PARTITION_TAG
 from intune_pipeline.orchestration.process.priority import lower_for_scheduled_run
 from intune_pipeline.orchestration.sync.alerts import Notifier, notifier_of
 from intune_pipeline.orchestration.sync.mails import Mailer, mailer_of
 from intune_pipeline.orchestration.sync.session import OpenClient, Session
-from intune_pipeline.settings import MailSettings, MicrosoftSettings, Settings
+from intune_pipeline.settings import LinkSettings, MailSettings, MicrosoftSettings, Settings
 
 
 class DatabaseResource(dg.ConfigurableResource[Engine]):
@@ -227,6 +228,7 @@ def default_resources(settings: Settings) -> dict[str, Any]:
         "io_manager": FrameIOManager(database=of_tenant),
         "keep": keep_of(settings),
         "limits": limits_of(settings),
+        "links": links_of(LinkSettings.load()),
         "mailer": MailerResource(),
         "microsoft": microsoft,
         "notifier": NotifierResource(),

@@ -11,8 +11,9 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 from sqlalchemy import Engine
 
-from intune_pipeline.inventory import heartbeats, open_syncs, plans, sync_requests, sync_runs
+from intune_pipeline.inventory import accounts, heartbeats, open_syncs, plans, sync_requests, sync_runs
 from intune_pipeline.inventory.alerts import LATE
+from intune_pipeline.inventory.connections import tenants_of
 from intune_pipeline.inventory.sync_requests import SyncRequest
 from intune_pipeline.orchestration.checks import lateness
 from intune_pipeline.orchestration.jobs import intune_plan, intune_sync
@@ -23,8 +24,10 @@ from intune_pipeline.orchestration.partitions import (
     REMINDED_TAG,
     SYNC_REQUEST_TAG,
     TENANT_TAG,
+    TENANTS,
     TRIGGER_TAG,
     WILL_RETRY_TAG,
+    changes,
     known_run_keys,
     missing,
     tenants,
@@ -36,6 +39,7 @@ from intune_pipeline.orchestration.sync import alerts, mails, reaping, stored_pl
 from intune_pipeline.orchestration.sync.alerts import Notifier
 from intune_pipeline.orchestration.sync.mails import Mailer
 from intune_pipeline.orchestration.sync.ticks import lost_ticks
+from intune_pipeline.orchestration.sync.upgrades import skipping_until_upgraded
 
 #: A tick may last 60 seconds; the next one follows soon.
 REQUESTS_PER_TICK = 50
@@ -76,6 +80,7 @@ def run_requests(waiting: Iterable[SyncRequest], known_run_keys: Collection[str]
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Turns rows of sync_requests into runs; a request whose tenant is syncing joins that run.",
 )
+@skipping_until_upgraded
 def manual_sync_requests(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Engine]
 ) -> dg.SensorResult | dg.SkipReason:
@@ -105,6 +110,7 @@ def manual_sync_requests(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Turns plans that were asked for into runs; one whose run has ended without a plan has failed.",
 )
+@skipping_until_upgraded
 def plan_requests(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Engine]
 ) -> dg.SensorResult | dg.SkipReason:
@@ -135,6 +141,7 @@ def plan_requests(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Fails runs whose process is gone, closes what ended runs left open, reminds Dagster of forgotten retries.",
 )
+@skipping_until_upgraded
 def ended_runs(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Engine]
 ) -> dg.SensorResult | dg.SkipReason:
@@ -145,7 +152,7 @@ def ended_runs(
     """
     dead, cursor = find_dead(context.instance, database, context.cursor)
     for run in dead:
-        context.instance.report_run_failed(run, reaping.DEATH_SENTENCE)
+        context.instance.report_run_failed(run, reaping.death_sentence(run))
     reminded = remind(context.instance, datetime.now(UTC))
     closed = close_ended(context.instance, database)
     message = f"{len(dead)} runs were dead, {reminded} forgotten, {closed} syncs and requests were closed."
@@ -232,6 +239,7 @@ def _accounts_under_way(instance: dg.DagsterInstance, accounts: Collection[str])
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Records what is wrong and tells people, once per cause and tenant (INTUNE_ALERT_URLS).",
 )
+@skipping_until_upgraded
 def troubles(
     context: dg.SensorEvaluationContext,
     database: dg.ResourceParam[Engine],
@@ -255,6 +263,7 @@ def troubles(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells customers' admins who asked for it by e-mail what waits for them (INTUNE_MAIL_URL).",
 )
+@skipping_until_upgraded
 def customer_mails(
     context: dg.SensorEvaluationContext,  # noqa: ARG001 - Dagster gives it
     database: dg.ResourceParam[Engine],
@@ -267,5 +276,38 @@ def customer_mails(
     return dg.SkipReason(f"{sent} messages were sent. {mailer.problem}".strip())
 
 
+@dg.sensor(
+    minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Keeps the partitions the same as the database's tenants: connecting adds one, a key of no account goes.",
+)
+@skipping_until_upgraded
+def tenant_partitions(
+    context: dg.SensorEvaluationContext, database: dg.ResourceParam[Engine]
+) -> dg.SensorResult | dg.SkipReason:
+    """Let Dagster's partitions follow the database, both ways."""
+    known = set(context.instance.get_dynamic_partitions(TENANTS))
+    with database.connect() as db:
+        connected = {tenant.account for tenant in tenants_of(db) if tenant.tenant_id}
+        slugs = known if known <= connected else set(accounts.slugs(db))
+    if known == connected:
+        return dg.SkipReason(f"{len(known)} partitions, as many as tenants.")
+    suspects = known - connected - slugs
+    busy = _accounts_under_way(context.instance, suspects)
+    add, delete = changes(known, connected, slugs, busy)
+    said = [
+        *([f"added {', '.join(add)}"] if add else []),
+        *([f"deleted {', '.join(map(repr, delete))}, which are no account's"] if delete else []),
+        *([f"{', '.join(map(repr, sorted(busy)))} are no account's and go when their runs have ended"] if busy else []),
+    ]
+    return dg.SensorResult(
+        skip_reason=dg.SkipReason("; ".join(said) or "Nothing to add or delete."),
+        dynamic_partitions_requests=[
+            *([tenants.build_add_request(add)] if add else []),
+            *([tenants.build_delete_request(delete)] if delete else []),
+        ],
+    )
+
+
 #: All sensors of the project.
-SENSORS = [manual_sync_requests, plan_requests, ended_runs, troubles, customer_mails]
+SENSORS = [manual_sync_requests, plan_requests, tenant_partitions, ended_runs, troubles, customer_mails]

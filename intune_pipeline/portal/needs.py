@@ -38,11 +38,6 @@ HREFS: Final[Mapping[NeedKind, str]] = {
 }
 """The page where each thing is done."""
 
-_DECISIONS: Final = frozenset(
-    {NeedKind.LIFECYCLE_HOLD, NeedKind.EMPLOYEE_HOLD, NeedKind.UNKNOWN_MODELS, NeedKind.PLAN_WAITING}
-)
-"""What only a Primary Admin decides about, and every admin may look at."""
-
 #: What ``health`` says in the customer's words.
 _OF_CONNECTION: Final = frozenset({NeedKind.CONNECTION_BROKEN, NeedKind.NOT_CONNECTED, NeedKind.TENANT_WAITING})
 

@@ -107,7 +107,7 @@ def test_success_is_written_with_its_counts_and_heals_the_connection(engine: sa.
         good = sync_runs.last_good(db, "acme")
         assert good is not None
         assert (good.id, good.phase, good.assets_created) == (run_id, "done", 7)
-        assert sync_runs.report(db, "one") == {
+        assert sync_runs.report(sync_runs.of_dagster_run(db, "one")) == {
             **dict.fromkeys(MEANINGS, 0),
             "status": "succeeded",
             "devices_listed": 10,
@@ -133,12 +133,12 @@ def test_a_sync_closed_by_others_cannot_succeed_any_more(engine: sa.Engine, acme
         assert not sync_runs.fail(db, run_id, "died", "Too late.")
         with pytest.raises(sync_runs.SyncLockLostError):
             sync_runs.succeed(db, run_id, COUNTS)
-        assert sync_runs.report(db, "one")["error"] == "Somebody cancelled it."
+        assert sync_runs.report(sync_runs.of_dagster_run(db, "one"))["error"] == "Somebody cancelled it."
 
 
 def test_a_run_that_never_began_is_reported_as_failed(engine: sa.Engine) -> None:
     with engine.begin() as db:
-        report = sync_runs.report(db, "unknown")
+        report = sync_runs.report(sync_runs.of_dagster_run(db, "unknown"))
     assert (report["status"], report["devices_listed"]) == ("failed", 0)
     assert "before its sync began" in report["error"]
 

@@ -6,7 +6,9 @@ import dagster as dg
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from intune_pipeline.domain import catalog
 from intune_pipeline.inventory.schema import FRAMES
+from intune_pipeline.orchestration import source
 from intune_pipeline.orchestration.metadata import column_schema
 from intune_pipeline.settings import SettingsError
 
@@ -22,7 +24,8 @@ def test_the_assets_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotA
             "owners": list(spec.owners),
             "kinds": sorted(spec.kinds),
             "partitions": spec.partitions_def.name if spec.partitions_def else None,
-            "table": spec.metadata["dagster/table_name"],
+            "code_version": bool(spec.code_version),
+            "table": spec.metadata.get("dagster/table_name"),
             "columns": [column.name for column in spec.metadata["dagster/column_schema"].columns],
             "description": spec.description,
         }
@@ -31,12 +34,17 @@ def test_the_assets_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotA
 
 
 @pytest.mark.parametrize("asset", sorted(FRAMES))
-def test_code_references_name_the_function_that_makes_the_asset(defs: dg.Definitions, asset: str) -> None:
+def test_code_references_name_the_functions_that_compute_and_the_step_that_calls_them(
+    defs: dg.Definitions, asset: str
+) -> None:
     [spec] = [spec for spec in defs.resolve_all_asset_specs() if spec.key == dg.AssetKey(asset)]
-    [reference] = spec.metadata["dagster/code_references"].code_references
-    source = Path(reference.file_path)
-    assert source.name == "assets.py"
-    assert f"def {asset}(" in "\n".join(source.read_text().splitlines()[reference.line_number - 1 :][:12])
+    *computing, step = spec.metadata["dagster/code_references"].code_references
+    for reference, function in [*((one, one.label.rpartition(".")[2]) for one in computing), (step, asset)]:
+        file = Path(reference.file_path)
+        assert f"def {function}(" in "\n".join(file.read_text().splitlines()[reference.line_number - 1 :][:16])
+    assert computing
+    assert not any("orchestration/assets" in one.file_path for one in computing)
+    assert Path(step.file_path).name == "assets.py"
 
 
 def test_the_checks_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotAssertion) -> None:
@@ -59,6 +67,7 @@ def test_jobs_schedules_and_sensors_have_their_names(defs: dg.Definitions) -> No
         "intune_plan",
         "intune_sync",
         "maintenance",
+        "rejudge_devices",
     }
     repository = defs.get_repository_def()
     assert {schedule.name for schedule in repository.schedule_defs} == {"daily_intune_sync", "daily_maintenance"}
@@ -94,3 +103,23 @@ def test_a_malformed_setting_is_named_when_definitions_load(monkeypatch: pytest.
     monkeypatch.setenv("INTUNE_SYNC_HOUR", "25")
     with pytest.raises(SettingsError, match="INTUNE_SYNC_HOUR"):
         build_defs()
+
+
+@pytest.mark.parametrize("external", ["microsoft/intune_managed_devices", "allwhere/assets", "allwhere/employees"])
+def test_what_is_around_the_chain_is_shown_and_never_run(defs: dg.Definitions, external: str) -> None:
+    graph = defs.resolve_asset_graph()
+    key = dg.AssetKey.from_user_string(external)
+    assert key in graph.external_asset_keys
+    [spec] = [spec for spec in defs.resolve_all_asset_specs() if spec.key == key]
+    assert all(column.description for column in spec.metadata["dagster/column_schema"].columns)
+
+
+def test_the_classification_has_the_version_of_its_catalogue(tmp_path: Path) -> None:
+    assert source.catalogue_version() == source.version_of(Path(catalog.__file__).parent)
+    for name in ("a.toml", "b.csv", "notes.txt"):
+        (tmp_path / name).write_text("one")
+    before = source.version_of(tmp_path)
+    (tmp_path / "notes.txt").write_text("two")
+    assert source.version_of(tmp_path) == before
+    (tmp_path / "a.toml").write_text("two")
+    assert source.version_of(tmp_path) != before

@@ -1,5 +1,6 @@
 """Bypass codes and people: encrypted or not at all, in success and in failure, in every place Dagster writes to."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def test_a_crash_in_the_middle_shows_no_code_and_nobody(
     assert synced
     assert (synced.status, synced.cause) == ("failed", "failed")
     [sentence] = world.failures()
-    assert sentence.startswith("allwhere_assets stopped at an unexpected RuntimeError in test_secrets.py")
+    assert sentence.startswith("allwhere_assets stopped at an unexpected RuntimeError in planning.py")
     printed = capfd.readouterr()
     for place in (everything_dagster_wrote(world), printed.out, printed.err, str(synced)):
         assert CANARY not in place
@@ -148,8 +149,19 @@ def test_unexpected_errors_keep_their_place_and_lose_their_text() -> None:
     assert str(places[-1]).startswith(f"{Path(__file__).name}:")
 
 
+def test_an_unexpected_database_error_names_our_place_and_postgresql_s_code(world: World) -> None:
+    world.execute("alter table device_outcomes rename column outcome to another")
+    try:
+        world.sync()
+    finally:
+        world.execute("alter table device_outcomes rename column another to outcome")
+    [sentence] = world.failures()
+    assert re.search(r"unexpected ProgrammingError \(SQLSTATE 42703\) in \w+\.py:\d+ \w+\.", sentence), sentence
+    assert "default.py" not in sentence, "that is SQLAlchemy's"
+
+
 def test_a_preview_cannot_break_out_of_its_table() -> None:
     from intune_pipeline.orchestration.metadata import preview
 
     shown = preview(pd.DataFrame({"model": ["a|b\nc", None], "user_email": ["x@y", "z@y"]})).value
-    assert shown == "| model |\n| --- |\n| `a¦b c` |\n|  |"
+    assert shown == "| model | rows |\n| --- | --- |\n| `a¦b c` | 1 |\n|  | 1 |"

@@ -71,7 +71,7 @@ def decide_people(
         if assignment is not None:
             created = assignment.employee if isinstance(assignment.employee, Person) else None
             users.add(user, created, assignment.held)
-    return DecidedPeople(tuple(users.steps(decider)), decider.assignees.people)
+    return DecidedPeople(tuple(users.steps(decider)), decider.assignees.people, decider.assignees.conventions)
 
 
 def plan(

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from intune_pipeline.domain.lifecycle import Absence, DeviceMemory
-from intune_pipeline.domain.people import Person
+from intune_pipeline.domain.people import Conventions, Person
 from intune_pipeline.domain.reconciliation.counting import Counts
 from intune_pipeline.domain.reconciliation.deciding import Decider, Users
 from intune_pipeline.domain.reconciliation.state import Asset, Listing
@@ -22,10 +22,12 @@ class DecidedPeople:
     Attributes:
         steps: The users of eligible devices, by e-mail.
         everybody: Everybody the list shows, by each compared e-mail; reading them is most of the work.
+        conventions: How the account's mail domains write addresses and show names.
     """
 
     steps: tuple[PersonStep, ...]
     everybody: Mapping[str, Person] = field(repr=False)
+    conventions: Conventions = field(repr=False, compare=False)
 
     @property
     def decisions(self) -> tuple[PersonDecision, ...]:

@@ -23,6 +23,7 @@ from intune_pipeline.inventory.schema.assets import (
 )
 from intune_pipeline.inventory.schema.base import SERIAL_KEY_SQL, metadata
 from intune_pipeline.inventory.schema.frames import (
+    DEVICE_COLUMNS,
     FRAMES,
     PIPELINE,
     allwhere_assets,
@@ -63,6 +64,7 @@ from intune_pipeline.inventory.schema.tenants import (
 )
 
 __all__ = [
+    "DEVICE_COLUMNS",
     "FRAMES",
     "OPEN_PLANS",
     "OPEN_REQUESTS",

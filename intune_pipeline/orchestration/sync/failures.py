@@ -18,12 +18,16 @@ from typing import Any, ParamSpec, TypeVar
 import dagster as dg
 import structlog
 
+import intune_pipeline
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.inventory.sync_runs import SyncLockLostError
 from intune_pipeline.microsoft.causes import MicrosoftError
 
 log = structlog.get_logger(__name__)
+
+#: A place in our own code says more than the library's that it called.
+_OURS = Path(intune_pipeline.__file__).resolve().parent
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -87,17 +91,19 @@ def _failure(step: str, error: Exception) -> StepFailure:
         return StepFailure(str(error), error, known)
     if isinstance(error, PipelineError):
         return StepFailure(str(error), error, {})
-    places = [
-        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    log.error("step_broke", step=step, error=type(error).__name__, places=places)
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    ours = [place for place, frame in zip(places, frames, strict=True) if _OURS in Path(frame.filename).parents]
+    # SQLAlchemy keeps psycopg2's own error, which has PostgreSQL's code.
+    state = getattr(getattr(error, "orig", None) or error, "pgcode", None)
+    name = f"{type(error).__name__} (SQLSTATE {state})" if state else type(error).__name__
+    log.error("step_broke", step=step, error=type(error).__name__, sqlstate=state, places=places)
     sentence = (
-        f"{step} stopped at an unexpected {type(error).__name__} in {places[-1]}. Batches written before it stay, the "
+        f"{step} stopped at an unexpected {name} in {(ours or places)[-1]}. Batches written before it stay, the "
         "next sync goes on from there, and this failure's metadata shows a developer the way."
     )
     return StepFailure(
         sentence,
         error,
-        {"error": dg.MetadataValue.text(type(error).__name__), "places": dg.MetadataValue.json(places)},
+        {"error": dg.MetadataValue.text(name), "places": dg.MetadataValue.json(places)},
     )

@@ -15,12 +15,12 @@ class InputsRefusedError(WrongUseError):
     """Frames that must not be reconciled: too old, of another tenant, or of different listings."""
 
 
-def accepted(connection: connections.Record, *, maximum_age: timedelta, **inputs: Snapshot) -> Listing:
+def accepted(connection: connections.Record, *, maximum_age: timedelta | None, **inputs: Snapshot) -> Listing:
     """The one listing that all frames stem from.
 
     Args:
         connection: the account's.
-        maximum_age: how old a list may be.
+        maximum_age: how old a list may be; None: of any age, where nothing is written from it.
         inputs: the frame of each upstream asset, by the asset's name.
 
     Raises:
@@ -34,7 +34,7 @@ def accepted(connection: connections.Record, *, maximum_age: timedelta, **inputs
 
 
 def refusal(
-    inputs: Mapping[str, Listing], *, tenant_id: str | None, now: datetime, maximum_age: timedelta
+    inputs: Mapping[str, Listing], *, tenant_id: str | None, now: datetime, maximum_age: timedelta | None
 ) -> str | None:
     """Why frames must not be used together now, as a sentence; None when they may.
 
@@ -42,12 +42,12 @@ def refusal(
         inputs: the listing that each upstream asset's frame stems from.
         tenant_id: the tenant the account is connected to.
         now: aware.
-        maximum_age: how old a listing may be.
+        maximum_age: how old a listing may be; None: of any age.
     """
     for asset, listing in inputs.items():
         if listing.tenant_id != tenant_id:
             return f"{asset} holds devices of another tenant than the connected one; materialize it again."
-        if now - listing.listed_at > maximum_age:
+        if maximum_age is not None and now - listing.listed_at > maximum_age:
             hours = maximum_age.total_seconds() / 3600
             return f"{asset} stems from a list of {listing.listed_at:%Y-%m-%d %H:%M} UTC, older than {hours:g} hours; materialize raw_intune_devices and what follows again."
     if len({listing.listing_id for listing in inputs.values()}) > 1:

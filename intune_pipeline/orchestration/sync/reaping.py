@@ -16,17 +16,17 @@ from datetime import datetime, timedelta
 from dagster import DagsterRun, DagsterRunStatus
 
 from intune_pipeline.inventory.open_syncs import Unserved
-from intune_pipeline.inventory.sync_runs import DIED
-from intune_pipeline.orchestration.partitions import PARTITION_TAG, WILL_RETRY_TAG
+from intune_pipeline.inventory.sync_runs import CANCELED, DIED
+from intune_pipeline.orchestration.partitions import MAX_RETRIES_TAG, PARTITION_TAG, WILL_RETRY_TAG
 
 GRACE = timedelta(seconds=30)
 #: How long a run that was forgotten is looked for.
 MEMORY = timedelta(days=1)
 REMINDER = "This run was to be started over and has not been; Dagster is told of its failure once more."
-DEATH_SENTENCE = "The run's process is gone: its machine or container stopped, or it was killed. It is started over."
+_DEATH_SENTENCE = "The run's process is gone: its machine or container stopped, or it was killed."
 
 _ENDINGS = {
-    DagsterRunStatus.CANCELED: ("canceled", "The run was canceled."),
+    DagsterRunStatus.CANCELED: CANCELED,
     DagsterRunStatus.FAILURE: (
         DIED,
         "The run's process ended before the sync was done; a crashed run is started over.",
@@ -82,8 +82,14 @@ def ending(run: DagsterRun | None) -> tuple[str, str] | None:
     return _UNKNOWN_RUN if run is None else _ENDINGS.get(run.status)
 
 
+def death_sentence(run: DagsterRun) -> str:
+    """What a dead run is failed with."""
+    is_last = run.tags.get(MAX_RETRIES_TAG) == "0"
+    return _DEATH_SENTENCE if is_last else f"{_DEATH_SENTENCE} It is started over."
+
+
 def is_started_over(run: DagsterRun) -> bool:
-    """Whether Dagster starts another run in this one's place; never for those of the command line."""
+    """Whether Dagster starts another run in this one's place; never for those of the command line, which allow no retry."""
     return run.tags.get(WILL_RETRY_TAG) == "true" and run.remote_job_origin is not None
 
 

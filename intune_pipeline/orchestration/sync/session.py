@@ -13,6 +13,7 @@ from uuid import UUID
 import dagster as dg
 import structlog
 import tenacity
+from dagster import DagsterExecutionInterruptedError
 from sqlalchemy import Connection, Engine
 
 from intune_pipeline.domain.reconciliation import Counts, Plan
@@ -21,9 +22,10 @@ from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import connections, open_syncs, plans, reconciliation, sync_runs
 from intune_pipeline.inventory.database import WITHOUT_WAITING, DatabaseUnreachableError
 from intune_pipeline.inventory.reconciliation import run_columns
+from intune_pipeline.inventory.sync_runs import CANCELED
 from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.microsoft.graph import GraphClient
-from intune_pipeline.orchestration.partitions import PARTITION_TAG, RETRY_ON_FAILURE_TAG, TRIGGER_TAG
+from intune_pipeline.orchestration.partitions import PARTITION_TAG, REJUDGE, RETRY_ON_FAILURE_TAG, TRIGGER_TAG
 from intune_pipeline.orchestration.sync.failures import StepFailure, failing_in_one_sentence
 from intune_pipeline.orchestration.sync.graph_evidence import GraphEvidence
 
@@ -86,7 +88,7 @@ class Session:
         chosen = self._run.asset_selection
         config: Mapping[str, Any] = self._run.run_config
         is_dry = bool(config.get("ops", {}).get(LAST_ASSET, {}).get("config", {}).get(DRY_RUN))
-        return not is_dry and (not chosen or dg.AssetKey(LAST_ASSET) in chosen)
+        return not is_dry and self._run.job_name != REJUDGE and (not chosen or dg.AssetKey(LAST_ASSET) in chosen)
 
     @contextmanager
     def step(self, name: str) -> Iterator[connections.Record]:
@@ -103,6 +105,9 @@ class Session:
                 yield self.acquire()
         except StepFailure as failure:
             self._record(failure)
+            raise
+        except DagsterExecutionInterruptedError:
+            self._close(*CANCELED)
             raise
 
     def acquire(self) -> connections.Record:
@@ -168,10 +173,10 @@ class Session:
                 db.execute(WITHOUT_WAITING)
                 sync_runs.progress(db, self.sync_run_id, **values)
 
-    def apply(self, plan: Plan) -> tuple[int, Counts]:
+    def apply(self, plan: Plan, tell: Callable[[Counts], None]) -> tuple[int, Counts]:
         """Do what a plan says while the lock is held, and return the sync's id with what was done.
 
-        Success is written in the last transaction.
+        `tell` is told before each batch what is done. Success is written in the last transaction.
 
         Raises:
             PlanChangedError: it is not what was approved; nothing was written.
@@ -191,9 +196,11 @@ class Session:
             if approved is not None:
                 plans.applied(db, approved, sync_run_id)
 
-        counts = reconciliation.apply(
-            self._engine, plan, sync_run_id, before_batch=lambda _: lock.ensure_held(), finish=succeed
-        )
+        def before_batch(done: Counts) -> None:
+            lock.ensure_held()
+            tell(done)
+
+        counts = reconciliation.apply(self._engine, plan, sync_run_id, before_batch=before_batch, finish=succeed)
         return sync_run_id, counts
 
     def _check(self, approved: UUID, plan: Plan) -> None:
@@ -207,13 +214,19 @@ class Session:
 
         Its requests stay open: whether Dagster starts the run over is known only after it has ended.
         """
-        with self._held, suppress(StepFailure), failing_in_one_sentence("closing the sync"):
+        with self._held:
+            self._close("stopped", _STOPPED, release=True)
+
+    def _close(self, cause: str, sentence: str, *, release: bool = False) -> None:
+        """Say how a sync ended that has no result; `release` leaves its requests to whatever serves them next."""
+        with suppress(StepFailure), failing_in_one_sentence("closing the sync"):
             if self.sync_run_id is not None:
                 with self._engine.begin() as db:
                     ended = sync_runs.get(db, self.sync_run_id)
                     if ended and ended.status == RunStatus.RUNNING:
-                        open_syncs.release(db, self.sync_run_id)
-                        sync_runs.fail(db, self.sync_run_id, "stopped", _STOPPED)
+                        if release:
+                            open_syncs.release(db, self.sync_run_id)
+                        sync_runs.fail(db, self.sync_run_id, cause, sentence)
 
     def _record(self, failure: StepFailure) -> None:
         """Write a failure down; that the database is gone too must not hide it."""

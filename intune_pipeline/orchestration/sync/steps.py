@@ -42,6 +42,7 @@ class Listed:
         listed_at: when the listing began; aware.
         complete: whether it is the whole list.
         unreadable: entries without an id, about which nothing can be said; counted as failed.
+        pages: how many pages were read.
     """
 
     devices: list[ManagedDevice]
@@ -49,6 +50,7 @@ class Listed:
     listed_at: datetime
     complete: bool
     unreadable: int
+    pages: int
 
     @property
     def devices_listed(self) -> int:
@@ -72,8 +74,9 @@ def list_devices(
     listed_at = datetime.now(UTC)
     limit = sys.maxsize if max_devices is None else max_devices
     devices: list[ManagedDevice] = []
-    read = unreadable = 0
+    read = unreadable = pages = 0
     for page in client.list_devices():
+        pages += 1
         records = page[: limit - read]
         read += len(records)
         for record in records:
@@ -95,6 +98,7 @@ def list_devices(
         # What was cut off at the limit may have been the end, but nobody looked.
         complete=read < limit and not unreadable,
         unreadable=unreadable,
+        pages=pages,
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from intune_pipeline.errors import PipelineError
-from intune_pipeline.inventory.sync_runs import REPORTED, report
+from intune_pipeline.inventory.sync_runs import REPORTED, of_dagster_run, report
 from intune_pipeline_tests.orchestration.conftest import World
 
 TABLES = (
@@ -29,7 +29,7 @@ def test_the_plan_equals_the_sync_that_follows(world: World) -> None:
         assert rows(world) == before
         world.sync()
         with world.engine.connect() as db:
-            done = report(db, world.last.run_id)
+            done = report(of_dagster_run(db, world.last.run_id))
         assert planned.pop("status") == "planned"
         changes = planned.pop("changes")
         assert planned.pop("look_alikes") == []

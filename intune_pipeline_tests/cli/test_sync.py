@@ -1,0 +1,91 @@
+"""``sync`` of an account that syncs already, and what the runs of the command line are to Dagster."""
+
+import threading
+import time
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from intune_pipeline.inventory import sync_runs
+from intune_pipeline.inventory.schema import connections
+
+
+@pytest.fixture
+def acme(stores, cloud, command):
+    assert command("db", "upgrade").status == 0
+    assert command("connections", "add", "acme", "--tenant-id", cloud.tenants[0].tenant_id).status == 0
+
+
+def hold(engine, begun, finish, *, seconds):
+    """Be another process that syncs the account for so long and ends as `finish` says."""
+    with engine.connect() as db:
+        connection_id = db.scalar(sa.select(connections.c.id))
+    with sync_runs.locked(engine, connection_id):
+        with engine.begin() as db:
+            run = sync_runs.open_run(db, connection_id, "schedule", "the-other-run")
+        begun.set()
+        time.sleep(seconds)
+        with engine.begin() as db:
+            finish(db, run)
+
+
+@pytest.fixture
+def syncing(acme, engine):
+    """``syncing(finish)`` lets another process sync the account for a second."""
+    threads = []
+
+    def start(finish, seconds=1.0):
+        begun = threading.Event()
+        thread = threading.Thread(target=hold, args=(engine, begun, finish), kwargs={"seconds": seconds})
+        threads.append(thread)
+        thread.start()
+        assert begun.wait(10)
+
+    yield start
+    for thread in threads:
+        thread.join()
+
+
+def test_a_sync_that_runs_is_joined_and_reported(syncing, command):
+    counts = {"devices_listed": 3, "devices_synced": 3}
+    syncing(lambda db, run: sync_runs.succeed(db, run, counts))
+    answer = command("sync", "acme", "--json")
+    assert answer.status == 0, answer.err
+    assert answer.json()["devices_synced"] == 3
+    assert "of acme (schedule) has been running since" in answer.err
+
+
+def test_the_sentence_of_a_joined_sync_that_fails_is_told(syncing, command):
+    syncing(lambda db, run: sync_runs.fail(db, run, "outage", "Microsoft was down."))
+    answer = command("sync", "acme")
+    assert answer.status == 1
+    assert "Error: Microsoft was down." in answer.err
+
+
+def test_who_does_not_want_to_wait_is_told_at_once(syncing, command):
+    syncing(lambda db, run: sync_runs.fail(db, run, "outage", "Microsoft was down."))
+    began = time.monotonic()
+    answer = command("sync", "acme", "--no-wait")
+    assert answer.status == 1
+    assert "has been running since" in answer.err
+    assert time.monotonic() - began < 0.9
+
+
+def test_after_a_sync_that_died_the_command_syncs_itself(syncing, command, cloud):
+    syncing(lambda *_: None)
+    answer = command("sync", "acme", "--json")
+    assert answer.status == 0, answer.err
+    assert answer.json()["devices_listed"] == len(cloud.tenants[0])
+
+
+def test_a_run_of_the_command_line_is_one_of_the_code_location(acme, command):
+    assert command("sync", "acme").status == 0
+    with dg.DagsterInstance.get() as instance:
+        [run] = instance.get_runs(dg.RunsFilter(tags={".dagster/repository": "__repository__@intune_pipeline"}))
+        assert instance.has_job_snapshot(run.job_snapshot_id)
+        assert instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    assert run.job_name == "intune_sync"
+    assert run.remote_job_origin
+    assert run.tags["dagster/partition"] == "acme"
+    assert run.tags["dagster/max_retries"] == "0"
