@@ -6,19 +6,19 @@ Belongs here: finding troubles in the tables, and the table ``alerts``. Does not
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from intune_pipeline.inventory import security_counts
+from intune_pipeline.inventory.fleet import FleetLine, fleet
 from intune_pipeline.inventory.vault import REVEALS_PER_HOUR
 
 #: A cause that stops every tenant is one trouble, not one per tenant. Its name in ``microsoft.causes``.
 OF_EVERY_TENANT = "our_credential"
 LATE = "late"
 
-# A connection that is in trouble for a known cause is not reported as late on top.
 _TROUBLES = sa.text(
     """
     with last_run as (
@@ -26,12 +26,6 @@ _TROUBLES = sa.text(
         from sync_runs
         where status <> 'running' and trigger <> 'undo'
         order by connection_id, started_at desc, id desc
-    ),
-    last_success as (
-        select connection_id, max(finished_at) as finished_at
-        from sync_runs
-        where status = 'succeeded' and trigger <> 'undo'
-        group by connection_id
     ),
     held_employees as (
         select connection_id, count(*) as people
@@ -47,7 +41,7 @@ _TROUBLES = sa.text(
         having count(*) >= :reveals
     ),
     open_connections as (
-        select c.id, c.status, c.connected_at, a.slug as account
+        select c.id, a.slug as account
         from connections c
         join accounts a on a.id = c.account_id
         where c.status <> 'disconnected'
@@ -56,15 +50,6 @@ _TROUBLES = sa.text(
            coalesce(r.error, 'The last sync failed.') as message
     from open_connections c
     join last_run r on r.connection_id = c.id and r.status = 'failed'
-    union all
-    select 'late', c.id, c.account,
-           case when s.finished_at is null then 'No sync has succeeded since the tenant was connected.'
-                else 'The last good sync ended ' || to_char(s.finished_at, 'YYYY-MM-DD HH24:MI') || ' UTC.' end
-           || ' See that schedule and queue are running, then sync the account by hand.'
-    from open_connections c
-    left join last_success s on s.connection_id = c.id
-    where c.status = 'connected'
-      and coalesce(s.finished_at, c.connected_at) < now() - cast(:late_after as interval)
     union all
     select 'lifecycle_hold', c.id, c.account,
            h.reason || ' Release or drop the hold after a look at the devices.'
@@ -152,12 +137,23 @@ def troubles(db: Connection, *, late_after: timedelta) -> list[Trouble]:
     """
     found = [
         Trouble(row.cause, row.connection_id, row.account, f"{row.account}: {row.message}")
-        for row in db.execute(_TROUBLES, {"late_after": late_after, "reveals": REVEALS_PER_HOUR})
+        for row in db.execute(_TROUBLES, {"reveals": REVEALS_PER_HOUR})
     ]
+    found += [_lateness(line) for line in fleet(db, late_after=late_after) if line.late]
     found += [Trouble(cause, None, None, message) for cause, message in security_counts.excesses(db)]
     ours = [trouble for trouble in found if trouble.cause == OF_EVERY_TENANT]
     others = [trouble for trouble in found if trouble.cause != OF_EVERY_TENANT]
     return [Trouble(OF_EVERY_TENANT, None, None, _without_account(ours[0])), *others] if ours else others
+
+
+def _lateness(line: FleetLine) -> Trouble:
+    since = (
+        f"The list of the last good sync was read {line.last_good_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
+        if line.last_good_at
+        else "No sync has succeeded since the tenant was connected."
+    )
+    message = f"{line.account}: {since} See that schedule and queue are running, then sync the account by hand."
+    return Trouble(LATE, line.connection_id, line.account, message)
 
 
 def _without_account(trouble: Trouble) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from intune_pipeline.orchestration.assets import ASSETS
-from intune_pipeline.orchestration.checks import every_tenant_synced_lately
+from intune_pipeline.orchestration.fleet import every_tenant_synced_lately, fleet_asset
 from intune_pipeline.orchestration.jobs import intune_sync, maintenance
 from intune_pipeline.orchestration.resources import default_resources
 from intune_pipeline.orchestration.schedules import build_schedules
@@ -30,7 +30,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     """
     settings = Settings.load()
     return dg.Definitions(
-        assets=_with_code_references(),
+        assets=[*_with_code_references(), fleet_asset],
         asset_checks=[every_tenant_synced_lately],
         jobs=[intune_sync, maintenance],
         schedules=build_schedules(hour=settings.intune_sync_hour, time_zone=settings.intune_sync_time_zone),

@@ -170,7 +170,8 @@ class Session:
         sync_run_id, (_, lock) = self.sync_run_id, self._locked
 
         def succeed(db: Connection, counts: Counts) -> None:
-            totals = {**run_columns(counts), **self.requests_sent(), "list_complete": plan.listing.complete}
+            listing = {"list_complete": plan.listing.complete, "listed_at": plan.listing.listed_at}
+            totals = {**run_columns(counts), **self.requests_sent(), **listing}
             sync_runs.succeed(db, sync_run_id, totals)
 
         counts = reconciliation.apply(
