@@ -120,6 +120,8 @@ class Settings(_Environment):
     intune_junk_share_warning: float = Field(0.05, ge=0, le=1)
     # Whole: addresses may hold commas, so only Apprise can tell where one ends.
     intune_alert_urls: SecretStr | None = None
+    # Who knows it can keep the switch from going off.
+    intune_heartbeat_url: SecretStr | None = None
 
     intune_keep_holds_days: int = Field(365, ge=30)
     intune_keep_outcomes_days: int = Field(365, ge=30)
@@ -142,6 +144,13 @@ class Settings(_Environment):
             except ValueError:
                 raise ValueError("must be Fernet keys separated by commas (each 32 bytes, url-safe base64)") from None
         return keys
+
+    @field_validator("intune_heartbeat_url")
+    @classmethod
+    def _reachable(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            _https_or_loopback(url.get_secret_value())
+        return url
 
     @field_validator("intune_sync_time_zone")
     @classmethod

@@ -92,11 +92,20 @@ _CLEAR = sa.text(
 
 _UNTOLD = sa.text(
     """
-    select id, cause, message from alerts
-    where told_at is null and cleared_at is null
-    order by id
-    limit :limit
-    for update skip locked
+    select n.id, n.cause, n.message, a.slug as account
+    from alerts n
+    left join connections c on c.id = n.connection_id
+    left join accounts a on a.id = c.account_id
+    where n.told_at is null and n.cleared_at is null
+    order by n.id
+    for update of n skip locked
+    """
+)
+
+_OPEN = sa.text(
+    """
+    select cause, count(*) as tenants, max(told_at) as told_at, now() as now
+    from alerts where cleared_at is null and connection_id is not null group by cause
     """
 )
 
@@ -121,11 +130,32 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A stored alert that nobody was told of yet."""
+    """A stored alert that nobody was told of yet.
+
+    Attributes:
+        id: its row.
+        cause: see `Trouble`.
+        message: one sentence: what happened and what to do.
+        account: the account's slug; None for what concerns every tenant.
+    """
 
     id: int
     cause: str
     message: str
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCause:
+    """How many tenants have the same trouble now.
+
+    Attributes:
+        tenants: how many.
+        told_ago: how long ago people were last told of one of them; None: never.
+    """
+
+    tenants: int
+    told_ago: timedelta | None
 
 
 def troubles(db: Connection, *, late_after: timedelta) -> list[Trouble]:
@@ -173,9 +203,23 @@ def record(db: Connection, found: Iterable[Trouble]) -> None:
     db.execute(_CLEAR, {name: values[name] for name in ("causes", "connections")})
 
 
-def untold(db: Connection, *, limit: int) -> Sequence[Alert]:
-    """The oldest open alerts nobody was told of, locked until the transaction ends."""
-    return [Alert(row.id, row.cause, row.message) for row in db.execute(_UNTOLD, {"limit": limit})]
+def untold(db: Connection) -> Sequence[Alert]:
+    """The open alerts nobody was told of, the oldest first, locked until the transaction ends."""
+    return [Alert(row.id, row.cause, row.message, row.account) for row in db.execute(_UNTOLD)]
+
+
+def open_causes(db: Connection) -> dict[str, OpenCause]:
+    """How many tenants each cause of a single tenant's trouble concerns now."""
+    return {
+        row.cause: OpenCause(row.tenants, None if row.told_at is None else row.now - row.told_at)
+        for row in db.execute(_OPEN)
+    }
+
+
+def told_of(db: Connection) -> set[int | None]:
+    """Connections whose open trouble people were told of; None among them for a trouble of every tenant."""
+    query = sa.text("select connection_id from alerts where told_at is not null and cleared_at is null")
+    return set(db.scalars(query))
 
 
 def told(db: Connection, alert_ids: Iterable[int]) -> None:

@@ -22,6 +22,7 @@ class FleetLine:
         account: the account's slug.
         connection_id: the connection's row.
         status: the connection's.
+        connected_at: when it first worked.
         late: whether it is connected, and the list of its last good sync (or its connecting) is too long ago.
         last_good_at: when the list of the last sync that succeeded was read.
         age_hours: hours since then.
@@ -42,6 +43,7 @@ class FleetLine:
     account: str
     connection_id: int
     status: str
+    connected_at: datetime | None
     late: bool
     last_good_at: datetime | None
     age_hours: float | None
@@ -129,7 +131,7 @@ def totals(lines: Iterable[FleetLine]) -> FleetTotals:
 
 
 _FLEET = sa.text("""
-    select a.slug as account, c.id as connection_id, c.status,
+    select a.slug as account, c.id as connection_id, c.status, c.connected_at,
            c.status = 'connected' and coalesce(
                coalesce(good.listed_at, good.started_at, c.connected_at) < now() - cast(:late_after as interval), false
            ) as late,

@@ -74,7 +74,7 @@ def test_every_number_is_reported_every_time_so_that_it_plots(world: World) -> N
 def test_a_long_table_is_cut_and_says_so() -> None:
     lines = [
         FleetLine(
-            f"tenant-{number:03}", number, "connected", True, None, None, None, None, None, None, None, None, None, 0, 0,
+            f"tenant-{number:03}", number, "connected", None, True, None, None, None, None, None, None, None, None, None, 0, 0,
             None, None, f"run-{number}",
         )
         for number in range(192)
