@@ -4,13 +4,14 @@ Belongs here: finding troubles in the tables, and the table ``alerts``. Does not
 (``orchestration.sync.alerts``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from intune_pipeline.domain.vocabulary import Check
 from intune_pipeline.inventory import security_counts
 from intune_pipeline.inventory.fleet import FleetLine, fleet
 from intune_pipeline.inventory.vault import REVEALS_PER_HOUR
@@ -18,6 +19,8 @@ from intune_pipeline.inventory.vault import REVEALS_PER_HOUR
 #: A cause that stops every tenant is one trouble, not one per tenant. Its name in ``microsoft.causes``.
 OF_EVERY_TENANT = "our_credential"
 LATE = "late"
+LIFECYCLE_HOLD = "lifecycle_hold"
+EMPLOYEE_HOLD = "employee_hold"
 
 _TROUBLES = sa.text(
     """
@@ -71,6 +74,20 @@ _TROUBLES = sa.text(
     """
 )
 
+_WARNINGS = sa.text(
+    """
+    select distinct on (c.id) c.id as connection_id, a.slug as account, r.warnings
+    from connections c
+    join accounts a on a.id = c.account_id
+    join sync_runs r on r.connection_id = c.id and r.status = 'succeeded' and r.trigger <> 'undo'
+    where c.status <> 'disconnected'
+    order by c.id, r.finished_at desc
+    """
+)
+
+#: What says the same as a check's warning, which then is not told a second time.
+_SAID_BY = {Check.LIST_NOT_SHRUNK: LIFECYCLE_HOLD, Check.NO_LOOKALIKES: EMPLOYEE_HOLD}
+
 _RAISE = sa.text(
     """
     insert into alerts (cause, connection_id, message)
@@ -115,8 +132,8 @@ class Trouble:
     """Something that is wrong now.
 
     Attributes:
-        cause: a cause of ``microsoft.causes``, ``failed``, ``late``, ``lifecycle_hold``, ``employee_hold``, ``reveals``, or an event of
-            the portal's security log that happens too often.
+        cause: a cause of ``microsoft.causes``, ``failed``, ``late``, ``lifecycle_hold``, ``employee_hold``, ``reveals``, the name of a
+            check that warns, or an event of the portal's security log that happens too often.
         connection_id: whose; None for what concerns every tenant.
         account: the account's slug; None likewise.
         message: one sentence: what happened and what to do.
@@ -169,11 +186,21 @@ def troubles(db: Connection, *, late_after: timedelta) -> list[Trouble]:
         Trouble(row.cause, row.connection_id, row.account, f"{row.account}: {row.message}")
         for row in db.execute(_TROUBLES, {"reveals": REVEALS_PER_HOUR})
     ]
+    found += _warnings(db, {(trouble.connection_id, trouble.cause) for trouble in found})
     found += [_lateness(line) for line in fleet(db, late_after=late_after) if line.late]
     found += [Trouble(cause, None, None, message) for cause, message in security_counts.excesses(db)]
     ours = [trouble for trouble in found if trouble.cause == OF_EVERY_TENANT]
     others = [trouble for trouble in found if trouble.cause != OF_EVERY_TENANT]
     return [Trouble(OF_EVERY_TENANT, None, None, _without_account(ours[0])), *others] if ours else others
+
+
+def _warnings(db: Connection, said: Set[tuple[int | None, str]]) -> Iterator[Trouble]:
+    """What checks of each tenant's last good sync warn of; the cause is the check's name."""
+    for row in db.execute(_WARNINGS):
+        for check, sentence in sorted(row.warnings.items()):
+            if (row.connection_id, _SAID_BY.get(check)) not in said:
+                message = f"{row.account}: {sentence} The check {check} in Dagster shows since when."
+                yield Trouble(check, row.connection_id, row.account, message)
 
 
 def _lateness(line: FleetLine) -> Trouble:

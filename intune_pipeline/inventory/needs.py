@@ -58,6 +58,7 @@ def every(db: Connection, *, late_after: timedelta, account: str | None = None) 
             ownership=Waiting(row["ownership"] or 0, row["ownership_since"]),
             failed=Waiting(row["failed"] or 0, row["failed_since"]),
             drifts=found.get(row["connection_id"], ()),
+            warnings=row["warnings"] or {},
         )
         waiting[row["account"]] = needs(facts)
     return waiting
@@ -92,7 +93,8 @@ _FACTS = sa.text("""
         where r.status <> 'running' and r.trigger <> 'undo' order by r.connection_id, r.started_at desc, r.id desc
     ),
     last_good as (
-        select distinct on (r.connection_id) r.connection_id, r.id, coalesce(r.listed_at, r.started_at) as listed_at
+        select distinct on (r.connection_id) r.connection_id, r.id, coalesce(r.listed_at, r.started_at) as listed_at,
+               r.warnings
         from sync_runs r join chosen c on c.id = r.connection_id
         where r.status = 'succeeded' and r.trigger <> 'undo'
         order by r.connection_id, r.finished_at desc
@@ -123,7 +125,7 @@ _FACTS = sa.text("""
         from lifecycle_holds where decision = 'waiting'
     )
     select c.id as connection_id, c.account, now() as now, c.status, c.status_message, c.connected_at,
-           coalesce(r.finished_at, c.created_at) as status_since, g.listed_at as last_good_at,
+           coalesce(r.finished_at, c.created_at) as status_since, g.listed_at as last_good_at, g.warnings,
            case when r.status = 'failed' then coalesce(r.error, 'The last sync failed.') end as last_failure,
            case when r.status = 'failed' then r.finished_at end as failed_at,
            d.failed, d.failed_since, d.collisions, d.collisions_since, d.ownership, d.ownership_since, d.unknown,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from intune_pipeline.domain.counts import MEANINGS, RunCounts
 from intune_pipeline.domain.vocabulary import RequestStatus, RunPhase, RunStatus, Trigger
@@ -195,6 +195,12 @@ def progress(db: Connection, sync_run_id: int, *, phase: Phase | None = None, **
         .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(progress_at=sa.func.clock_timestamp(), **values)
     )
+
+
+def warn(db: Connection, sync_run_id: int, warnings: Mapping[str, str]) -> None:
+    """Note what checks of a sync warn of: sentences by check, beside those noted before."""
+    noted = sync_runs.c.warnings.op("||")(sa.bindparam("new", dict(warnings), JSONB))
+    db.execute(sa.update(sync_runs).where(sync_runs.c.id == sync_run_id).values(warnings=noted))
 
 
 def succeed(db: Connection, sync_run_id: int, counts: Mapping[str, Any]) -> None:

@@ -132,7 +132,7 @@ def raw_intune_devices(
                 "skipped/personal": len(listed.personal_ids),
                 **plotted("graph", session.client.stats.as_dict()),
             },
-            check_results=checks.of_listing(listed, before=before, policy=connection.policy),
+            check_results=session.noted(checks.of_listing(listed, before=before, policy=connection.policy)),
         )
 
 
@@ -172,12 +172,14 @@ def classified_devices(
                 **plotted("type", Counter(one.classification.device_type for one in judged)),
                 "unknown_models": unknown_table(unknown),
             },
-            check_results=checks.of_classification(
-                judged,
-                listing,
-                skipped,
-                unknown_share=limits.unknown_share_warning,
-                junk_share=limits.junk_share_warning,
+            check_results=session.noted(
+                checks.of_classification(
+                    judged,
+                    listing,
+                    skipped,
+                    unknown_share=limits.unknown_share_warning,
+                    junk_share=limits.junk_share_warning,
+                )
             ),
         )
 
@@ -249,7 +251,9 @@ def employees(
         return dg.MaterializeResult(
             value=snapshot,
             metadata={**shown(snapshot), "actions": counts_table(actions, of="action"), **plotted("action", actions)},
-            check_results=checks.of_people(sum(person.lookalike_id is not None for person in people.steps)),
+            check_results=session.noted(
+                checks.of_people(sum(person.lookalike_id is not None for person in people.steps))
+            ),
         )
 
 
@@ -320,7 +324,9 @@ def _applied(
                 **changed_shown(said),
                 **plotted("graph", session.requests_sent()),
             },
-            check_results=checks.of_reconciliation(counts, snapshot.frame["asset_id"].dropna().tolist(), exposed),
+            check_results=session.noted(
+                checks.of_reconciliation(counts, snapshot.frame["asset_id"].dropna().tolist(), exposed)
+            ),
         )
     ]
 

@@ -46,6 +46,8 @@ _DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "no_plaintext_secrets": "Every stored bypass code is encrypted, and the history holds none.",
     },
 }
+#: The assets that check themselves.
+ASSETS_CHECKED = tuple(_DESCRIPTIONS)
 _BLOCKING_CHECKS = frozenset(
     {"list_accounted_for", "counts_add_up", "one_device_per_serial", "outcomes_add_up", "one_asset_per_serial"}
 )

@@ -4,7 +4,7 @@ Belongs here: what lasts from a run's first step to its last, and how a failure 
 works on, which it is given (``assets``), and runs whose process died, which can record nothing (``reaping``).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from typing import Any, TypeVar
@@ -155,6 +155,18 @@ class Session:
             with self._engine.begin() as db:
                 db.execute(WITHOUT_WAITING)
                 sync_runs.progress(db, self.sync_run_id, **values)
+
+    def noted(self, results: Sequence[dg.AssetCheckResult]) -> Sequence[dg.AssetCheckResult]:
+        """The same results, after what those that warn say is in the sync log, for people who do not look at Dagster."""
+        warned = {
+            str(one.check_name): str(one.description)
+            for one in results
+            if not one.passed and one.severity is dg.AssetCheckSeverity.WARN
+        }
+        if warned and self.sync_run_id is not None:
+            with self._engine.begin() as db:
+                sync_runs.warn(db, self.sync_run_id, warned)
+        return results
 
     def apply(self, plan: Plan) -> tuple[int, Counts]:
         """Do what a plan says while the lock is held, and return the sync's id with what was done.
