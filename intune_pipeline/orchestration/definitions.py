@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from intune_pipeline.orchestration import lineage
 from intune_pipeline.orchestration.assets import ASSETS
 from intune_pipeline.orchestration.fleet import every_tenant_synced_lately, fleet_asset
 from intune_pipeline.orchestration.jobs import intune_sync, maintenance
@@ -34,7 +35,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         asset_checks=[every_tenant_synced_lately],
         jobs=[intune_sync, maintenance],
         schedules=build_schedules(hour=settings.intune_sync_hour, time_zone=settings.intune_sync_time_zone),
-        sensors=SENSORS,
+        sensors=[*SENSORS, *lineage.build_sensors()],
         resources={**default_resources(settings), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )
