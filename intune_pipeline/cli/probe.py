@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from intune_pipeline.errors import PipelineError
+from intune_pipeline.errors import PipelineError, WrongUseError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -29,7 +29,9 @@ PING_SECONDS = 10
     metavar="SECONDS",
     help="Go on looking, and print what has changed, until stopped.",
 )
-def command(every: int | None) -> int:
+@click.option("--metrics-port", type=click.IntRange(1, 65535), metavar="PORT", help="With --every: serve /metrics.")
+@click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Where to serve it.")
+def command(every: int | None, metrics_port: int | None, metrics_host: str) -> int:
     """Look at daemon, schedules, sensors, ticks, queue and the last night; end with 1 when the daemon does not do its work.
 
     While it does and the last night is whole, INTUNE_HEARTBEAT_URL is asked for, if it is set: a dead man's switch.
@@ -41,6 +43,8 @@ def command(every: int | None) -> int:
         lines, status = _look_once(settings)
         click.echo("\n".join(lines))
         return status
+    if metrics_port is not None:
+        _serve_metrics(settings, metrics_host, metrics_port)
     before: set[str] = set()
     while True:
         lines, _ = _look_once(settings)
@@ -69,6 +73,30 @@ def look(engine: "Engine", settings: "Settings") -> "Iterator[Finding]":
     except Exception as error:  # noqa: BLE001 - whoever asks gets an answer
         says = str(error) if isinstance(error, PipelineError) else f"stopped at an unexpected {type(error).__name__}"
         yield Finding("Dagster", Sign.BAD, says)
+
+
+def _serve_metrics(settings: "Settings", host: str, port: int) -> None:
+    from datetime import timedelta
+
+    from intune_pipeline.cli import store
+    from intune_pipeline.inventory.fleet import FleetLine, fleet
+    from intune_pipeline.orchestration.process.fleet_metrics import serve
+    from intune_pipeline.settings import SettingsError
+
+    if settings.intune_metrics_token is None:
+        raise SettingsError("INTUNE_METRICS_TOKEN is not set; /metrics is served to who sends it only.")
+    late_after = timedelta(hours=settings.intune_late_after_hours)
+
+    def seen() -> "tuple[list[FleetLine], list[Finding]]":
+        with store.opened() as engine:
+            with engine.connect() as db:
+                lines = fleet(db, late_after=late_after)
+            return lines, list(look(engine, settings))
+
+    try:
+        serve(host, port, seen, settings.intune_metrics_token)
+    except OSError as error:
+        raise WrongUseError(f"/metrics cannot be served on port {port} ({error.strerror}).") from None
 
 
 def _look_once(settings: "Settings") -> tuple[list[str], int]:

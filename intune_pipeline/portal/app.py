@@ -48,6 +48,7 @@ from intune_pipeline.portal.errors import (
     SignInNeededError,
     TooOftenError,
 )
+from intune_pipeline.portal.metrics import Metrics
 from intune_pipeline.portal.portal import PortalContext
 from intune_pipeline.portal.rendering import STATIC_DIRECTORY, page
 from intune_pipeline.portal.security import SecurityHeaders, protecting_headers
@@ -132,6 +133,7 @@ def create_app(
     app.add_middleware(Admission, portal=parts, refuse=_refused)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[parts.host], www_redirect=False)
     app.add_middleware(SecurityHeaders, https=parts.https)
+    app.add_middleware(Metrics, token=settings.intune_metrics_token)
     app.add_exception_handler(PortalError, _refused)
     app.add_exception_handler(PipelineError, _not_possible)
     app.add_exception_handler(HTTPException, _http_error)

@@ -11,8 +11,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 from intune_pipeline.cli import probe
+from intune_pipeline.cli.processes import free_port
 from intune_pipeline.orchestration.process.pulse import Finding, Sign
 from intune_pipeline.settings import Settings, SettingsError
 
@@ -128,3 +130,25 @@ def test_a_daemon_that_is_killed_is_said_dead_within_a_minute(stores, cloud, env
         if daemon.poll() is None:
             os.killpg(daemon.pid, signal.SIGKILL)
         daemon.wait()
+
+
+def test_the_fleets_metrics_are_served_beside_the_looks(stores, environment, command):
+    refused = command("probe", "--every", "5", "--metrics-port", "9464")
+    assert refused.status == 2
+    assert "INTUNE_METRICS_TOKEN is not set" in refused.err
+    token, port = "a-token-that-is-long-enough", free_port(9464)
+    probing = subprocess.Popen(
+        [sys.executable, "-m", "intune_pipeline.cli", "probe", "--every", "5", "--metrics-port", str(port)],
+        env={**os.environ, "INTUNE_METRICS_TOKEN": token}, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert probing.stdout
+        assert "daemon: has not run yet" in "".join(probing.stdout.readline() for _ in range(7))
+        answer = requests.get(
+            f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {token}"}, timeout=30
+        )
+        assert 'intune_works{what="daemon"} 0.0' in answer.text
+        assert "intune_fleet_late 0.0" in answer.text
+    finally:
+        os.killpg(probing.pid, signal.SIGKILL)
+        probing.wait()
