@@ -44,10 +44,10 @@ LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes
 	--no-header --no-annotate
 
 lock: .venv/dev
-	$(LOCK) pyproject.toml --extra celery -o requirements.lock
+	$(LOCK) pyproject.toml --extra celery --extra lineage -o requirements.lock
 	$(LOCK) --group build -o requirements-build.lock
-	$(LOCK) pyproject.toml --extra celery --extra demo --group build -c requirements.lock -o requirements-demo.lock
-	$(LOCK) pyproject.toml --extra celery --extra demo --group build --group dev -c requirements-demo.lock -o requirements-dev.lock
+	$(LOCK) pyproject.toml --extra celery --extra lineage --extra demo --group build -c requirements.lock -o requirements-demo.lock
+	$(LOCK) pyproject.toml --extra celery --extra lineage --extra demo --group build --group dev -c requirements-demo.lock -o requirements-dev.lock
 
 .venv/runtime: requirements-demo.lock pyproject.toml
 	$(PYTHON) -m venv .venv

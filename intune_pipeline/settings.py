@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 
 SHORTEST_SESSION_SECRET = 32
+SHORTEST_METRICS_TOKEN = 24
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -129,6 +130,10 @@ class Settings(_Environment):
     intune_junk_share_warning: float = Field(0.05, ge=0, le=1)
     # Whole: addresses may hold commas, so only Apprise can tell where one ends.
     intune_alert_urls: SecretStr | None = None
+    # What a scraper of /metrics sends.
+    intune_metrics_token: SecretStr | None = None
+    # Who knows it can keep the switch from going off.
+    intune_heartbeat_url: SecretStr | None = None
 
     intune_keep_holds_days: int = Field(365, ge=30)
     intune_keep_outcomes_days: int = Field(365, ge=30)
@@ -151,6 +156,20 @@ class Settings(_Environment):
             except ValueError:
                 raise ValueError("must be Fernet keys separated by commas (each 32 bytes, url-safe base64)") from None
         return keys
+
+    @field_validator("intune_metrics_token")
+    @classmethod
+    def _hard_to_guess(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token) < SHORTEST_METRICS_TOKEN:
+            raise ValueError(f"must have at least {SHORTEST_METRICS_TOKEN} characters")
+        return token
+
+    @field_validator("intune_heartbeat_url")
+    @classmethod
+    def _reachable(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            _https_or_loopback(url.get_secret_value())
+        return url
 
     @field_validator("intune_sync_time_zone")
     @classmethod

@@ -38,7 +38,7 @@ def command(account: str | None) -> int:
         checkup.step("alerts", partial(_alerts, settings), str)
         checkup.step("e-mails to admins", _mails, str)
         try:
-            _check_stores(checkup, account, microsoft)
+            _check_stores(checkup, account, settings, microsoft)
         except PipelineError as error:
             checkup.say("database", str(error), passed=False)
     if microsoft is not None:
@@ -101,7 +101,9 @@ def _mails() -> str:
     return "by INTUNE_MAIL_URL" if mailer.send else "INTUNE_MAIL_URL is not set, so no customer's admin has e-mails"
 
 
-def _check_stores(checkup: _Checkup, account: str | None, microsoft: "MicrosoftSettings | None") -> None:
+def _check_stores(
+    checkup: _Checkup, account: str | None, settings: "Settings", microsoft: "MicrosoftSettings | None"
+) -> None:
     from intune_pipeline.cli import store
     from intune_pipeline.microsoft.health import check_tenant
 
@@ -117,6 +119,17 @@ def _check_stores(checkup: _Checkup, account: str | None, microsoft: "MicrosoftS
             for step in check_tenant(microsoft.cloud, microsoft.credential, tenant_id) if tenant_id else ():
                 checkup.say(f"{account} {step.name}", step.sentence, passed=step.passed)
         checkup.step("Dagster's storage", _dagster_storage, str)
+        if migrated:
+            _check_pulse(checkup, engine, settings)
+
+
+def _check_pulse(checkup: _Checkup, engine: "Engine", settings: "Settings") -> None:
+    """What starts the syncs. In an installation in which nothing has run yet nothing is wrong."""
+    from intune_pipeline.cli.probe import look
+    from intune_pipeline.orchestration.process.pulse import Sign
+
+    for found in look(engine, settings):
+        checkup.say(found.name, found.says, passed=found.sign is not Sign.BAD)
 
 
 def _tenant(engine: "Engine", account: str) -> str:

@@ -3,12 +3,15 @@
 Belongs here: how values are shown. Does not belong here: which values.
 """
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import click
 import orjson
+
+_NO_LIMIT = 100_000
 
 
 def print_json(value: object) -> None:
@@ -17,7 +20,10 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """Print a table for people; empty cells stay empty, times are shown in the reader's zone."""
+    """Print a table for people; empty cells stay empty, times are shown in the reader's zone.
+
+    In a pipe or file a row is a line, however long, so that whatever reads it finds whole words.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Column, Table
@@ -32,7 +38,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     )
     for row in rows:
         table.add_row(*(shown(cell) for cell in row))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else _NO_LIMIT).print(table)
 
 
 def shown(value: object) -> str:

@@ -6,13 +6,13 @@ Belongs here: what is worth telling, how urgent, and the sentences. Does not bel
 Each entry says what, since when, how many, and the one thing to do. An empty list means that there is nothing to do.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from intune_pipeline.domain.drift import Drift, Measure
-from intune_pipeline.domain.vocabulary import ConnectionStatus, NeedKind
+from intune_pipeline.domain.vocabulary import Check, ConnectionStatus, NeedKind
 
 NO_SYNC_EXPECTED: Final = frozenset(
     {
@@ -27,6 +27,27 @@ NO_SYNC_EXPECTED: Final = frozenset(
 
 AT_ONCE: Final = frozenset({NeedKind.CONNECTION_BROKEN, NeedKind.LIFECYCLE_HOLD, NeedKind.EMPLOYEE_HOLD})
 """What people are told at once; the rest waits for the digest."""
+
+
+SAID_BY: Final[Mapping[Check, frozenset[NeedKind]]] = {
+    Check.LIST_NOT_SHRUNK: frozenset({NeedKind.LIFECYCLE_HOLD, NeedKind.DRIFT}),
+    Check.FEW_UNKNOWN_MODELS: frozenset({NeedKind.UNKNOWN_MODELS}),
+    Check.NO_LOOKALIKES: frozenset({NeedKind.EMPLOYEE_HOLD}),
+    Check.NO_DEVICE_FAILED: frozenset({NeedKind.DEVICES_FAILED}),
+}
+"""What says the same as a check's warning, which then is not told a second time."""
+
+_TO_DO: Final[Mapping[Check, str]] = {
+    Check.LIST_COMPLETE: "Nothing if the next sync reads the whole list; no device counts as gone before.",
+    Check.LIST_NOT_SHRUNK: "Compare with the device list in Intune; if it is right, there is nothing to do.",
+    Check.FEW_UNKNOWN_MODELS: "Say what these models are.",
+    Check.FEW_JUNK_SERIALS: "Ask whoever set these machines up to write their serial numbers into the firmware.",
+    Check.NO_LOOKALIKES: "Compare the new employees with those of the same name.",
+    Check.NO_DEVICE_FAILED: "Nothing if the next sync writes them; else send allwhere the reason shown with the device.",
+    Check.NO_PLAINTEXT_SECRETS: "allwhere's operators find out how, and reveal and replace these codes.",
+}
+
+_OF_OPERATORS: Final = frozenset({Check.NO_PLAINTEXT_SECRETS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +83,7 @@ class NeedFacts:
         ownership: Devices whose owner Intune does not tell.
         failed: Devices the last good sync could not write.
         drifts: Numbers that have left their band.
+        warnings: What checks of the last good sync warn of, sentences by check.
     """
 
     now: datetime
@@ -84,6 +106,7 @@ class NeedFacts:
     ownership: Waiting = Waiting()
     failed: Waiting = Waiting()
     drifts: Sequence[Drift] = ()
+    warnings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +120,7 @@ class Need:
         count: How many devices, people or models.
         to_do: The one thing to do, one sentence.
         cause: The stored name of the cause of a failure, None elsewhere.
+        of_operators: Whether only allwhere's operators can do it.
     """
 
     kind: NeedKind
@@ -105,11 +129,13 @@ class Need:
     count: int
     to_do: str
     cause: str | None = None
+    of_operators: bool = False
 
 
 def needs(facts: NeedFacts) -> list[Need]:
     """Everything that waits, the most urgent first."""
-    return [*_of_connection(facts), *_decisions(facts), *_drifts(facts), *_devices(facts)]
+    found = [*_of_connection(facts), *_decisions(facts), *_drifts(facts), *_devices(facts)]
+    return [*found, *_warnings(facts, {need.kind for need in found})]
 
 
 def _of_connection(facts: NeedFacts) -> Iterator[Need]:
@@ -209,6 +235,15 @@ def _devices(facts: NeedFacts) -> Iterator[Need]:
     ):
         if waiting.count:
             yield Need(kind, f"{_counted(waiting.count, 'device')} {what}", waiting.since, waiting.count, to_do)
+
+
+def _warnings(facts: NeedFacts, said: Set[NeedKind]) -> Iterator[Need]:
+    if facts.status in NO_SYNC_EXPECTED:
+        return
+    for check in Check:
+        if check in facts.warnings and not SAID_BY.get(check, frozenset()) & said:
+            what, of_operators = facts.warnings[check], check in _OF_OPERATORS
+            yield Need(NeedKind.CHECK_WARNED, what, facts.last_good_at, 1, _TO_DO[check], of_operators=of_operators)
 
 
 def _counted(count: int, one: str) -> str:

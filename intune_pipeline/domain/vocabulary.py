@@ -377,6 +377,18 @@ class Digest(StrEnum):
     WEEKLY = "weekly"
 
 
+class Check(StrEnum):
+    """The checks of a sync that may warn. Those that stop it say so in its sentence."""
+
+    LIST_COMPLETE = "list_complete"
+    LIST_NOT_SHRUNK = "list_not_shrunk"
+    FEW_UNKNOWN_MODELS = "few_unknown_models"
+    FEW_JUNK_SERIALS = "few_junk_serials"
+    NO_LOOKALIKES = "no_lookalikes"
+    NO_DEVICE_FAILED = "no_device_failed"
+    NO_PLAINTEXT_SECRETS = "no_plaintext_secrets"
+
+
 class NeedKind(StrEnum):
     """What waits for a person of an account."""
 
@@ -393,3 +405,4 @@ class NeedKind(StrEnum):
     UNKNOWN_MODELS = "unknown_models"
     OWNERSHIP_UNKNOWN = "ownership_unknown"
     DEVICES_FAILED = "devices_failed"
+    CHECK_WARNED = "check_warned"

@@ -4,21 +4,25 @@ Belongs here: finding troubles in the tables, and the table ``alerts``. Does not
 (``orchestration.sync.alerts``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from intune_pipeline.domain.vocabulary import Check
 from intune_pipeline.inventory import security_counts
+from intune_pipeline.inventory.fleet import FleetLine, fleet
 from intune_pipeline.inventory.vault import REVEALS_PER_HOUR
 
 #: A cause that stops every tenant is one trouble, not one per tenant. Its name in ``microsoft.causes``.
 OF_EVERY_TENANT = "our_credential"
 LATE = "late"
+LIFECYCLE_HOLD = "lifecycle_hold"
+EMPLOYEE_HOLD = "employee_hold"
 
-# That a plan changed before it was done waits for its customer alone. A connection that is in trouble for a known cause is not reported as late on top.
+# That a plan changed before it was done waits for its customer alone.
 _TROUBLES = sa.text(
     """
     with last_run as (
@@ -26,12 +30,6 @@ _TROUBLES = sa.text(
         from sync_runs
         where status <> 'running' and trigger <> 'undo'
         order by connection_id, started_at desc, id desc
-    ),
-    last_success as (
-        select connection_id, max(finished_at) as finished_at
-        from sync_runs
-        where status = 'succeeded' and trigger <> 'undo'
-        group by connection_id
     ),
     held_employees as (
         select connection_id, count(*) as people
@@ -47,7 +45,7 @@ _TROUBLES = sa.text(
         having count(*) >= :reveals
     ),
     open_connections as (
-        select c.id, c.status, c.connected_at, a.slug as account
+        select c.id, a.slug as account
         from connections c
         join accounts a on a.id = c.account_id
         where c.status <> 'disconnected'
@@ -56,15 +54,6 @@ _TROUBLES = sa.text(
            coalesce(r.error, 'The last sync failed.') as message
     from open_connections c
     join last_run r on r.connection_id = c.id and r.status = 'failed' and r.cause is distinct from 'plan_changed'
-    union all
-    select 'late', c.id, c.account,
-           case when s.finished_at is null then 'No sync has succeeded since the tenant was connected.'
-                else 'The last good sync ended ' || to_char(s.finished_at, 'YYYY-MM-DD HH24:MI') || ' UTC.' end
-           || ' See that schedule and queue are running, then sync the account by hand.'
-    from open_connections c
-    left join last_success s on s.connection_id = c.id
-    where c.status = 'connected'
-      and coalesce(s.finished_at, c.connected_at) < now() - cast(:late_after as interval)
     union all
     select 'lifecycle_hold', c.id, c.account,
            h.reason || ' Release or drop the hold after a look at the devices.'
@@ -85,6 +74,20 @@ _TROUBLES = sa.text(
     order by cause, connection_id
     """
 )
+
+_WARNINGS = sa.text(
+    """
+    select distinct on (c.id) c.id as connection_id, a.slug as account, r.warnings
+    from connections c
+    join accounts a on a.id = c.account_id
+    join sync_runs r on r.connection_id = c.id and r.status = 'succeeded' and r.trigger <> 'undo'
+    where c.status <> 'disconnected'
+    order by c.id, r.finished_at desc
+    """
+)
+
+#: What says the same as a check's warning, which then is not told a second time.
+_SAID_BY = {Check.LIST_NOT_SHRUNK: LIFECYCLE_HOLD, Check.NO_LOOKALIKES: EMPLOYEE_HOLD}
 
 _RAISE = sa.text(
     """
@@ -107,11 +110,20 @@ _CLEAR = sa.text(
 
 _UNTOLD = sa.text(
     """
-    select id, cause, message from alerts
-    where told_at is null and cleared_at is null
-    order by id
-    limit :limit
-    for update skip locked
+    select n.id, n.cause, n.message, a.slug as account
+    from alerts n
+    left join connections c on c.id = n.connection_id
+    left join accounts a on a.id = c.account_id
+    where n.told_at is null and n.cleared_at is null
+    order by n.id
+    for update of n skip locked
+    """
+)
+
+_OPEN = sa.text(
+    """
+    select cause, count(*) as tenants, max(told_at) as told_at, now() as now
+    from alerts where cleared_at is null and connection_id is not null group by cause
     """
 )
 
@@ -121,8 +133,8 @@ class Trouble:
     """Something that is wrong now.
 
     Attributes:
-        cause: a cause of ``microsoft.causes``, ``failed``, ``late``, ``lifecycle_hold``, ``employee_hold``, ``reveals``, or an event of
-            the portal's security log that happens too often.
+        cause: a cause of ``microsoft.causes``, ``failed``, ``late``, ``lifecycle_hold``, ``employee_hold``, ``reveals``, the name of a
+            check that warns, or an event of the portal's security log that happens too often.
         connection_id: whose; None for what concerns every tenant.
         account: the account's slug; None likewise.
         message: one sentence: what happened and what to do.
@@ -136,11 +148,32 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A stored alert that nobody was told of yet."""
+    """A stored alert that nobody was told of yet.
+
+    Attributes:
+        id: its row.
+        cause: see `Trouble`.
+        message: one sentence: what happened and what to do.
+        account: the account's slug; None for what concerns every tenant.
+    """
 
     id: int
     cause: str
     message: str
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCause:
+    """How many tenants have the same trouble now.
+
+    Attributes:
+        tenants: how many.
+        told_ago: how long ago people were last told of one of them; None: never.
+    """
+
+    tenants: int
+    told_ago: timedelta | None
 
 
 def troubles(db: Connection, *, late_after: timedelta) -> list[Trouble]:
@@ -152,12 +185,33 @@ def troubles(db: Connection, *, late_after: timedelta) -> list[Trouble]:
     """
     found = [
         Trouble(row.cause, row.connection_id, row.account, f"{row.account}: {row.message}")
-        for row in db.execute(_TROUBLES, {"late_after": late_after, "reveals": REVEALS_PER_HOUR})
+        for row in db.execute(_TROUBLES, {"reveals": REVEALS_PER_HOUR})
     ]
+    found += _warnings(db, {(trouble.connection_id, trouble.cause) for trouble in found})
+    found += [_lateness(line) for line in fleet(db, late_after=late_after) if line.late]
     found += [Trouble(cause, None, None, message) for cause, message in security_counts.excesses(db)]
     ours = [trouble for trouble in found if trouble.cause == OF_EVERY_TENANT]
     others = [trouble for trouble in found if trouble.cause != OF_EVERY_TENANT]
     return [Trouble(OF_EVERY_TENANT, None, None, _without_account(ours[0])), *others] if ours else others
+
+
+def _warnings(db: Connection, said: Set[tuple[int | None, str]]) -> Iterator[Trouble]:
+    """What checks of each tenant's last good sync warn of; the cause is the check's name."""
+    for row in db.execute(_WARNINGS):
+        for check, sentence in sorted(row.warnings.items()):
+            if (row.connection_id, _SAID_BY.get(check)) not in said:
+                message = f"{row.account}: {sentence} The check {check} in Dagster shows since when."
+                yield Trouble(check, row.connection_id, row.account, message)
+
+
+def _lateness(line: FleetLine) -> Trouble:
+    since = (
+        f"The list of the last good sync was read {line.last_good_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
+        if line.last_good_at
+        else "No sync has succeeded since the tenant was connected."
+    )
+    message = f"{line.account}: {since} See that schedule and queue are running, then sync the account by hand."
+    return Trouble(LATE, line.connection_id, line.account, message)
 
 
 def _without_account(trouble: Trouble) -> str:
@@ -177,9 +231,23 @@ def record(db: Connection, found: Iterable[Trouble]) -> None:
     db.execute(_CLEAR, {name: values[name] for name in ("causes", "connections")})
 
 
-def untold(db: Connection, *, limit: int) -> Sequence[Alert]:
-    """The oldest open alerts nobody was told of, locked until the transaction ends."""
-    return [Alert(row.id, row.cause, row.message) for row in db.execute(_UNTOLD, {"limit": limit})]
+def untold(db: Connection) -> Sequence[Alert]:
+    """The open alerts nobody was told of, the oldest first, locked until the transaction ends."""
+    return [Alert(row.id, row.cause, row.message, row.account) for row in db.execute(_UNTOLD)]
+
+
+def open_causes(db: Connection) -> dict[str, OpenCause]:
+    """How many tenants each cause of a single tenant's trouble concerns now."""
+    return {
+        row.cause: OpenCause(row.tenants, None if row.told_at is None else row.now - row.told_at)
+        for row in db.execute(_OPEN)
+    }
+
+
+def told_of(db: Connection) -> set[int | None]:
+    """Connections whose open trouble people were told of; None among them for a trouble of every tenant."""
+    query = sa.text("select connection_id from alerts where told_at is not null and cleared_at is null")
+    return set(db.scalars(query))
 
 
 def told(db: Connection, alert_ids: Iterable[int]) -> None:

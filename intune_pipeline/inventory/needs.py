@@ -60,6 +60,7 @@ def every(db: Connection, *, late_after: timedelta, account: str | None = None) 
             ownership=Waiting(row["ownership"] or 0, row["ownership_since"]),
             failed=Waiting(row["failed"] or 0, row["failed_since"]),
             drifts=found.get(row["connection_id"], ()),
+            warnings=row["warnings"] or {},
         )
         waiting[row["account"]] = needs(facts)
     return waiting
@@ -94,7 +95,8 @@ _FACTS = sa.text("""
         where r.status <> 'running' and r.trigger <> 'undo' order by r.connection_id, r.started_at desc, r.id desc
     ),
     last_good as (
-        select distinct on (r.connection_id) r.connection_id, r.id, r.started_at, r.finished_at
+        select distinct on (r.connection_id) r.connection_id, r.id, coalesce(r.listed_at, r.started_at) as listed_at,
+               r.warnings
         from sync_runs r join chosen c on c.id = r.connection_id
         where r.status = 'succeeded' and r.trigger <> 'undo'
         order by r.connection_id, r.finished_at desc
@@ -125,7 +127,7 @@ _FACTS = sa.text("""
         from lifecycle_holds where decision = 'waiting'
     )
     select c.id as connection_id, c.account, now() as now, c.status, c.status_message, c.status_cause, c.connected_at,
-           coalesce(r.finished_at, c.created_at) as status_since, g.started_at as last_good_at,
+           coalesce(r.finished_at, c.created_at) as status_since, g.listed_at as last_good_at, g.warnings,
            case when r.status = 'failed' then coalesce(r.error, 'The last sync failed.') end as last_failure,
            case when r.status = 'failed' then r.cause end as failure_cause,
            case when r.status = 'failed' then r.finished_at end as failed_at,

@@ -1,7 +1,7 @@
 """The sync log: every sync from its start to its end, one at a time per connection.
 
-Belongs here: the lock, opening, progress, closing, and what is read of it: reports, last runs, the fleet. Does not belong
-here: asking for a sync (``sync_requests``) and doing it (``orchestration``).
+Belongs here: the lock, opening, progress, closing, and what is read of it: reports, last runs. Does not belong here: all
+tenants at once (``fleet``), asking for a sync (``sync_requests``) and doing it (``orchestration``).
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from intune_pipeline.domain.counts import MEANINGS, RunCounts
 from intune_pipeline.domain.vocabulary import RequestStatus, RunPhase, RunStatus, Trigger
@@ -75,37 +75,6 @@ class SyncRun(RunCounts):
     started_by: str | None
     cause: str | None
     error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class FleetLine:
-    """One tenant in the operator's overview.
-
-    Attributes:
-        account: the account's slug.
-        status: the connection's.
-        last_good_at: end of the last sync that succeeded.
-        age_hours: hours since then.
-        duration_seconds: how long it took.
-        devices: devices it listed.
-        unknown_share: share of them whose type is unknown, 0 to 1.
-        employee_holds: look-alikes waiting for a decision.
-        lifecycle_holds: lifecycle ends waiting for a decision, in devices.
-        cause: stored name of the cause of trouble: the connection's, else the last run's when that failed.
-        trouble: the same as a sentence.
-    """
-
-    account: str
-    status: str
-    last_good_at: datetime | None
-    age_hours: float | None
-    duration_seconds: float | None
-    devices: int | None
-    unknown_share: float | None
-    employee_holds: int
-    lifecycle_holds: int
-    cause: str | None
-    trouble: str | None
 
 
 class UnknownRunError(WrongUseError):
@@ -229,6 +198,12 @@ def progress(db: Connection, sync_run_id: int, *, phase: Phase | None = None, **
         .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(progress_at=sa.func.clock_timestamp(), **values)
     )
+
+
+def warn(db: Connection, sync_run_id: int, warnings: Mapping[str, str]) -> None:
+    """Note what checks of a sync warn of: sentences by check, beside those noted before."""
+    noted = sync_runs.c.warnings.op("||")(sa.bindparam("new", dict(warnings), JSONB))
+    db.execute(sa.update(sync_runs).where(sync_runs.c.id == sync_run_id).values(warnings=noted))
 
 
 def succeed(db: Connection, sync_run_id: int, counts: Mapping[str, Any]) -> None:
@@ -470,38 +445,3 @@ def report(run: SyncRun | None) -> dict[str, Any]:
         return {**nothing, "status": RunStatus.FAILED, "devices_skipped": {}, "error": sentence}
     found = {name: getattr(run, name) for name in REPORTED}
     return {**found, "devices_skipped": run.skipped_by_reason, **({"error": run.error} if run.error else {})}
-
-
-def fleet(db: Connection) -> list[FleetLine]:
-    """Every tenant in one query, by account."""
-    return [FleetLine(**row) for row in db.execute(_FLEET).mappings()]
-
-
-_FLEET = sa.text("""
-    select a.slug as account, c.status, good.finished_at as last_good_at,
-           round(extract(epoch from clock_timestamp() - good.finished_at) / 3600, 1)::float as age_hours,
-           round(extract(epoch from good.finished_at - good.started_at), 1)::float as duration_seconds,
-           good.devices_listed as devices,
-           round(coalesce((good.skipped_by_reason ->> 'unknown_type')::numeric, 0)
-                 / nullif(good.devices_listed, 0), 4)::float as unknown_share,
-           coalesce(employees.waiting, 0) as employee_holds, coalesce(lifecycle.waiting, 0) as lifecycle_holds,
-           coalesce(c.status_cause, newest.cause) as cause, coalesce(c.status_message, newest.error) as trouble
-    from connections c
-    join accounts a on a.id = c.account_id
-    left join lateral (
-        select * from sync_runs r where r.connection_id = c.id and r.status = 'succeeded' and r.trigger <> 'undo'
-        order by r.finished_at desc limit 1
-    ) good on true
-    left join lateral (
-        select r.cause, r.error from sync_runs r where r.connection_id = c.id and r.status <> 'running' and r.trigger <> 'undo'
-        order by r.started_at desc, r.id desc limit 1
-    ) newest on true
-    left join (
-        select connection_id, count(*) as waiting from employee_holds where decision = 'waiting' group by connection_id
-    ) employees on employees.connection_id = c.id
-    left join (
-        select connection_id, sum(jsonb_array_length(intune_device_ids))::int as waiting
-        from lifecycle_holds where decision = 'waiting' group by connection_id
-    ) lifecycle on lifecycle.connection_id = c.id
-    order by a.slug
-""")

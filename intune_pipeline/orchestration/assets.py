@@ -129,10 +129,12 @@ def _asset(name: str, *computed_by: Callable[..., Any], **particulars: Any) -> C
     return defined
 
 
-def _warned(context: dg.AssetExecutionContext, results: Sequence[dg.AssetCheckResult]) -> Sequence[dg.AssetCheckResult]:
-    """The same results, after the log has warned of those that did not pass."""
+def _warned(
+    context: dg.AssetExecutionContext, session: Session, results: Sequence[dg.AssetCheckResult]
+) -> Sequence[dg.AssetCheckResult]:
+    """The same results, after the run's log and the sync log have warned of those that did not pass."""
     _warn(context, story.warnings(results))
-    return results
+    return session.noted(results)
 
 
 def _warn(context: dg.AssetExecutionContext, sentences: Iterable[str]) -> None:
@@ -187,7 +189,7 @@ def raw_intune_devices(
                 "seconds": round(seconds, 2),
                 **links.intune_devices(listing.tenant_id),
             },
-            check_results=_warned(context, checks.of_listing(listed, before=before, policy=connection.policy)),
+            check_results=_warned(context, session, checks.of_listing(listed, before=before, policy=connection.policy)),
         )
 
 
@@ -240,6 +242,7 @@ def classified_devices(
             },
             check_results=_warned(
                 context,
+                session,
                 checks.of_classification(
                     judged,
                     listing,
@@ -333,7 +336,7 @@ def employees(
                 **links.entra_users(listing.tenant_id),
             },
             check_results=_warned(
-                context, checks.of_people(sum(person.lookalike_id is not None for person in people.steps))
+                context, session, checks.of_people(sum(person.lookalike_id is not None for person in people.steps))
             ),
         )
 
@@ -434,7 +437,7 @@ def _applied(
                 **links.run(sync_run_id),
                 **links.devices(),
             },
-            check_results=_warned(context, results),
+            check_results=_warned(context, session, results),
         )
     ]
 

@@ -9,20 +9,16 @@ downstream of its asset is touched; a warning is shown and the run goes on.
 
 import warnings
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 import dagster as dg
-from sqlalchemy import Engine
 
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.reconciliation import Counts
 from intune_pipeline.domain.vocabulary import SkipReason
-from intune_pipeline.inventory import alerts
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.sync_runs import SyncRun
 from intune_pipeline.orchestration.partitions import tenants
-from intune_pipeline.orchestration.resources import Limits
 from intune_pipeline.orchestration.sync.steps import Listed
 
 BLOCKING = dg.AssetCheckSeverity.ERROR
@@ -50,6 +46,8 @@ _DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "no_plaintext_secrets": "Every stored bypass code is encrypted, and the history holds none.",
     },
 }
+#: The assets that check themselves.
+ASSETS_CHECKED = tuple(_DESCRIPTIONS)
 _BLOCKING_CHECKS = frozenset(
     {"list_accounted_for", "counts_add_up", "one_device_per_serial", "outcomes_add_up", "one_asset_per_serial"}
 )
@@ -230,36 +228,3 @@ def _share_below(name: str, *, count: int, of: int, limit: float, what: str) -> 
     share = count / of if of else 0.0
     says = f"{count} of {of} devices ({share:.1%}) {what}; up to {limit:.0%} is usual."
     return evaluate(name, passed=share <= limit, says=says, count=count, of=of, share=round(share, 4))
-
-
-@dg.asset_check(
-    asset="allwhere_assets",
-    description="Every connected tenant was synced within INTUNE_LATE_AFTER_HOURS; a sensor keeps this up to date.",
-)
-def every_tenant_synced_lately(database: dg.ResourceParam[Engine], limits: Limits) -> dg.AssetCheckResult:
-    """Lateness over all tenants, from the sync log.
-
-    Dagster's own freshness policies look at an asset as a whole, where one fresh tenant hides all stale ones (dagster#34023).
-    """
-    with database.connect() as db:
-        found = alerts.troubles(db, late_after=limits.late_after)
-    late = [trouble.account or "" for trouble in found if trouble.cause == alerts.LATE]
-    return dg.AssetCheckResult(passed=not late, severity=WARNING, description=_lateness(late, limits.late_after))
-
-
-def lateness(late: Sequence[str], late_after: timedelta) -> dg.AssetCheckEvaluation:
-    """The same check's outcome for these late accounts, as a sensor reports it."""
-    [key] = every_tenant_synced_lately.check_keys
-    return dg.AssetCheckEvaluation(
-        asset_key=key.asset_key,
-        check_name=key.name,
-        passed=not late,
-        severity=WARNING,
-        description=_lateness(late, late_after),
-        metadata={"late": len(late)},
-    )
-
-
-def _lateness(late: Sequence[str], late_after: timedelta) -> str:
-    hours = late_after.total_seconds() / 3600
-    return f"Not synced for {hours:g} hours: {', '.join(late)}." if late else "Every tenant was synced lately."

@@ -9,9 +9,10 @@ from typing import Any
 
 import dagster as dg
 
+from intune_pipeline.orchestration import lineage
 from intune_pipeline.orchestration.assets import ASSETS
 from intune_pipeline.orchestration.catalog import external_assets
-from intune_pipeline.orchestration.checks import every_tenant_synced_lately
+from intune_pipeline.orchestration.fleet import every_tenant_synced_lately, fleet_asset
 from intune_pipeline.orchestration.jobs import intune_plan, intune_sync, maintenance, rejudge_devices
 from intune_pipeline.orchestration.resources import default_resources
 from intune_pipeline.orchestration.schedules import build_schedules
@@ -31,11 +32,11 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     """
     settings = Settings.load()
     return dg.Definitions(
-        assets=[*_with_commit(), *external_assets()],
+        assets=[*_with_commit(), *external_assets(), fleet_asset],
         asset_checks=[every_tenant_synced_lately],
         jobs=[intune_sync, intune_plan, maintenance, rejudge_devices],
         schedules=build_schedules(hour=settings.intune_sync_hour, time_zone=settings.intune_sync_time_zone),
-        sensors=SENSORS,
+        sensors=[*SENSORS, *lineage.build_sensors()],
         resources={**default_resources(settings), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -13,8 +13,9 @@ from sqlalchemy import Engine
 
 from intune_pipeline.inventory import frames, retention
 from intune_pipeline.inventory.vault import Vault
+from intune_pipeline.orchestration.fleet import FLEET
 from intune_pipeline.orchestration.partitions import PARTITION_TAG, PLAN_TAG, REJUDGE, RETRY_STRATEGY_TAG, tenants
-from intune_pipeline.orchestration.process.retention import old_runs
+from intune_pipeline.orchestration.process.retention import old_runs, thin_out
 from intune_pipeline.orchestration.resources import Keep, Limits
 from intune_pipeline.orchestration.sync import stored_plans
 from intune_pipeline.orchestration.sync.failures import explained
@@ -22,13 +23,12 @@ from intune_pipeline.orchestration.sync.session import OpenClient
 
 INTUNE_SYNC = "intune_sync"
 ASSET_GROUP = "intune"
-#: Looks at all tenants, so it is no part of one tenant's sync.
-FLEET_CHECK = dg.AssetCheckKey(dg.AssetKey("allwhere_assets"), "every_tenant_synced_lately")
+REPORTS_WHOLE_FOR = timedelta(days=2)
 
 #: One process for all steps of a tenant: parallelism comes from runs, and a process per step costs 2.5 CPU seconds.
 intune_sync = dg.define_asset_job(
     INTUNE_SYNC,
-    selection=dg.AssetSelection.groups(ASSET_GROUP) - dg.AssetSelection.checks(FLEET_CHECK),
+    selection=dg.AssetSelection.groups(ASSET_GROUP),
     executor_def=dg.in_process_executor,
     tags={RETRY_STRATEGY_TAG: "ALL_STEPS"},
     description="Reads one tenant's Intune devices and reconciles the account's assets with them.",
@@ -94,6 +94,15 @@ def delete_old_runs(context: dg.OpExecutionContext, config: MaintenanceConfig) -
     context.add_output_metadata({"runs_deleted": len(gone), "old_runs_kept": len(kept)})
 
 
+@dg.op(description="Of the reports of fleet that are older than two days keeps one an hour, none older than keep_days.")
+@explained
+def thin_out_reports(context: dg.OpExecutionContext, config: MaintenanceConfig) -> None:
+    """Thin out what the sensor ``troubles`` reports every half minute."""
+    keep_for = timedelta(days=config.keep_days)
+    deleted = thin_out(context.instance, FLEET, whole_for=REPORTS_WHOLE_FOR, keep_for=keep_for)
+    context.add_output_metadata({"events_deleted": deleted})
+
+
 @dg.op(description="Deletes the stored frames of disconnected tenants.")
 @explained
 def delete_stale_frames(context: dg.OpExecutionContext, database: dg.ResourceParam[Engine]) -> None:
@@ -119,5 +128,6 @@ def delete_what_is_kept_no_longer(
 def maintenance() -> None:
     """Tidy up; every step is safe to repeat."""
     delete_old_runs()
+    thin_out_reports()
     delete_stale_frames()
     delete_what_is_kept_no_longer()

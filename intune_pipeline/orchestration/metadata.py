@@ -131,6 +131,15 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> d
     return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
+def linked_table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], *, note: str = ""
+) -> dg.MarkdownMetadataValue:
+    """A Markdown table whose cells may be links within the UI: pairs of a word of ours and a path; `note` stands below it."""
+    lines = [header, ["---"] * len(header), *([_linked(value) for value in row] for row in rows)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return dg.MetadataValue.md(f"{table}\n\n{note}" if note else table)
+
+
 def counts_table(counts: Mapping[str, int], *, of: str) -> dg.MarkdownMetadataValue:
     """Counts by name, the largest first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -223,6 +232,13 @@ def _cell(value: object) -> str:
     # Renderers make a link of an address that begins like this, whether anybody asked for one or not.
     is_plain = "www." not in shown.casefold() and all(_PLAIN_WORD.fullmatch(word) for word in words)
     return shown if is_plain else _code(shown)
+
+
+def _linked(value: object) -> str:
+    if isinstance(value, tuple):
+        word, path = value
+        return f"[{_cell(word)}]({path})"
+    return _cell(value)
 
 
 def _code(text: str) -> str:

@@ -12,10 +12,10 @@ from dagster import DagsterRunStatus, RunsFilter
 from sqlalchemy import Engine
 
 from intune_pipeline.inventory import accounts, heartbeats, open_syncs, plans, sync_requests, sync_runs
-from intune_pipeline.inventory.alerts import LATE
 from intune_pipeline.inventory.connections import tenants_of
+from intune_pipeline.inventory.fleet import fleet
 from intune_pipeline.inventory.sync_requests import SyncRequest
-from intune_pipeline.orchestration.checks import lateness
+from intune_pipeline.orchestration.fleet import report
 from intune_pipeline.orchestration.jobs import intune_plan, intune_sync
 from intune_pipeline.orchestration.partitions import (
     PARTITION_TAG,
@@ -237,7 +237,7 @@ def _accounts_under_way(instance: dg.DagsterInstance, accounts: Collection[str])
 @dg.sensor(
     minimum_interval_seconds=SECONDS_BETWEEN_WATCHES,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Records what is wrong and tells people, once per cause and tenant (INTUNE_ALERT_URLS).",
+    description="Records what is wrong, tells people once per cause and tenant (INTUNE_ALERT_URLS), and reports the asset fleet.",
 )
 @skipping_until_upgraded
 def troubles(
@@ -246,16 +246,16 @@ def troubles(
     notifier: dg.ResourceParam[Notifier],
     limits: Limits,
 ) -> dg.SensorResult | dg.SkipReason:
-    """Say that the daemon lives; look for failures, late tenants and holds; show lateness as a check of ``allwhere_assets`` when it changes."""
+    """Say that the daemon lives, look for failures, late tenants, holds and warnings, tell people, and report ``fleet``."""
     with database.begin() as db:
         heartbeats.beat(db, heartbeats.DAEMON)
     ticks = lost_ticks(context.instance, DAILY_INTUNE_SYNC)
     found = alerts.watch(database, late_after=limits.late_after, notify=notifier.notify, also=ticks)
-    late = sorted(trouble.account or "" for trouble in found if trouble.cause == LATE)
-    message = f"{len(found)} troubles; late: {', '.join(late) or 'nobody'}. {notifier.problem}".strip()
-    cursor = ",".join(late) or "nobody"
-    evaluations = [] if cursor == context.cursor else [lateness(late, limits.late_after)]
-    return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursor, asset_events=evaluations)
+    with database.connect() as db:
+        lines = fleet(db, late_after=limits.late_after)
+    late = sum(line.late for line in lines)
+    message = f"{len(found)} troubles; {late} of {len(lines)} tenants late. {notifier.problem}".strip()
+    return dg.SensorResult(skip_reason=dg.SkipReason(message), asset_events=report(lines, limits.late_after))
 
 
 @dg.sensor(

@@ -64,6 +64,7 @@ from intune_pipeline.portal.errors import (
     SignInNeededError,
     TooOftenError,
 )
+from intune_pipeline.portal.metrics import Metrics
 from intune_pipeline.portal.portal import PortalContext
 from intune_pipeline.portal.probes import HeadAsGet, Probes
 from intune_pipeline.portal.rendering import STATIC_DIRECTORY, page
@@ -165,6 +166,7 @@ def create_app(
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[parts.host], www_redirect=False)
     app.add_middleware(Probes, portal=parts)
     app.add_middleware(SecurityHeaders, https=parts.https)
+    app.add_middleware(Metrics, token=settings.intune_metrics_token)
     app.add_middleware(HeadAsGet)
     app.add_exception_handler(PortalError, _refused)
     app.add_exception_handler(PipelineError, _not_possible)

@@ -35,6 +35,7 @@ HREFS: Final[Mapping[NeedKind, str]] = {
     NeedKind.UNKNOWN_MODELS: f"{HOME}/models",
     NeedKind.OWNERSHIP_UNKNOWN: f"{_DEVICES}?reason={SkipReason.OWNERSHIP_UNKNOWN}",
     NeedKind.DEVICES_FAILED: f"{_DEVICES}?outcome={Outcome.FAILED}",
+    NeedKind.CHECK_WARNED: _DEVICES,
 }
 """The page where each thing is done."""
 
@@ -95,6 +96,6 @@ def of_account(
             what, step = health.sentence, health.next_step
         elif need.kind is NeedKind.SYNC_FAILED and ended is not None:
             what, step = trouble(ended.cause, ended.error), step_after(ended.cause, "connected")
-        if step is not OPERATOR_AT_WORK:
+        if step is not OPERATOR_AT_WORK and not need.of_operators:
             shown.append(Waiting(need.kind, what, need.since, need.count, step.label, step.href or HREFS[need.kind]))
     return shown

@@ -135,6 +135,7 @@ def test_every_process_signs_in_to_postgresql_as_its_own_role() -> None:
         "migrations": {"ALLWHERE_DATABASE_URL": "intune", "DAGSTER_POSTGRES_URL": "intune_dagster"},
         "code": both,
         "daemon": both,
+        "probe": both,
         "webserver": {"DAGSTER_POSTGRES_URL": "intune_dagster"},
         "portal": {"ALLWHERE_DATABASE_URL": "intune_portal"},
     }
@@ -160,3 +161,23 @@ def test_the_workflow_runs_what_a_person_runs_on_every_python_the_package_promis
     promised = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
     assert job["strategy"]["matrix"]["python"] == promised
     assert job["steps"][-1] == {"run": "make test"}
+
+
+def test_the_daemon_is_looked_at_from_outside_everywhere() -> None:
+    services = load(Path("deploy/compose/compose.yaml"))["services"]
+    assert services["daemon"]["healthcheck"]["test"] == ["CMD", "intune-pipeline", "probe"]
+    assert services["probe"]["command"][:2] == ["intune-pipeline", "probe"]
+    [job] = yaml.safe_load_all((DEPLOY / "kubernetes" / "probe.yaml").read_text())
+    assert job["kind"] == "CronJob"
+    [container] = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["intune-pipeline", "probe"]
+    service = (DEPLOY / "systemd" / "intune-pipeline-probe.service").read_text()
+    assert "ExecStart=/opt/intune-pipeline/.venv/bin/intune-pipeline probe\n" in service
+    assert "Type=oneshot" in service
+    assert "OnUnitActiveSec=30s" in (DEPLOY / "systemd" / "intune-pipeline-probe.timer").read_text()
+
+
+def test_who_looks_knows_the_hour_of_the_nightly_tick() -> None:
+    services = load(Path("deploy/compose/compose.yaml"))["services"]
+    for name in ("code", "daemon", "probe"):
+        assert {"INTUNE_SYNC_HOUR", "INTUNE_SYNC_TIME_ZONE"} <= set(services[name]["environment"]), name

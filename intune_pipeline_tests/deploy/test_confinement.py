@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-DAGSTER = {"code", "daemon", "webserver"}
+DAGSTER = {"code", "daemon", "probe", "webserver"}
 COMPOSE = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 VALUES = yaml.safe_load((DEPLOY / "kubernetes" / "values.yaml").read_text())
@@ -33,10 +33,10 @@ def test_compose_keeps_the_portal_away_from_dagster() -> None:
 
 
 def test_compose_lets_out_only_who_asks_somebody_outside() -> None:
-    """Names to Microsoft, to the sign-in providers and to those who are alarmed; the UI and the database have nobody."""
+    """Names to Microsoft, to the sign-in providers, to those who are alarmed and to the dead man's switch; the UI and the database have nobody."""
     open_networks = {name for name, network in COMPOSE["networks"].items() if not (network or {}).get("internal")}
     let_out = {name for name, service in SERVICES.items() if open_networks & set(service["networks"])}
-    assert let_out == {"code", "portal", "oauth2-proxy", "caddy"}
+    assert let_out == {"code", "probe", "portal", "oauth2-proxy", "caddy"}
     assert {network for service in SERVICES.values() for network in service["networks"]} == set(COMPOSE["networks"])
 
 
@@ -105,6 +105,10 @@ def pods() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
             spec = document["spec"]["template"]["spec"]
             assert spec["automountServiceAccountToken"] is False
             yield document["metadata"]["name"], spec["securityContext"], spec["containers"][0]["securityContext"]
+    [probe] = documents("probe.yaml")
+    spec = probe["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    yield probe["metadata"]["name"], spec["securityContext"], spec["containers"][0]["securityContext"]
     for part in (
         VALUES["dagsterWebserver"],
         VALUES["dagsterDaemon"],
@@ -118,7 +122,7 @@ def pods() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
 
 def test_kubernetes_confines_every_pod() -> None:
     found = list(pods())
-    assert len(found) == 6
+    assert len(found) == 7
     for name, pod, container in found:
         assert pod["runAsNonRoot"] is True, name
         assert pod["runAsUser"] == 10001, name
@@ -137,6 +141,8 @@ def test_kubernetes_policies_choose_the_pods_there_are_and_keep_the_portal_from_
         for document in documents("portal.yaml")
         if "template" in document["spec"]
     }
+    [probe] = documents("probe.yaml")
+    labels.add(probe["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]["app"])
     chosen = {policy["podSelector"]["matchLabels"].get("app") for policy in policies.values()} - {None}
     assert labels == chosen
     dagster_ports = {

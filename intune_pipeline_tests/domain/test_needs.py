@@ -6,7 +6,7 @@ import pytest
 
 from intune_pipeline.domain.drift import Drift, Measure
 from intune_pipeline.domain.needs import NeedFacts, Waiting, needs
-from intune_pipeline.domain.vocabulary import ConnectionStatus, NeedKind
+from intune_pipeline.domain.vocabulary import Check, ConnectionStatus, NeedKind
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CALM = {"now": NOW, "late_after": timedelta(hours=26), "connected_at": NOW - timedelta(days=90)}
@@ -77,3 +77,35 @@ def test_everything_that_waits_is_in_the_list_with_its_number() -> None:
     assert "Intune lists 75 devices; 145 were usual over the last two weeks." in told
     assert "12% of the devices are of an unknown type; 2% were usual over the last two weeks." in told
     assert all(need.to_do.endswith(".") and need.what.endswith(".") for need in found)
+
+
+def test_a_check_that_warns_is_told_unless_something_else_says_the_same() -> None:
+    warnings = {
+        Check.FEW_JUNK_SERIALS: "12 of 60 devices (20.0%) have a placeholder.",
+        Check.NO_LOOKALIKES: "2 users share a name.",
+        Check.FEW_UNKNOWN_MODELS: "9 of 60 devices are of an unknown type.",
+        Check.NO_PLAINTEXT_SECRETS: "1 bypass codes lie in the database without encryption.",
+    }
+    facts = {**CALM, "last_good_at": NOW, "unknown": Waiting(9), "unknown_models": 2, "people": Waiting(2)}
+    found = needs(NeedFacts(status=ConnectionStatus.CONNECTED, warnings=warnings, **facts))
+    told = [(need.kind, need.of_operators) for need in found]
+    assert told == [
+        (NeedKind.EMPLOYEE_HOLD, False),
+        (NeedKind.UNKNOWN_MODELS, False),
+        (NeedKind.CHECK_WARNED, False),
+        (NeedKind.CHECK_WARNED, True),
+    ]
+    assert found[2].what == warnings[Check.FEW_JUNK_SERIALS]
+    assert needs(NeedFacts(status=ConnectionStatus.DISCONNECTED, warnings=warnings, **CALM))[0].kind is (
+        NeedKind.NOT_CONNECTED
+    )
+
+
+@pytest.mark.parametrize("check", Check)
+def test_every_check_that_may_warn_has_its_line(check: Check) -> None:
+    facts = NeedFacts(
+        status=ConnectionStatus.CONNECTED, last_good_at=NOW, warnings={check: "Something is odd."}, **CALM
+    )
+    [need] = needs(facts)
+    assert (need.kind, need.what) == (NeedKind.CHECK_WARNED, "Something is odd.")
+    assert need.to_do.endswith(".")

@@ -141,32 +141,3 @@ def test_a_run_that_never_began_is_reported_as_failed(engine: sa.Engine) -> None
         report = sync_runs.report(sync_runs.of_dagster_run(db, "unknown"))
     assert (report["status"], report["devices_listed"]) == ("failed", 0)
     assert "before its sync began" in report["error"]
-
-
-def test_the_fleet_shows_every_tenant_with_its_trouble(
-    engine: sa.Engine, connect_account: Callable[..., ConnectedAccount]
-) -> None:
-    good, bad, new = connect_account("good"), connect_account("bad"), connect_account("new", status="verifying")
-    with engine.begin() as db:
-        sync_runs.succeed(db, sync_runs.open_run(db, good.connection_id, "schedule", "g1"), COUNTS)
-        sync_runs.succeed(db, sync_runs.open_run(db, bad.connection_id, "schedule", "b1"), COUNTS)
-        sync_runs.fail(
-            db, sync_runs.open_run(db, bad.connection_id, "schedule", "b2"), "throttled", "Microsoft was busy."
-        )
-        db.execute(
-            sa.text("""
-                insert into employee_holds (connection_id, email, first_name, last_name, decision)
-                values (:good, 'a@x.y', 'A', 'A', 'waiting'), (:good, 'b@x.y', 'B', 'B', 'skipped');
-                insert into lifecycle_holds (connection_id, intune_device_ids, reason) values (:good, '["1", "2"]', 'Many.')
-            """),
-            {"good": good.connection_id},
-        )
-        lines = {line.account: line for line in sync_runs.fleet(db)}
-        assert list(lines) == ["bad", "good", "new"]
-        assert (lines["good"].devices, lines["good"].unknown_share, lines["good"].cause) == (10, 0.1, None)
-        assert (lines["good"].employee_holds, lines["good"].lifecycle_holds) == (1, 2)
-        assert (lines["bad"].cause, lines["bad"].trouble) == ("throttled", "Microsoft was busy.")
-        assert lines["bad"].last_good_at is not None
-        assert (lines["new"].status, lines["new"].last_good_at, lines["new"].age_hours) == ("verifying", None, None)
-        assert [run.dagster_run_id for run in sync_runs.last(db, "bad")] == ["b2", "b1"]
-        assert new.connection_id

@@ -13,6 +13,11 @@ from intune_pipeline.orchestration.metadata import column_schema
 from intune_pipeline.settings import SettingsError
 
 
+def _columns(spec: dg.AssetSpec) -> list[str]:
+    schema = spec.metadata.get("dagster/column_schema")
+    return [column.name for column in schema.columns] if schema else []
+
+
 def test_the_assets_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotAssertion) -> None:
     """Names, group and partitions are pinned; everything else changes only on purpose (``--snapshot-update``)."""
     specs = sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)
@@ -26,7 +31,8 @@ def test_the_assets_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotA
             "partitions": spec.partitions_def.name if spec.partitions_def else None,
             "code_version": bool(spec.code_version),
             "table": spec.metadata.get("dagster/table_name"),
-            "columns": [column.name for column in spec.metadata["dagster/column_schema"].columns],
+            "columns": _columns(spec),
+            "freshness": str(spec.freshness_policy) if spec.freshness_policy else None,
             "description": spec.description,
         }
         for spec in specs
@@ -60,6 +66,26 @@ def test_the_checks_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotA
         )
         for key in nodes
     ]
+
+
+def test_schedules_and_sensors_are_what_they_were(defs: dg.Definitions, snapshot: SnapshotAssertion) -> None:
+    repository = defs.get_repository_def()
+    schedules = [
+        (one.name, one.cron_schedule, one.execution_timezone, one.job_name, one.default_status.value, one.description)
+        for one in sorted(repository.schedule_defs, key=lambda one: one.name)
+    ]
+    sensors = [
+        (
+            one.name,
+            one.sensor_type.value,
+            one.minimum_interval_seconds,
+            sorted(target.job_name for target in one.targets),
+            one.default_status.value,
+            one.description,
+        )
+        for one in sorted(repository.sensor_defs, key=lambda one: one.name)
+    ]
+    assert snapshot == {"schedules": schedules, "sensors": sensors}
 
 
 def test_jobs_schedules_and_sensors_have_their_names(defs: dg.Definitions) -> None:

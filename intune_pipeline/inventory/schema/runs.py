@@ -42,6 +42,11 @@ sync_runs = Table(
     Column("finished_at", DateTime(timezone=True), comment="when it ended, null while it runs"),
     Column("dagster_run_id", Text, unique=True, comment="Dagster's run"),
     Column(
+        "listed_at",
+        DateTime(timezone=True),
+        comment="when the list was read that assets were written from; null while it runs",
+    ),
+    Column(
         "list_complete",
         Boolean,
         nullable=False,
@@ -62,6 +67,13 @@ sync_runs = Table(
         nullable=False,
         server_default=text("'{}'::jsonb"),
         comment="devices left out, by reason",
+    ),
+    Column(
+        "warnings",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'::jsonb"),
+        comment="what the checks that warned say, by check",
     ),
     Column("devices_read", Integer, nullable=False, server_default="0", comment="progress: read from Graph so far"),
     Column("devices_classified", Integer, nullable=False, server_default="0", comment="progress"),

@@ -4,7 +4,7 @@ Belongs here: sending what is not told yet. Does not belong here: finding out wh
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from intune_pipeline.inventory import alerts
-from intune_pipeline.inventory.alerts import Trouble
+from intune_pipeline.inventory.alerts import Alert, OpenCause, Trouble
 from intune_pipeline.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ log = structlog.get_logger(__name__)
 
 #: A tick of a sensor may last 60 seconds, and a webhook may be slow.
 MESSAGES_PER_TICK = 20
+#: So many tenants with the same trouble are a message each; more are one message together.
+FEW = 4
+SECONDS_BETWEEN_MANY = 1800
+NAMES_LISTED = 200
 
 #: Sends a title and a text; says whether somebody got them.
 Notify = Callable[[str, str], bool]
@@ -42,12 +46,30 @@ class Notifier:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to people.
+
+    Attributes:
+        cause: what it is about.
+        title: its subject.
+        text: what happened and what to do.
+        alert_ids: the alerts it tells of.
+    """
+
+    cause: str
+    title: str
+    text: str
+    alert_ids: tuple[int, ...]
+
+
 def watch(
     engine: Engine, *, late_after: timedelta, notify: Notify | None, also: Iterable[Trouble] = ()
 ) -> list[Trouble]:
     """Record what is wrong, tell people of what is new, and return all that is wrong now.
 
-    One message per cause and tenant until it clears. What could not be sent is tried again at the next call.
+    One message per cause and tenant until it clears, and one for all where they are many; see `messages`. What could not be
+    sent is tried again at the next call.
 
     Args:
         engine: allwhere's database.
@@ -58,12 +80,52 @@ def watch(
     with engine.begin() as db:
         found = [*alerts.troubles(db, late_after=late_after), *also]
         alerts.record(db, found)
-    with engine.begin() as db:
-        for alert in alerts.untold(db, limit=MESSAGES_PER_TICK) if notify else ():
-            log.warning("alert", cause=alert.cause)
-            if notify and notify(_title(alert.cause), alert.message):
-                alerts.told(db, [alert.id])
+    if notify:
+        with engine.begin() as db:
+            for message in messages(alerts.untold(db), alerts.open_causes(db))[:MESSAGES_PER_TICK]:
+                log.warning("alert", cause=message.cause, tenants=len(message.alert_ids))
+                if notify(message.title, message.text):
+                    alerts.told(db, message.alert_ids)
     return found
+
+
+def messages(untold: Sequence[Alert], causes: Mapping[str, OpenCause]) -> list[Message]:
+    """What people are told now: a message for each alert, or one for all tenants of a cause where they are many.
+
+    When a cause spreads over many tenants little by little, people are told at once that it does, and of those that follow
+    together, every `SECONDS_BETWEEN_MANY`.
+
+    Args:
+        untold: alerts nobody was told of, the oldest first.
+        causes: how many tenants each cause concerns now, those told of included.
+    """
+    by_cause: dict[str, list[Alert]] = {}
+    for alert in untold:
+        by_cause.setdefault(alert.cause, []).append(alert)
+    found: list[Message] = []
+    for cause, several in by_cause.items():
+        concerned = causes.get(cause)
+        if concerned is None or concerned.tenants <= FEW or any(alert.account is None for alert in several):
+            found += [Message(cause, _title(cause), alert.message, (alert.id,)) for alert in several]
+        elif _is_time(several, concerned):
+            found.append(_about_many(cause, several, concerned.tenants))
+    return found
+
+
+def _is_time(several: Sequence[Alert], concerned: OpenCause) -> bool:
+    """Whether people are told now of some more tenants with a trouble that many have."""
+    were_few = concerned.tenants - len(several) <= FEW
+    return were_few or concerned.told_ago is None or concerned.told_ago.total_seconds() >= SECONDS_BETWEEN_MANY
+
+
+def _about_many(cause: str, several: Sequence[Alert], tenants: int) -> Message:
+    names = sorted(alert.account or "" for alert in several)
+    listed = ", ".join(names[:NAMES_LISTED]) + (
+        f" and {len(names) - NAMES_LISTED} more" if names[NAMES_LISTED:] else ""
+    )
+    new = f"{len(names)} tenants" if len(names) == tenants else f"{len(names)} more tenants, {tenants} in all"
+    text = f"{new}: {listed}.\nOne of them, {several[0].message}\nAll: intune-pipeline fleet --trouble"
+    return Message(cause, f"{_title(cause)} ({tenants} tenants)", text, tuple(alert.id for alert in several))
 
 
 def notifier_of(addresses: SecretStr | None) -> Notifier:

@@ -4,7 +4,7 @@ Belongs here: what lasts from a run's first step to its last, and how a failure 
 works on, which it is given (``assets``), and runs whose process died, which can record nothing (``reaping``).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from typing import Any, TypeVar
@@ -173,6 +173,18 @@ class Session:
                 db.execute(WITHOUT_WAITING)
                 sync_runs.progress(db, self.sync_run_id, **values)
 
+    def noted(self, results: Sequence[dg.AssetCheckResult]) -> Sequence[dg.AssetCheckResult]:
+        """The same results, after what those that warn say is in the sync log, for people who do not look at Dagster."""
+        warned = {
+            str(one.check_name): str(one.description)
+            for one in results
+            if not one.passed and one.severity is dg.AssetCheckSeverity.WARN
+        }
+        if warned and self.sync_run_id is not None:
+            with self._engine.begin() as db:
+                sync_runs.warn(db, self.sync_run_id, warned)
+        return results
+
     def apply(self, plan: Plan, tell: Callable[[Counts], None]) -> tuple[int, Counts]:
         """Do what a plan says while the lock is held, and return the sync's id with what was done.
 
@@ -191,7 +203,8 @@ class Session:
             self._check(approved, plan)
 
         def succeed(db: Connection, counts: Counts) -> None:
-            totals = {**run_columns(counts), **self.requests_sent(), "list_complete": plan.listing.complete}
+            listing = {"list_complete": plan.listing.complete, "listed_at": plan.listing.listed_at}
+            totals = {**run_columns(counts), **self.requests_sent(), **listing}
             sync_runs.succeed(db, sync_run_id, totals)
             if approved is not None:
                 plans.applied(db, approved, sync_run_id)

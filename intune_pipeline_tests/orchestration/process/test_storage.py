@@ -4,7 +4,9 @@ It leans on what ``dagster-postgres`` makes public, and a few names it does not 
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,8 +14,12 @@ import pytest
 import sqlalchemy as sa
 from dagster import DagsterInstance
 
+from intune_pipeline.orchestration.fleet import FLEET, report
 from intune_pipeline.orchestration.process import storage as storages
+from intune_pipeline.orchestration.process.retention import thin_out
 from intune_pipeline.orchestration.process.storage import ASKED_ONCE, SettingsStorage
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -86,3 +92,35 @@ def test_the_configuration_that_is_shipped_loads_it(
     (home / "dagster.yaml").write_text((request.config.rootpath / "dagster.yaml").read_text())
     with DagsterInstance.from_config(str(home)) as instance:
         assert instance.get_runs() == []
+
+
+def test_old_reports_of_the_fleet_are_thinned_out_and_the_newest_stays(
+    monkeypatch: pytest.MonkeyPatch, new_database: Callable[..., str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", new_database())
+    (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+
+    def thinned(instance: DagsterInstance) -> int:
+        return thin_out(instance, FLEET, whole_for=timedelta(days=2), keep_for=timedelta(days=30))
+
+    with DagsterInstance.from_config(str(tmp_path)) as instance:
+        for _ in range(9):
+            for event in report([], timedelta(hours=26)):
+                instance.report_runless_asset_event(event)
+        assert thinned(instance) == 0
+        with instance.event_log_storage.index_connection() as db:  # type: ignore[attr-defined]
+            # Six of three days ago within an hour, two of forty days ago, and one of now; each has its check.
+            for table, column in (("event_logs", "timestamp"), ("asset_check_executions", "create_timestamp")):
+                old = f"(select id from {table} order by id limit %s)"  # noqa: S608 - of this test
+                place = "date_trunc('hour', timezone('utc', now()) - interval '{} days') + interval '1 minute'"
+                of_each = 2 if table == "event_logs" else 1
+                for days, limit in ((3, 8), (40, 2)):
+                    db.exec_driver_sql(
+                        f"update {table} set {column} = {place.format(days)} where id in {old % (limit * of_each)}"  # noqa: S608 - of this test
+                    )
+        assert thinned(instance) == 2 * (5 + 2)
+        assert thinned(instance) == 0
+        assert len(instance.fetch_materializations(FLEET, limit=100).records) == 2
+        key = dg.AssetCheckKey(FLEET, "every_tenant_synced_lately")
+        history = instance.event_log_storage.get_asset_check_execution_history(key, limit=100)
+        assert len(history) == 2

@@ -110,8 +110,56 @@ def test_a_tenant_without_a_good_sync_for_26_hours_is_late(
     connect_account("never", connected_at=sa.text("now() - interval '27 hours'"))
     connect_account("gone", status="disconnected", connected_at=sa.text("now() - interval '9 days'"))
     told = look(engine, inbox)
-    assert [body.split(":")[0] for body in told] == ["stale", "never"]
-    assert "The last good sync ended" in told[0]
+    assert [body.split(":")[0] for body in told] == ["never", "stale"]
+    assert "The list of the last good sync was read" in told[1]
+
+
+def test_200_late_tenants_are_one_message(
+    engine: sa.Engine, inbox: Inbox, connect_account: Callable[..., ConnectedAccount]
+) -> None:
+    for number in range(200):
+        connect_account(f"tenant-{number:03}", connected_at=sa.text("now() - interval '30 hours'"))
+    look(engine, inbox)
+    [(title, body)] = inbox.messages
+    assert title == "Intune sync: late (200 tenants)"
+    assert body.startswith("200 tenants: tenant-000, tenant-001, ")
+    assert "tenant-199" in body
+    assert "One of them, tenant-000: No sync has succeeded since the tenant was connected." in body
+    assert look(engine, inbox) == []
+
+
+def test_a_trouble_that_spreads_is_told_at_once_and_then_together(
+    engine: sa.Engine, inbox: Inbox, connect_account: Callable[..., ConnectedAccount]
+) -> None:
+    """200 tenants become late over half an hour, as they were synced; a message a look would be as bad as one each."""
+
+    def spread(numbers: range) -> list[str]:
+        for number in numbers:
+            connect_account(f"tenant-{number:03}", connected_at=sa.text("now() - interval '30 hours'"))
+        return look(engine, inbox)
+
+    assert [body.split(":")[0] for body in spread(range(2))] == ["tenant-000", "tenant-001"]
+    [beginning] = spread(range(2, 10))
+    assert beginning.startswith("8 more tenants, 10 in all: tenant-002, ")
+    assert spread(range(10, 20)) == []
+    assert spread(range(20, 30)) == []
+    with engine.begin() as db:
+        db.execute(sa.text("update alerts set told_at = told_at - interval '31 minutes' where told_at is not null"))
+    [rest] = spread(range(30, 40))
+    assert rest.startswith("30 more tenants, 40 in all: tenant-010, ")
+    assert "tenant-039" in rest
+
+
+def test_many_tenants_of_which_nobody_could_be_told_are_one_message_later(
+    engine: sa.Engine, inbox: Inbox, connect_account: Callable[..., ConnectedAccount], end_sync: Callable[..., None]
+) -> None:
+    inbox.works = False
+    for number in range(9):
+        end_sync(connect_account(f"tenant-{number}"), "outage")
+        assert look(engine, inbox) == []
+    inbox.works = True
+    end_sync(connect_account("another"), "throttled")
+    assert [body.split(":")[0] for body in look(engine, inbox)] == ["9 tenants", "another"]
 
 
 def test_holds_are_told(engine: sa.Engine, inbox: Inbox, connect_account: Callable[..., ConnectedAccount]) -> None:
@@ -192,12 +240,12 @@ def test_the_sensor_tells_a_webhook_and_shows_lateness_as_a_check(
     result = troubles(context)
     assert isinstance(result, dg.SensorResult)
     assert [body["title"] for body in bodies] == ["Intune sync: late"]
-    [evaluation] = result.asset_events
+    _, evaluation = result.asset_events
     assert isinstance(evaluation, dg.AssetCheckEvaluation)
     assert not evaluation.passed
     assert "acme" in str(evaluation.description)
     context = dg.build_sensor_context(instance=instance, definitions=defs, resources=resources, cursor=result.cursor)
-    assert troubles(context).asset_events == []  # type: ignore[union-attr]
+    assert len(troubles(context).asset_events) == len(result.asset_events)  # type: ignore[union-attr]
     assert len(bodies) == 1
 
 
