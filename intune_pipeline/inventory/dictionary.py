@@ -28,7 +28,7 @@ database, which the next sync mends.
 
 def markdown() -> str:
     """The whole page."""
-    tables = metadata.tables.values()
+    tables = sorted(metadata.tables.values(), key=lambda table: table.name)
     own = [_section(table, "##") for table in tables if table.schema is None]
     frames = [_section(table, "###") for table in tables if table.schema == PIPELINE]
     return "\n".join([_HEAD, *own, _FRAMES_HEAD, *frames])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from intune_pipeline.inventory import audit, database, row_security, schema
 from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
@@ -86,7 +87,7 @@ def _any(table: sa.Table, column: sa.Column[Any]) -> Any:
         return True
     if isinstance(column.type, sa.Uuid):
         return sa.func.gen_random_uuid()
-    return [] if isinstance(column.type, schema.JSONB) else FORMS.get(column.name, "x")
+    return [] if isinstance(column.type, JSONB) else FORMS.get(column.name, "x")
 
 
 @pytest.fixture

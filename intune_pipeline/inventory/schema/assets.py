@@ -1,0 +1,171 @@
+"""allwhere's assets, their history, the change feed and what a person keeps from syncs."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Computed,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from intune_pipeline.domain.vocabulary import AssetStatus, ChangedEntity, ChangeKind, KeptKind, UndoneKind
+from intune_pipeline.inventory.schema.base import SERIAL_KEY_SQL, ciphertext, metadata, now, one_of
+
+assets = Table(
+    "assets",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("serial_number", Text, nullable=False, comment="as Intune or a person wrote it"),
+    Column(
+        "serial_key",
+        Text,
+        Computed(SERIAL_KEY_SQL.format("serial_number"), persisted=True),
+        nullable=False,
+        comment="compared form: upper case, without spaces and invisible characters, plain digits and dashes",
+    ),
+    Column("asset_type", Text, comment="laptop, tablet, mobile …; set at creation, then allwhere's"),
+    Column("name", Text, comment="a person's, never touched by a sync"),
+    Column(
+        "status",
+        Text,
+        nullable=False,
+        server_default=AssetStatus.IN_INVENTORY,
+        comment="what the customer does with it; a sync changes it only where the connection allows",
+    ),
+    Column("condition", Text, comment="a person's, never touched by a sync"),
+    Column("location", Text, comment="a person's, never touched by a sync"),
+    Column("notes", Text, comment="a person's, never touched by a sync"),
+    Column("assignee_id", BigInteger, comment="who holds it"),
+    Column(
+        "assigned_by_person_at",
+        DateTime(timezone=True),
+        comment="when a person chose the assignee; null when a sync did so last or nobody changed it; a trigger keeps it",
+    ),
+    Column("color", Text, comment="colour"),
+    Column("display_size", Text, comment="inches, as plain decimals"),
+    Column("imei", Text, comment="IMEI"),
+    Column("make", Text, comment="maker"),
+    Column("model", Text, comment="what Intune says"),
+    Column("model_name", Text, comment="the model for people: what the maker calls it, else the model cleaned"),
+    Column("memory_gb", Integer, comment="GiB"),
+    Column("storage_gb", Integer, comment="GB as sold"),
+    Column(
+        "storage_type",
+        Text,
+        comment="SSD (computers) or Flash (phones, tablets) where the family never had a disk, else as entered",
+    ),
+    Column("operating_system", Text, comment="operating system"),
+    Column("os_version", Text, comment="its version"),
+    Column("release_date", Text, comment="a year, or a date, as far as it is known"),
+    Column("intune_device_id", Text, comment="Intune's id of the newest device record"),
+    Column("azure_ad_device_id", Text, comment="Entra's id of the device"),
+    Column("activation_lock_bypass_code", Text, comment="ciphertext, never plaintext"),
+    Column("sync_run_id", BigInteger, comment="the sync run that created the asset, null for people's own entries"),
+    now("created_at", "when the row came"),
+    now("updated_at", "when a field last changed; a sync that changes nothing leaves it"),
+    ForeignKeyConstraint(["assignee_id", "account_id"], ["employees.id", "employees.account_id"]),
+    UniqueConstraint("account_id", "serial_key"),
+    one_of("status", AssetStatus),
+    ciphertext("activation_lock_bypass_code"),
+    Index(None, "assignee_id"),
+    comment="what a customer owns, one row per serial number",
+)
+
+asset_changes = Table(
+    "asset_changes",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("asset_id", ForeignKey("assets.id", ondelete="CASCADE"), nullable=False, comment="the asset's row"),
+    Column("sync_run_id", ForeignKey("sync_runs.id"), comment="the sync that changed it"),
+    Column("field", Text, nullable=False, comment="column of assets"),
+    Column("old_value", Text, comment="always null for the bypass code"),
+    Column("new_value", Text, comment="always null for the bypass code"),
+    Column("reason", Text, comment="a sentence where the change needs one: assignee changes, lifecycle ends"),
+    Column("actor", Text, comment="who changed it in allwhere, when allwhere tells by its setting allwhere.actor"),
+    now("changed_at", "when"),
+    Index(None, "asset_id", "changed_at"),
+    Index(None, "sync_run_id"),
+    comment="every field of an existing asset that changed: by a sync, or in allwhere, which a trigger records",
+)
+
+change_events = Table(
+    "change_events",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="order within a read"),
+    Column(
+        "transaction_id",
+        BigInteger,
+        nullable=False,
+        server_default=text("(pg_current_xact_id()::text)::bigint"),
+        comment="the transaction that made the change; readers stop before the oldest one that still runs",
+    ),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("entity", Text, nullable=False, comment="asset or employee"),
+    Column("entity_id", BigInteger, nullable=False, comment="its row, which may be gone"),
+    Column("kind", Text, nullable=False, comment="created, updated, assigned, ended, undone, locked …"),
+    Column("sync_run_id", BigInteger, comment="the sync or undo that made it; null: in allwhere"),
+    Column("field", Text, comment="the column that changed; null for the whole row"),
+    Column("old_value", Text, comment="what it held"),
+    Column("new_value", Text, comment="what it holds since"),
+    now("at", "when"),
+    one_of("entity", ChangedEntity),
+    one_of("kind", ChangeKind),
+    Index(None, "account_id", "id"),
+    Index(None, "account_id", "transaction_id", "id"),
+    Index(None, "at"),
+    comment="every change of assets and employees for the change feed; kept for 90 days",
+)
+
+kept_values = Table(
+    "kept_values",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("serial_key", Text, nullable=False, comment="the asset's serial number in compared form"),
+    Column(
+        "field", Text, nullable=False, comment="column of assets, or asset: that there is none of this serial number"
+    ),
+    Column("kind", Text, nullable=False, comment="locked: until it is unlocked; undone: while Intune says the same"),
+    Column("evidence", Text, comment="what Intune said when it was undone; null for locks"),
+    Column("intune_value", Text, comment="what Intune says now and the sync does not write"),
+    Column("set_by", Text, nullable=False, comment="who locked it, or undid the run"),
+    Column("sync_run_id", ForeignKey("sync_runs.id"), comment="the undo that keeps it; null for locks"),
+    now("set_at", "when"),
+    UniqueConstraint("account_id", "serial_key", "field", "kind"),
+    one_of("kind", KeptKind),
+    comment="values of assets that a sync leaves as they are",
+)
+
+undone_rows = Table(
+    "undone_rows",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("sync_run_id", ForeignKey("sync_runs.id"), nullable=False, comment="the undo that removed the row"),
+    Column("kind", Text, nullable=False, comment="asset or employee"),
+    Column("content", JSONB, nullable=False, comment="the row as it was; undoing the undo brings it back"),
+    Index(None, "sync_run_id"),
+    one_of("kind", UndoneKind),
+    comment="assets and employees that an undo removed",
+)
+
+account_keys = Table(
+    "account_keys",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
+    Column("wrapped_key", Text, nullable=False, comment="the data key, encrypted with BYPASS_CODE_KEYS"),
+    now("created_at", "when"),
+    Index(None, "account_id"),
+    comment="the keys that encrypt an account's bypass codes, themselves encrypted; the newest that opens seals",
+)
