@@ -59,6 +59,7 @@ class NeedFacts:
         ownership: Devices whose owner Intune does not tell.
         failed: Devices the last good sync could not write.
         drifts: Numbers that have left their band.
+        webhooks_off: Webhooks that were switched off because their receivers accept nothing.
     """
 
     now: datetime
@@ -79,6 +80,7 @@ class NeedFacts:
     ownership: Waiting = Waiting()
     failed: Waiting = Waiting()
     drifts: Sequence[Drift] = ()
+    webhooks_off: Waiting = Waiting()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Need:
 
 def needs(facts: NeedFacts) -> list[Need]:
     """Everything that waits, the most urgent first."""
-    return [*_of_connection(facts), *_decisions(facts), *_drifts(facts), *_devices(facts)]
+    return [*_of_connection(facts), *_decisions(facts), *_webhooks(facts), *_drifts(facts), *_devices(facts)]
 
 
 def _of_connection(facts: NeedFacts) -> Iterator[Need]:
@@ -162,6 +164,18 @@ def _decisions(facts: NeedFacts) -> Iterator[Need]:
             facts.people.since,
             facts.people.count,
             "Say for each of them who they are.",
+        )
+
+
+def _webhooks(facts: NeedFacts) -> Iterator[Need]:
+    if facts.webhooks_off.count:
+        were = "was" if facts.webhooks_off.count == 1 else "were"
+        yield Need(
+            NeedKind.WEBHOOK_OFF,
+            f"{_counted(facts.webhooks_off.count, 'webhook')} {were} switched off: the receiver accepts nothing.",
+            facts.webhooks_off.since,
+            facts.webhooks_off.count,
+            "Mend the receiver, then switch the webhook on; what happened meanwhile is sent then.",
         )
 
 

@@ -22,6 +22,7 @@ THRESHOLDS: Final[Mapping[SecurityEvent, int]] = {
     SecurityEvent.REQUEST_REFUSED: 200,
     SecurityEvent.REVEAL_FAILED: 10,
     SecurityEvent.LIMIT_HIT: 100,
+    SecurityEvent.WEBHOOK_REFUSED: 10,
 }
 """So many of an event within two hours of the clock, the present one and the last, raise an alert."""
 

@@ -25,7 +25,9 @@ from intune_pipeline.inventory.database import DatabaseUnreachableError
 from intune_pipeline.portal import (
     api,
     api_changes,
+    api_lists,
     api_runs,
+    api_webhooks,
     connect_pages,
     device_pages,
     invitation_pages,
@@ -35,6 +37,7 @@ from intune_pipeline.portal import (
     settings_pages,
     sign_in,
     status_pages,
+    webhook_pages,
 )
 from intune_pipeline.portal.access import RECENT, asker_of
 from intune_pipeline.portal.access_tokens import AccessTokens
@@ -52,6 +55,7 @@ from intune_pipeline.portal.portal import PortalContext
 from intune_pipeline.portal.rendering import STATIC_DIRECTORY, page
 from intune_pipeline.portal.security import SecurityHeaders, protecting_headers
 from intune_pipeline.portal.verification import Verification
+from intune_pipeline.portal.webhook_sender import WebhookSender
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
 
 #: Pages at work at once. Fewer than the engine's database connections, so that none waits for one; more would only
@@ -85,11 +89,12 @@ def create_app(
         _engine=engine,
     )
     verification = Verification(parts)
+    webhooks = WebhookSender(parts)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
-        with verification.running():
+        with verification.running(), webhooks.running():
             yield
 
     app = FastAPI(
@@ -112,10 +117,13 @@ def create_app(
         device_pages,
         run_pages,
         settings_pages,
+        webhook_pages,
         kept_forms,
         api,
         api_runs,
         api_changes,
+        api_lists,
+        api_webhooks,
     ):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC_DIRECTORY), name="static")

@@ -23,6 +23,9 @@ PREVIEWS: Final = Limit("previews", 10, _MINUTE)
 EXPORTS: Final = Limit("exports", 10, _MINUTE)
 CONNECTS: Final = Limit("connects", 10, _HOUR)
 UNDOS: Final = Limit("undos", 6, _MINUTE)
+WEBHOOKS: Final = Limit("webhooks", 20, _MINUTE)
+"""Addresses looked up, tests and replays, all together."""
+
 REVEALS: Final = Limit("reveals", 5, _HOUR)
 
 SIGN_IN_FAILURES: Final = Limit("sign_in_failures", 20, 10 * _MINUTE)

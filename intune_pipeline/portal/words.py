@@ -47,6 +47,9 @@ TRIGGERS: Mapping[str, str] = {
     "operator": "Started by allwhere",
     "undo": "Undo",
 }
+WEBHOOK_STATUSES: Mapping[str, str] = {"on": "On", "paused": "Paused", "switched_off": "Switched off"}
+WEBHOOK_TONES: Mapping[str, str] = {"on": "good", "paused": "wait", "switched_off": "bad"}
+DELIVERY_STATUSES: Mapping[str, str] = {"waiting": "Waiting", "accepted": "Accepted", "refused": "Refused"}
 RUN_STATUSES: Mapping[str, str] = {"running": "Running", "succeeded": "Succeeded", "failed": "Failed"}
 RUN_CHANGES: Mapping[str, str] = {
     "created": "Created",
@@ -88,6 +91,7 @@ ACTIONS: Mapping[str, str] = {
     "release": "Decided on a hold",
     "reveal": "Revealed a bypass code",
     "rule": "Changed the account's own rules",
+    "webhook": "Webhook",
     "undo": "Undid a run",
     "lock": "Locked a field",
     "unlock": "Unlocked a field",

@@ -52,6 +52,7 @@ from intune_pipeline.inventory.schema.tenants import (
     connections,
     tenant_owners,
 )
+from intune_pipeline.inventory.schema.webhooks import feed_marks, webhook_deliveries, webhooks
 
 __all__ = [
     "FRAMES",
@@ -80,6 +81,7 @@ __all__ = [
     "employees_frame",
     "erasures",
     "failed_devices",
+    "feed_marks",
     "held_assignments",
     "hold_decisions",
     "intune_device_details",
@@ -99,4 +101,6 @@ __all__ = [
     "tenant_owners",
     "undone_rows",
     "unknown_models",
+    "webhook_deliveries",
+    "webhooks",
 ]
