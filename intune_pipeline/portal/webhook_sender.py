@@ -8,6 +8,7 @@ messages keep their order. A process that dies lets go by the claim's end, and t
 """
 
 import contextlib
+import logging
 import random
 import threading
 import time
@@ -34,6 +35,8 @@ _AT_ONCE: Final = 8
 _TURN_SECONDS: Final = 30.0
 
 log = structlog.get_logger(__name__)
+#: Tracebacks without the values of variables, among which are secrets.
+trouble = logging.getLogger(__name__)
 
 
 class WebhookSender:
@@ -73,7 +76,7 @@ class WebhookSender:
         try:
             return self._turn(account_id, webhook_id)
         except Exception:  # one webhook's trouble is no other's; its claim ends by itself
-            log.exception("webhook_turn_failed", webhook=str(webhook_id))
+            trouble.exception("sending to the webhook %s failed; it is tried again", webhook_id)
             return 0
 
     def _turn(self, account_id: int, webhook_id: UUID) -> int:
@@ -119,7 +122,7 @@ class WebhookSender:
             "webhook_sent",
             webhook=str(claimed.webhook_id),
             message=str(delivery.message_id),
-            event=delivery.event.value,
+            tells=delivery.event.value,
             status=answer.status,
             seconds=answer.seconds,
         )
@@ -152,4 +155,4 @@ class WebhookSender:
             try:
                 self.step()
             except Exception:  # the next step may find the database again
-                log.exception("sending to webhooks failed; it is tried again")
+                trouble.exception("sending to webhooks failed; it is tried again")

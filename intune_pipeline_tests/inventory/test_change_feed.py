@@ -64,8 +64,12 @@ def test_what_syncs_and_people_do_is_told_in_order(tenant: Tenant) -> None:
         ("asset", "locked", "os_version"),
         ("asset", "locked", "os_version"),
         ("asset", "undone", "os_version"),
-        ("employee", "updated", None),
-        ("employee", "updated", None),
+        ("employee", "updated", "first_name"),
+        ("employee", "updated", "email"),
+    ]
+    assert [one["fields"] for one in changes[-2:]] == [
+        {"first_name": ["Bo", "Bosse"]},
+        {"email": [None, "b@x.example"]},
     ]
     assert all_read(tenant, cursor)[0] == []
 
