@@ -4,6 +4,7 @@ Belongs here: building devices, one sync from judging to the closed run. Does no
 """
 
 import contextlib
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -185,6 +186,13 @@ class Tenant:
         """What a person or an import does with plain SQL."""
         with self.engine.begin() as db:
             db.execute(sa.text(sql), {"account": self.account_id, "connection": self.connection_id, **parameters})
+
+    def wait_for_feed(self) -> None:
+        """Until the feed tells all that is committed: it waits for open transactions of other tests' databases, too."""
+        waits = """select (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint <= max(transaction_id) as waits
+                   from change_events"""
+        while self.rows(waits)[0]["waits"]:
+            time.sleep(0.02)
 
     def assets(self) -> dict[str, dict[str, Any]]:
         """The account's assets by serial."""

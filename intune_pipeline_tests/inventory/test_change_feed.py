@@ -1,7 +1,6 @@
 """The change feed tells every change at least once, in order, whenever its transactions commit."""
 
 import random
-import time
 from typing import Any
 
 import pytest
@@ -26,9 +25,7 @@ def read(tenant: Tenant, cursor: str | None = None, limit: int = 1000) -> tuple[
 
 def all_read(tenant: Tenant, cursor: str | None = None, limit: int = 1000) -> tuple[list[dict[str, Any]], str]:
     """A read that waits for the horizon: transactions of other databases of the same server hold it back too."""
-    passed = "select (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint > max(transaction_id) as is_past from change_events"
-    while tenant.rows(passed)[0]["is_past"] is False:
-        time.sleep(0.02)
+    tenant.wait_for_feed()
     return read(tenant, cursor, limit)
 
 

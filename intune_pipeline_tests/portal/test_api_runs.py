@@ -179,6 +179,7 @@ def test_what_waits_is_one_list_with_the_page_where_it_is_done(api: Api, tenant:
 def test_the_feed_of_changes_is_read_to_its_end_and_goes_on(api: Api, tenant: Tenant) -> None:
     client = api("acme-secondary")
     seen, cursor, more = [], None, True
+    tenant.wait_for_feed()
     while more:
         answer = client.get("/api/v1/changes", params={"limit": 5, **({"cursor": cursor} if cursor else {})}).json()
         seen += answer["changes"]
@@ -186,6 +187,7 @@ def test_the_feed_of_changes_is_read_to_its_end_and_goes_on(api: Api, tenant: Te
     assert sum(one["kind"] == "created" for one in seen) == 6
     assert [one["id"] for one in seen] == sorted({one["id"] for one in seen})
     tenant.run("update assets set notes = 'scratched' where serial_number = 'SN-0'")
+    tenant.wait_for_feed()
     (change,) = client.get("/api/v1/changes", params={"cursor": cursor}).json()["changes"]
     assert (change["fields"], change["current"]["notes"]) == ({"notes": [None, "scratched"]}, "scratched")
     assert api("globex-primary").get("/api/v1/changes").json()["changes"] == []
