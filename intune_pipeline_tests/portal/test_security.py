@@ -190,6 +190,12 @@ def test_what_cannot_be_taken_back_asks_for_a_recent_sign_in(app: FastAPI) -> No
         ("POST", "/api/v1/holds/lifecycle"),
         ("POST", f"{HOME}/runs/{{run_id}}/undo"),
         ("POST", "/api/v1/runs/{run_id}/undo"),
+        ("POST", f"{HOME}/webhooks"),
+        ("POST", f"{HOME}/webhooks/{{webhook_id}}"),
+        ("POST", f"{HOME}/webhooks/{{webhook_id}}/secret"),
+        ("POST", "/api/v1/webhooks"),
+        ("PATCH", "/api/v1/webhooks/{webhook_id}"),
+        ("POST", "/api/v1/webhooks/{webhook_id}/secret"),
     }
     recent = {recently_signed_in_primary_admin, recent_token_primary_admin}
     assert {(method, path) for method, path, route in routes_of(app) if recent & dependencies_of(route)} == grave

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from standardwebhooks import Webhook
 
 from intune_pipeline.domain.web_addresses import AddressRefusedError
 from intune_pipeline.portal import webhook_client
@@ -120,8 +121,8 @@ def test_a_message_is_signed_as_the_scheme_says(receiver: Receiver, client: Webh
     assert send(client, receiver.url).accepted
     headers, body = receiver.arrived[0]
     assert body == b'{"type":"webhook.test"}'
-    assert headers["webhook-id"] == "msg_1"
-    assert list(receiver.accepted) == ["msg_1"]
+    assert Webhook(SECRET).verify(body, headers) == {"type": "webhook.test"}
+    assert (headers["webhook-id"], list(receiver.accepted)) == ("msg_1", ["msg_1"])
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

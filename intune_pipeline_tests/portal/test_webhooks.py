@@ -187,7 +187,7 @@ def test_a_receiver_that_refuses_for_a_day_is_switched_off_and_nothing_is_lost(
     clock.move(timedelta(days=3))
     assert sender.step() == 0
     assert api("acme-primary").post(f"{address(webhook)}/switch-on").json()["status"] == "on"
-    told(sender, receiver, until=3)
+    told(sender, receiver, until=2)
     assert set(copy_of(receiver)) == set(inventory(tenant))
 
 
@@ -309,7 +309,7 @@ def test_an_address_inside_is_refused_and_counted(api: Api, engine: sa.Engine, u
     answer = api("acme-primary").post("/api/v1/webhooks", json={"url": url, "events": ALL})
     assert (answer.status_code, answer.json()["title"]) == (422, "Check the address")
     with engine.connect() as db:
-        assert db.scalar(sa.select(schema.security_counts.c.event)) == "webhook_refused"
+        assert "webhook_refused" in set(db.scalars(sa.select(schema.security_counts.c.event)))
 
 
 def test_secondary_admins_look_and_primary_admins_do(webhook: dict[str, Any], api: Api) -> None:
