@@ -188,7 +188,7 @@ def delete_old(db: Connection) -> int:
 
 def told(db: Connection, account_id: int, rows: Sequence[sa.Row[Any]]) -> list[dict[str, Any]]:
     """Events of assets and employees as the feed tells them, with how the asset or employee is now."""
-    current = {entity: _current(db, account_id, entity, rows) for entity in FEED}
+    current: dict[str, Mapping[int, Any]] = {one: _current(db, account_id, one, rows) for one in FEED}
     return [
         {
             "id": row.id,
@@ -198,7 +198,7 @@ def told(db: Connection, account_id: int, rows: Sequence[sa.Row[Any]]) -> list[d
             "at": row.at.isoformat(),
             "run_id": row.sync_run_id,
             "fields": {} if row.field is None else {row.field: [row.old_value, row.new_value]},
-            "current": current[ChangedEntity(row.entity)].get(row.entity_id),
+            "current": current[row.entity].get(row.entity_id),
         }
         for row in rows
     ]
@@ -211,19 +211,20 @@ def _current(
     if not ids:
         return {}
     found = db.execute(_ASSETS if entity is ChangedEntity.ASSET else _EMPLOYEES, {"account_id": account_id, "ids": ids})
-    return {row.id: row.content for row in found}
+    # The driver would parse JSON at a third of the speed.
+    return {row.id: orjson.loads(row.content) for row in found}
 
 
 _HORIZON = sa.text("select (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint")
-# The window's first id is looked up first, so that a reader who polls does not walk through all that came before it.
+# A window's first id is looked up once, so that a reader who polls does not walk through all that came before it.
 _WINDOW = sa.text("""
     select id, entity, entity_id, kind, sync_run_id, field, old_value, new_value, at from change_events
     where account_id = :account_id and transaction_id >= :lower and transaction_id < :upper
       and entity = any(cast(:entities as text[]))
-      and id > greatest(:last_id, (
+      and id > case when :last_id > 0 then :last_id else (
           select coalesce(min(e.id) - 1, 0) from change_events e
           where e.account_id = :account_id and e.transaction_id >= :lower and e.transaction_id < :upper
-      ))
+      ) end
     order by id limit :limit
 """)
 _BY_IDS = sa.text("""
@@ -242,10 +243,10 @@ EMPLOYEE_CONTENT: Final = """jsonb_build_object(
                             from employee_emails m where m.employee_id = e.id), '[]')
     )"""
 _ASSETS = sa.text(f"""
-    select id, {ASSET_CONTENT} as content
+    select id, ({ASSET_CONTENT})::text as content
     from assets a where account_id = :account_id and id = any(cast(:ids as bigint[]))
 """)  # noqa: S608 - a constant
 _EMPLOYEES = sa.text(f"""
-    select e.id, {EMPLOYEE_CONTENT} as content
+    select e.id, ({EMPLOYEE_CONTENT})::text as content
     from employees e where e.account_id = :account_id and e.id = any(cast(:ids as bigint[]))
 """)  # noqa: S608 - a constant

@@ -34,9 +34,9 @@ _AT_ONCE: Final = 8
 #: Well under a claim's two minutes, with the longest answer on top.
 _TURN_SECONDS: Final = 30.0
 
-log = structlog.get_logger(__name__)
+sent = structlog.get_logger(__name__)
 #: Tracebacks without the values of variables, among which are secrets.
-trouble = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class WebhookSender:
@@ -76,7 +76,7 @@ class WebhookSender:
         try:
             return self._turn(account_id, webhook_id)
         except Exception:  # one webhook's trouble is no other's; its claim ends by itself
-            trouble.exception("sending to the webhook %s failed; it is tried again", webhook_id)
+            log.exception("sending to the webhook %s failed; it is tried again", webhook_id)
             return 0
 
     def _turn(self, account_id: int, webhook_id: UUID) -> int:
@@ -118,7 +118,7 @@ class WebhookSender:
             answer = Answer(None, str(error), 0.0)
         else:
             answer = self._portal.webhook_client.send(claimed.url, f"msg_{delivery.message_id.hex}", body, secrets, now)
-        log.info(
+        sent.info(
             "webhook_sent",
             webhook=str(claimed.webhook_id),
             message=str(delivery.message_id),
@@ -155,4 +155,4 @@ class WebhookSender:
             try:
                 self.step()
             except Exception:  # the next step may find the database again
-                trouble.exception("sending to webhooks failed; it is tried again")
+                log.exception("sending to webhooks failed; it is tried again")

@@ -177,7 +177,7 @@ class Reader:
 
     def read(self) -> bool:
         """Follow the feed until it is at its end or dies; whether it lived."""
-        with self._session(self.share) as session:
+        with self.session(self.share) as session:
             try:
                 follow(session, self.api, self.path)
             except CrashError:
@@ -192,7 +192,7 @@ class Reader:
 
     def truth(self) -> dict[str, Any]:
         """The same by a list of everything."""
-        with self._session(0) as session:
+        with self.session(0) as session:
             listed = everything(session, self.api)
         return {entity: listed[entity] for entity in ("asset", "employee")}
 
@@ -205,7 +205,8 @@ class Reader:
         }
         return f"{self.path.name}: {different}"
 
-    def _session(self, share: float) -> CrashingSession:
+    def session(self, share: float) -> CrashingSession:
+        """A client of the API that dies in so many of its requests."""
         session = CrashingSession(self.rng, share)
         session.trust_env = False
         session.headers["Authorization"] = f"Bearer {self.token}"
