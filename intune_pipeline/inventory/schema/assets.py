@@ -152,7 +152,7 @@ undone_rows = Table(
     Column("id", BigInteger, Identity(), primary_key=True, comment="generated"),
     Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
     Column("sync_run_id", ForeignKey("sync_runs.id"), nullable=False, comment="the undo that removed the row"),
-    Column("kind", Text, nullable=False, comment="asset, employee or sync"),
+    Column("kind", Text, nullable=False, comment="asset or employee"),
     Column("content", JSONB, nullable=False, comment="the row as it was; undoing the undo brings it back"),
     Index(None, "sync_run_id"),
     one_of("kind", UndoneKind),
