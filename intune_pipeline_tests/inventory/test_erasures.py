@@ -176,7 +176,7 @@ def test_what_is_old_goes_and_what_waits_or_counts_stays(engine: sa.Engine) -> N
                 "update connections set status = 'disconnected', disconnected_at = now() - interval '91 days' where id = 1"
             )
         )
-        assert ages(db) == {"holds": 0, "outcomes": 0, "codes": 2, "audit": 0}
+        assert ages(db) == {"holds": 0, "outcomes": 0, "codes": 2, "changes": 0, "deliveries": 0, "audit": 0}
         assert db.scalar(sa.text("select activation_lock_bypass_code from assets where id = 1")) is None
 
 
