@@ -260,6 +260,11 @@ class MicrosoftSettings(_Environment):
         return CAN_CONSENT | (extra if self.microsoft_accept_cloud_application_administrator else set())
 
     @property
+    def is_sandbox(self) -> bool:
+        """Whether Microsoft is the sandbox on this machine, so that webhooks may lead to this machine too."""
+        return all(urlsplit(url).hostname in LOOPBACK for url in (self.microsoft_login_url, self.microsoft_graph_url))
+
+    @property
     def cloud(self) -> "MicrosoftCloud":
         """Where Microsoft is."""
         from intune_pipeline.microsoft.cloud import MicrosoftCloud

@@ -84,6 +84,7 @@ class NeedFacts:
         failed: Devices the last good sync could not write.
         drifts: Numbers that have left their band.
         warnings: What checks of the last good sync warn of, sentences by check.
+        webhooks_off: Webhooks that were switched off because their receivers accept nothing.
     """
 
     now: datetime
@@ -107,6 +108,7 @@ class NeedFacts:
     failed: Waiting = Waiting()
     drifts: Sequence[Drift] = ()
     warnings: Mapping[str, str] = field(default_factory=dict)
+    webhooks_off: Waiting = Waiting()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class Need:
 
 def needs(facts: NeedFacts) -> list[Need]:
     """Everything that waits, the most urgent first."""
-    found = [*_of_connection(facts), *_decisions(facts), *_drifts(facts), *_devices(facts)]
+    found = [*_of_connection(facts), *_decisions(facts), *_webhooks(facts), *_drifts(facts), *_devices(facts)]
     return [*found, *_warnings(facts, {need.kind for need in found})]
 
 
@@ -196,6 +198,18 @@ def _decisions(facts: NeedFacts) -> Iterator[Need]:
             facts.people.since,
             facts.people.count,
             "Say for each of them who they are.",
+        )
+
+
+def _webhooks(facts: NeedFacts) -> Iterator[Need]:
+    if facts.webhooks_off.count:
+        were = "was" if facts.webhooks_off.count == 1 else "were"
+        yield Need(
+            NeedKind.WEBHOOK_OFF,
+            f"{_counted(facts.webhooks_off.count, 'webhook')} {were} switched off: the receiver accepts nothing.",
+            facts.webhooks_off.since,
+            facts.webhooks_off.count,
+            "Mend the receiver, then switch the webhook on; what happened meanwhile is sent then.",
         )
 
 

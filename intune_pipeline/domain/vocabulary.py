@@ -165,14 +165,15 @@ class AssetStatus(StrEnum):
 
 
 class ChangedEntity(StrEnum):
-    """What the change feed tells of."""
+    """What events are about. The change feed tells of assets and employees, webhooks of syncs too."""
 
     ASSET = "asset"
     EMPLOYEE = "employee"
+    SYNC = "sync"
 
 
 class ChangeKind(StrEnum):
-    """What happened to an asset or employee."""
+    """What happened to an asset, an employee or a sync."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -182,6 +183,39 @@ class ChangeKind(StrEnum):
     UNDONE = "undone"
     LOCKED = "locked"
     REMOVED = "removed"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class WebhookEvent(StrEnum):
+    """What a webhook tells of."""
+
+    SYNC_FINISHED = "sync.finished"
+    SYNC_FAILED = "sync.failed"
+    ASSET_CHANGED = "asset.changed"
+    EMPLOYEE_CREATED = "employee.created"
+    NEEDS_CHANGED = "needs.changed"
+    TEST = "webhook.test"
+    """Sent by the test button only."""
+
+
+class WebhookStatus(StrEnum):
+    """Whether a webhook is sent to."""
+
+    ON = "on"
+    PAUSED = "paused"
+    """By a person."""
+    SWITCHED_OFF = "switched_off"
+    """By itself: the receiver accepted nothing for a day, or answered that it is gone."""
+
+
+class DeliveryStatus(StrEnum):
+    """What became of a webhook's message."""
+
+    WAITING = "waiting"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """A test or a replay that failed; it is tried once."""
 
 
 class KeptKind(StrEnum):
@@ -368,6 +402,8 @@ class SecurityEvent(StrEnum):
     """Microsoft ended a connecting for a reason that allwhere's operators look into."""
     LIMIT_HIT = "limit_hit"
     ORGANIZATION_BOUND = "organization_bound"
+    WEBHOOK_REFUSED = "webhook_refused"
+    """The address of a webhook is one that allwhere never sends to."""
 
 
 class Digest(StrEnum):
@@ -406,3 +442,4 @@ class NeedKind(StrEnum):
     OWNERSHIP_UNKNOWN = "ownership_unknown"
     DEVICES_FAILED = "devices_failed"
     CHECK_WARNED = "check_warned"
+    WEBHOOK_OFF = "webhook_off"

@@ -36,6 +36,8 @@ SECRETS: Final = frozenset(
         "secrets",
         "state_hash",
         "session_hash",
+        "secret",
+        "previous_secret",
     }
 )
 _USER = ("user_id", "user_email", "user_principal_name", "user_display_name")
@@ -261,6 +263,7 @@ def _tells_of(table: Table) -> str:
         "assets": "assets.assignee_id = any(cast(:employee_ids as bigint[]))",
         "asset_changes": "asset_changes.field = 'assignee_id' and (asset_changes.old_value = any(cast(:employee_texts as text[]))"
         " or asset_changes.new_value = any(cast(:employee_texts as text[])))",
+        "change_events": "change_events.entity = 'employee' and change_events.entity_id = any(cast(:employee_ids as bigint[]))",
         "device_outcomes": "device_outcomes.asset_id in"
         " (select a.id from assets a where a.assignee_id = any(cast(:employee_ids as bigint[])))",
     }.get(table.fullname, "false")
@@ -365,5 +368,10 @@ _OF_THE_PERSON: Final = (
     ("employees", sa.text("""
         update employees set first_name = 'Erased', last_name = :pseudonym
         where account_id = :account_id and id = any(cast(:employee_ids as bigint[]))
+    """)),
+    ("change_events", sa.text("""
+        update change_events set old_value = null, new_value = null
+        where account_id = :account_id and entity = 'employee' and entity_id = any(cast(:employee_ids as bigint[]))
+          and field is not null
     """)),
 )  # fmt: skip

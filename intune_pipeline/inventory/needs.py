@@ -59,6 +59,7 @@ def every(db: Connection, *, late_after: timedelta, account: str | None = None) 
             collisions=Waiting(row["collisions"] or 0, row["collisions_since"]),
             ownership=Waiting(row["ownership"] or 0, row["ownership_since"]),
             failed=Waiting(row["failed"] or 0, row["failed_since"]),
+            webhooks_off=Waiting(row["webhooks_off"] or 0, row["webhooks_off_since"]),
             drifts=found.get(row["connection_id"], ()),
             warnings=row["warnings"] or {},
         )
@@ -125,6 +126,10 @@ _FACTS = sa.text("""
         select connection_id, jsonb_array_length(intune_device_ids) as endings, reason as ending_reason,
                created_at as endings_since
         from lifecycle_holds where decision = 'waiting'
+    ),
+    off as (
+        select account_id, count(*) as webhooks_off, min(status_since) as webhooks_off_since
+        from webhooks where status = 'switched_off' group by account_id
     )
     select c.id as connection_id, c.account, now() as now, c.status, c.status_message, c.status_cause, c.connected_at,
            coalesce(r.finished_at, c.created_at) as status_since, g.listed_at as last_good_at, g.warnings,
@@ -132,12 +137,14 @@ _FACTS = sa.text("""
            case when r.status = 'failed' then r.cause end as failure_cause,
            case when r.status = 'failed' then r.finished_at end as failed_at,
            d.failed, d.failed_since, d.collisions, d.collisions_since, d.ownership, d.ownership_since, d.unknown,
-           d.unknown_since, d.unknown_models, p.people, p.people_since, e.endings, e.ending_reason, e.endings_since
+           d.unknown_since, d.unknown_models, p.people, p.people_since, e.endings, e.ending_reason, e.endings_since,
+           w.webhooks_off, w.webhooks_off_since
     from chosen c
     left join last_run r on r.connection_id = c.id
     left join last_good g on g.connection_id = c.id
     left join devices d on d.connection_id = c.id
     left join people p on p.connection_id = c.id
     left join endings e on e.connection_id = c.id
+    left join off w on w.account_id = c.account_id
     order by c.account
 """)

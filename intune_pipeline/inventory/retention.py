@@ -1,4 +1,4 @@
-"""How long what is no longer needed stays: decided holds, outcomes, the audit log, codes after a disconnect.
+"""How long what is no longer needed stays: holds, outcomes, the audit log, codes, changes, messages to webhooks.
 
 Belongs here: deleting by age. Does not belong here: how often (``orchestration.jobs``), frames (``frames``) and
 Dagster's own history. ``docs/security.md`` has the table.
@@ -10,7 +10,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.inventory import plans
+from intune_pipeline.inventory import change_feed, plans, webhook_deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ def forget_old(db: Connection, keep: Retention) -> dict[str, int]:
     """
     ages = {"holds": keep.holds, "outcomes": keep.outcomes, "codes": keep.codes}
     deleted = {**dict.fromkeys(ages, 0), "plans": db.execute(_OLD_PLANS, {"age": plans.KEPT}).rowcount}
+    deleted["changes"] = change_feed.delete_old(db)
+    deleted["deliveries"] = webhook_deliveries.delete_old(db)
     for what, statement in _OLD:
         deleted[what] += db.execute(statement, {"age": ages[what]}).rowcount
     if keep.audit is not None:
@@ -77,5 +79,6 @@ _OLD = (
     ("codes", sa.text("""
         delete from account_keys k using connections c
         where c.account_id = k.account_id and c.status = 'disconnected' and c.disconnected_at < now() - :age
+          and not exists (select from webhooks w where w.account_id = k.account_id)
     """)),
 )  # fmt: skip

@@ -233,6 +233,24 @@ _FUNCTIONS: Final = (
            get diagnostics ended = row_count;
            perform set_config('app.account_id', acting, true);
            return ended > 0;
+        end $$""",
+    f"""create or replace function webhooks_due(moment timestamptz, look interval)
+       returns table (account_id bigint, webhook_id uuid) {_DEFINER} as $$
+       declare
+           acting text := coalesce(current_setting('app.account_id', true), '');
+       begin
+           perform set_config('app.account_id', '', true);
+           return query select w.account_id, w.id from webhooks w
+               where (w.claimed_until is null or w.claimed_until < moment)
+                 and (w.status = 'on' and w.next_try_at <= moment and (
+                       'needs.changed' = any(w.events) and w.needs_looked_at <= moment - look
+                       or exists (select from change_events e
+                                  where e.account_id = w.account_id and e.transaction_id >= w.read_to)
+                       or exists (select from webhook_deliveries d where d.webhook_id = w.id and d.status = 'waiting'))
+                   or exists (select from webhook_deliveries d
+                              where d.webhook_id = w.id and d.status = 'waiting' and d.asked_by is not null))
+               order by w.next_try_at limit 100;
+           perform set_config('app.account_id', acting, true);
        end $$""",
     f"""create or replace function owner_of_tenant(wanted text) returns bigint {_DEFINER} as $$
        declare
@@ -288,6 +306,7 @@ _FUNCTION_ROLES: Final[Mapping[str, frozenset[Role]]] = {
     "accounts_verifying_tenant(text)": frozenset({Role.PORTAL, Role.PIPELINE}),
     "owner_of_tenant(text)": frozenset({Role.PORTAL, Role.PIPELINE}),
     "forget_audit_log(interval)": frozenset({Role.PIPELINE}),
+    "webhooks_due(timestamptz, interval)": frozenset({Role.PORTAL}),
 }
 #: Those of the migrations and these.
 FUNCTION_NAMES: Final = (

@@ -23,6 +23,7 @@ THRESHOLDS: Final[Mapping[SecurityEvent, int]] = {
     SecurityEvent.REVEAL_FAILED: 10,
     SecurityEvent.CONNECT_FAILED: 1,
     SecurityEvent.LIMIT_HIT: 100,
+    SecurityEvent.WEBHOOK_REFUSED: 10,
 }
 """So many of an event within two hours of the clock, the present one and the last, raise an alert."""
 

@@ -6,7 +6,9 @@ Belongs here: the route and its schema. Does not belong here: reading the feed (
 from datetime import datetime
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Query
+from fastapi.responses import Response
 
 from intune_pipeline.domain.vocabulary import ChangedEntity
 from intune_pipeline.inventory import change_feed
@@ -44,13 +46,13 @@ class Changes(Output):
     more: bool
 
 
-@router.get("/changes", responses=_ANSWERS)
+@router.get("/changes", responses=_ANSWERS, response_model=Changes)
 def changes(
     portal: ThePortal,
     admin: TokenAdmin,
     cursor: Annotated[Text | None, Query(description=_CURSOR)] = None,
     limit: Annotated[int, Query(ge=1, le=change_feed.PAGE_SIZE)] = change_feed.PAGE_SIZE,
-) -> Changes:
+) -> Response:
     """Every change of the account's assets and employees, in order, from wherever a reader has come to."""
     with portal.transaction(admin.account) as db:
         try:
@@ -59,4 +61,5 @@ def changes(
             raise PortalError(str(error), title="Not a cursor") from None
         except change_feed.CursorExpiredError as error:
             raise GoneError(str(error), title="Cursor too old") from None
-    return Changes.model_validate(found)
+    # The model is for the document only: checking every field of a thousand changes takes longer than reading them.
+    return Response(orjson.dumps(found), media_type="application/json")

@@ -27,8 +27,10 @@ from intune_pipeline.portal import (
     api_audit,
     api_changes,
     api_holds,
+    api_lists,
     api_plans,
     api_runs,
+    api_webhooks,
     audit_pages,
     connect_pages,
     decided_pages,
@@ -51,6 +53,7 @@ from intune_pipeline.portal import (
     sign_in,
     status_pages,
     teach_pages,
+    webhook_pages,
 )
 from intune_pipeline.portal.access import RECENT, asker_of
 from intune_pipeline.portal.access_tokens import AccessTokens
@@ -70,6 +73,7 @@ from intune_pipeline.portal.probes import HeadAsGet, Probes
 from intune_pipeline.portal.rendering import STATIC_DIRECTORY, page
 from intune_pipeline.portal.security import SecurityHeaders, protecting_headers
 from intune_pipeline.portal.verification import Verification
+from intune_pipeline.portal.webhook_sender import WebhookSender
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
 
 #: Pages at work at once. Fewer than the engine's database connections, so that none waits for one; more would only
@@ -103,11 +107,12 @@ def create_app(
         _engine=engine,
     )
     verification = Verification(parts)
+    webhooks = WebhookSender(parts)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
-        with verification.running():
+        with verification.running(), webhooks.running():
             yield
 
     app = FastAPI(
@@ -141,6 +146,7 @@ def create_app(
         mail_pages,
         settings_pages,
         audit_pages,
+        webhook_pages,
         kept_forms,
         help_pages,
         api,
@@ -149,6 +155,8 @@ def create_app(
         api_plans,
         api_holds,
         api_changes,
+        api_lists,
+        api_webhooks,
     ):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC_DIRECTORY), name="static")

@@ -24,6 +24,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "release": "Decided on a hold",
     "reveal": "Revealed a bypass code",
     "rule": "Changed the account's own rules",
+    "webhook": "Changed a webhook",
     "undo": "Undid a run or took a decision back",
     "approve": "Approved a plan",
     "lock": "Locked a field",

@@ -26,6 +26,9 @@ PLANS: Final = Limit("plans", 6, _HOUR)
 """Plans asked for: each reads the whole list of the tenant's devices."""
 
 UNDOS: Final = Limit("undos", 6, _MINUTE)
+WEBHOOKS: Final = Limit("webhooks", 20, _MINUTE)
+"""Addresses looked up, tests and replays, all together."""
+
 
 SIGN_IN_FAILURES: Final = Limit("sign_in_failures", 20, 10 * _MINUTE)
 """Sign-ins from one address that ended badly; who signs in well is never counted."""

@@ -34,6 +34,7 @@ HREFS: Final[Mapping[NeedKind, str]] = {
     NeedKind.SERIAL_COLLISION: f"{_DEVICES}?reason={SkipReason.SERIAL_COLLISION}",
     NeedKind.UNKNOWN_MODELS: f"{HOME}/models",
     NeedKind.OWNERSHIP_UNKNOWN: f"{_DEVICES}?reason={SkipReason.OWNERSHIP_UNKNOWN}",
+    NeedKind.WEBHOOK_OFF: f"{HOME}/webhooks",
     NeedKind.DEVICES_FAILED: f"{_DEVICES}?outcome={Outcome.FAILED}",
     NeedKind.CHECK_WARNED: _DEVICES,
 }

@@ -19,6 +19,7 @@ from intune_pipeline.inventory.roles import act_in_transaction, acting_for
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.portal.access_tokens import AccessTokens
 from intune_pipeline.portal.seal import Seal
+from intune_pipeline.portal.webhook_client import WebhookClient
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
 
 
@@ -103,6 +104,11 @@ class PortalContext:
     def vault(self) -> Vault:
         """Bypass codes."""
         return Vault(self.pipeline.bypass_code_keys)
+
+    @cached_property
+    def webhook_client(self) -> WebhookClient:
+        """Sends to customers' receivers; to this machine in the sandbox only."""
+        return WebhookClient(loopback=self.microsoft.is_sandbox, ca_bundle=self.microsoft.microsoft_ca_bundle)
 
     @property
     def https(self) -> bool:

@@ -62,6 +62,9 @@ TRIGGERS: Mapping[str, str] = {
     "operator": "Started by allwhere",
     "undo": "Undo",
 }
+WEBHOOK_STATUSES: Mapping[str, str] = {"on": "On", "paused": "Paused", "switched_off": "Switched off"}
+WEBHOOK_TONES: Mapping[str, str] = {"on": "good", "paused": "wait", "switched_off": "bad"}
+DELIVERY_STATUSES: Mapping[str, str] = {"waiting": "Waiting", "accepted": "Accepted", "refused": "Refused"}
 RUN_STATUSES: Mapping[str, str] = {"running": "Running", "succeeded": "Succeeded", "failed": "Failed"}
 RUN_CHANGES: Mapping[str, str] = {
     "created": "Created",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from intune_pipeline.inventory import change_feed, kept_values
+from intune_pipeline.inventory import change_feed, duplicates, kept_values
 from intune_pipeline.inventory.change_feed import BadCursorError, CursorExpiredError
 from intune_pipeline.inventory.undo import undo
 from intune_pipeline_tests.syncing import Tenant, device
@@ -61,10 +61,47 @@ def test_what_syncs_and_people_do_is_told_in_order(tenant: Tenant) -> None:
         ("asset", "locked", "os_version"),
         ("asset", "locked", "os_version"),
         ("asset", "undone", "os_version"),
-        ("employee", "updated", None),
-        ("employee", "updated", None),
+        ("employee", "updated", "first_name"),
+        ("employee", "updated", "email"),
+    ]
+    assert [one["fields"] for one in changes[-2:]] == [
+        {"first_name": ["Bo", "Bosse"]},
+        {"email": [None, "b@x.example"]},
     ]
     assert all_read(tenant, cursor)[0] == []
+
+
+def test_an_end_is_told_as_such(tenant: Tenant) -> None:
+    tenant.set(lifecycle_max_share=1)
+    tenant.sync([device("d1", "SN-1"), device("d2", "SN-2", "jane.doe@acme.example")])
+    _, cursor = all_read(tenant)
+    for _ in range(2):
+        tenant.later(days=1)
+        tenant.sync([device("d1", "SN-1")])
+    changes, _ = all_read(tenant, cursor)
+    assert kinds(changes) == [("asset", "ended", "status"), ("asset", "assigned", "assignee_id")]
+    assert changes[0]["fields"] == {"status": ["allocated", "transferred"]}
+
+
+def test_a_merge_is_told_of_both_employees_and_their_assets(tenant: Tenant) -> None:
+    keep, other = tenant.add_employee("Bo", "Ek", "bo@acme.example"), tenant.add_employee("B", "Ek", "b@acme.example")
+    held = tenant.add_asset("SN-1", assignee_id=other)
+    _, cursor = all_read(tenant)
+    with tenant.engine.begin() as db:
+        duplicates.merge(db, "acme", keep, other, actor="test")
+    changes, cursor = all_read(tenant, cursor)
+    assert {one["kind"] for one in changes} == {"merged"}
+    told = {(one["entity"], one["entity_id"]): one["current"] for one in changes}
+    assert told["employee", other] is None
+    assert [one["email"] for one in told["employee", keep]["emails"]] == ["b@acme.example", "bo@acme.example"]
+    assert told["asset", held]["assignee_id"] == keep
+    assert {"email": ["b@acme.example", None]} in [one["fields"] for one in changes if one["entity_id"] == other]
+    with tenant.engine.begin() as db:
+        duplicates.unmerge(db, "acme", other, actor="test")
+    changes, _ = all_read(tenant, cursor)
+    assert {one["entity_id"]: one["current"] for one in changes if one["entity"] == "employee"}[other][
+        "first_name"
+    ] == "B"
 
 
 def test_a_sync_that_changes_nothing_tells_nothing(tenant: Tenant) -> None:

@@ -123,7 +123,7 @@ def test_an_export_has_every_table_that_tells_of_the_person_and_no_secret(engine
         found = erasures.export(db, "acme", "ada@acme.example")
         assert {name: len(rows) for name, rows in found.items()} == {
             "employees": 1, "employee_emails": 2, "assets": 1, "asset_changes": 1, "device_outcomes": 2, "employee_holds": 1,
-            "sync_requests": 1, "audit_log": 2, "pipeline.raw_intune_devices": 1, "pipeline.employees": 1,
+            "sync_requests": 1, "audit_log": 2, "change_events": 1, "pipeline.raw_intune_devices": 1, "pipeline.employees": 1,
         }  # fmt: skip
         assert not any(erasures.SECRETS & set(row) for rows in found.values() for row in rows)
         with pytest.raises(erasures.UnknownPersonError, match="nothing is stored about"):
@@ -170,13 +170,14 @@ def test_what_is_old_goes_and_what_waits_or_counts_stays(engine: sa.Engine) -> N
             )
         )
         db.execute(sa.text("update assets set activation_lock_bypass_code = 'v1.x' where id = 1"))
-        assert ages(db) == {"holds": 1, "outcomes": 1, "codes": 0, "plans": 0, "audit": 0}
+        none = {"plans": 0, "changes": 0, "deliveries": 0, "audit": 0}
+        assert ages(db) == {"holds": 1, "outcomes": 1, "codes": 0, **none}
         db.execute(
             sa.text(
                 "update connections set status = 'disconnected', disconnected_at = now() - interval '91 days' where id = 1"
             )
         )
-        assert ages(db) == {"holds": 0, "outcomes": 0, "codes": 2, "plans": 0, "audit": 0}
+        assert ages(db) == {"holds": 0, "outcomes": 0, "codes": 2, **none}
         assert db.scalar(sa.text("select activation_lock_bypass_code from assets where id = 1")) is None
 
 

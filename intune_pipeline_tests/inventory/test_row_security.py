@@ -17,7 +17,13 @@ from intune_pipeline.inventory.row_security import APPEND_ONLY, condition, privi
 from intune_pipeline_tests.conftest import ConnectedAccount
 
 TABLES = [table for table in schema.metadata.sorted_tables if condition(table) is not None]
-FORMS = {"tenant_id": "0f2c1e5a-1234-5678-9abc-def012345678", "wrapped_key": "k", "slug": "acme"}
+FORMS = {
+    "tenant_id": "0f2c1e5a-1234-5678-9abc-def012345678",
+    "wrapped_key": "k",
+    "slug": "acme",
+    "secret": "v1.x",
+    "url": "https://x",
+}
 
 
 @pytest.fixture
@@ -87,7 +93,7 @@ def _any(table: sa.Table, column: sa.Column[Any]) -> Any:
         return True
     if isinstance(column.type, sa.Uuid):
         return sa.func.gen_random_uuid()
-    return [] if isinstance(column.type, JSONB) else FORMS.get(column.name, "x")
+    return [] if isinstance(column.type, JSONB | sa.ARRAY) else FORMS.get(column.name, "x")
 
 
 @pytest.fixture

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from uuid import NAMESPACE_DNS, uuid5
+from uuid import NAMESPACE_DNS, UUID, uuid5
 
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 from sqlalchemy import Connection
 
-from intune_pipeline.inventory import account_rules, accounts, audit, schema
+from intune_pipeline.domain.vocabulary import WebhookEvent
+from intune_pipeline.inventory import account_rules, accounts, audit, schema, webhooks
+from intune_pipeline.inventory.vault import Vault
 
 BYPASS_KEY = "MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="
 
@@ -26,6 +29,8 @@ class Customer:
         employee_holds: ids of waiting look-alikes.
         rule_id: id of an own rule.
         run_id: id of the good run.
+        webhook_id: id of a paused webhook.
+        delivery_id: id of a message in its log.
     """
 
     slug: str
@@ -36,6 +41,8 @@ class Customer:
     employee_holds: tuple[int, ...]
     rule_id: int
     run_id: int
+    webhook_id: UUID
+    delivery_id: int
 
 
 def furnish(engine: sa.Engine, slug: str, mark: str) -> Customer:
@@ -91,7 +98,34 @@ def furnish(engine: sa.Engine, slug: str, mark: str) -> Customer:
         )
         rule = account_rules.add(db, slug, "", f"^{mark} Special$", "laptop", note=mark, created_by=mark)
         audit.record(db, account_id, actor=f"{mark} person", action="settings", subject=slug)
-    return Customer(slug, mark, connection_id, serial_number, code, holds, rule, run_id)
+        webhook_id, delivery_id = _webhook(db, account_id, mark)
+    return Customer(slug, mark, connection_id, serial_number, code, holds, rule, run_id, webhook_id, delivery_id)
+
+
+def _webhook(db: Connection, account_id: int, mark: str) -> tuple[UUID, int]:
+    """Paused, so that nothing is sent; one message was accepted."""
+    now = datetime.now(UTC)
+    webhook, _ = webhooks.create(
+        db,
+        account_id,
+        Vault([SecretStr(BYPASS_KEY)]),
+        f"https://{mark.lower()}.example/hook",
+        [WebhookEvent.ASSET_CHANGED],
+        description=mark,
+        actor=f"{mark} person",
+        now=now,
+    )
+    webhooks.pause(db, account_id, webhook.id, actor=f"{mark} person", now=now)
+    delivery_id = _insert(
+        db,
+        schema.webhook_deliveries,
+        account_id=account_id,
+        webhook_id=webhook.id,
+        event=WebhookEvent.ASSET_CHANGED,
+        status="refused",
+        tries=[{"at": now.isoformat(), "status": 500, "seconds": 0.1, "problem": f"{mark} is down."}],
+    )
+    return webhook.id, delivery_id
 
 
 def _connection(db: Connection, account_id: int, mark: str) -> int:

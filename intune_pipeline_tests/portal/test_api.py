@@ -22,8 +22,9 @@ from intune_pipeline_tests.portal.customers import Customer, furnish
 
 #: Every route's sign-in is tested elsewhere; query parameters nobody knows are ignored, as everywhere on the web.
 EXCLUDED = [ignored_auth, negative_data_rejection]
-#: A cursor is any text to its schema, and only the feed knows which were given.
-CURSORS = [*EXCLUDED, positive_data_acceptance]
+#: A cursor is any text to its schema, and only the feed knows which were given; so is the address of a webhook.
+ANY_TEXT = [*EXCLUDED, positive_data_acceptance]
+OF_ANY_TEXT = {"/api/v1/changes", "/api/v1/webhooks", "/api/v1/webhooks/{webhook_id}"}
 Api = Callable[[str], TestClient]
 
 
@@ -99,7 +100,7 @@ def test_the_api_keeps_what_its_openapi_document_says(
     app: FastAPI, sandbox: SandboxCloud, acme: Customer, mode: GenerationMode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is sent: no 5xx, no undocumented status, no body that breaks its schema."""
-    for limit in ("WRITES", "SYNCS", "PREVIEWS", "EXPORTS", "UNDOS"):
+    for limit in ("WRITES", "SYNCS", "PREVIEWS", "EXPORTS", "UNDOS", "WEBHOOKS"):
         monkeypatch.setattr(limits, limit, Limit(limit, 1_000_000, 60))
     host = {"Host": urlsplit(PORTAL).netloc}
     headers = {"Authorization": f"Bearer {sandbox.sign_in_token('acme-primary')}", **host}
@@ -108,7 +109,7 @@ def test_the_api_keeps_what_its_openapi_document_says(
     # What ends the connection comes last, so that everything else is tried while there is one.
     operations.sort(key=lambda operation: operation.method == "delete")
     tried = [try_operation(operation, mode, headers) for operation in operations]
-    assert len(tried) >= 26
+    assert len(tried) >= 38
     assert all(tried) or (mode is GenerationMode.NEGATIVE and sum(tried) >= 10)
 
 
@@ -118,7 +119,7 @@ def try_operation(operation: APIOperation, mode: GenerationMode, headers: dict[s
     @settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
     def send(case: Case) -> None:
-        excluded = CURSORS if case.path == "/api/v1/changes" else EXCLUDED
+        excluded = ANY_TEXT if case.path in OF_ANY_TEXT else EXCLUDED
         case.call_and_validate(headers=headers, excluded_checks=excluded)
 
     try:

@@ -1,6 +1,7 @@
 """One account reaches nothing of another: every route is asked by one customer for the other's things."""
 
 from collections.abc import Callable
+from functools import reduce
 
 import pytest
 import sqlalchemy as sa
@@ -40,8 +41,7 @@ def test_no_page_and_no_api_answer_shows_anything_of_another_account(
             continue
         params = {"serial_number": theirs.serial_number, "search": THEIRS, "manufacturer": "x", "before": 2**52}
         for asked in (params, {"serial_number": mine.serial_number}, {}):
-            run_id = theirs.run_id if asked is params else mine.run_id
-            address = path.replace("{run_id}", str(run_id))
+            address = address_of(path, theirs if asked is params else mine)
             answer = (client if path.startswith("/api/") else browser).get(address, params=asked)
             assert answer.status_code < 500, path
             body = answer.text.replace(theirs.serial_number, "") if asked is params else answer.text
@@ -55,6 +55,9 @@ def test_no_page_and_no_api_answer_shows_anything_of_another_account(
         f"{HOME}/audit",
     } <= shown_mine
     assert {f"{HOME}/runs/{{run_id}}", "/api/v1/runs/{run_id}", "/api/v1/changes"} <= shown_mine
+    assert {f"{HOME}/webhooks", f"{HOME}/webhooks/{{webhook_id}}", "/api/v1/webhooks"} <= shown_mine
+    assert {"/api/v1/webhooks/{webhook_id}", "/api/v1/webhooks/{webhook_id}/deliveries"} <= shown_mine
+    assert {"/api/v1/assets", "/api/v1/employees"} <= shown_mine
     assert {"/api/v1/devices", "/api/v1/device", "/api/v1/holds", "/api/v1/rules", "/api/v1/audit"} <= shown_mine
 
 
@@ -81,6 +84,10 @@ def test_no_write_touches_anything_of_another_account(
         "model_pattern": "x",
         "device_type": "laptop",
         "step": "add",
+        "url": "https://127.0.0.1:9/",
+        "event": "asset.changed",
+        "delivery_id": str(theirs.delivery_id),
+        "on": "true",
     }
     bodies = {
         "/api/v1/connection": {"mdm_assignee_updates": True},
@@ -88,6 +95,8 @@ def test_no_write_touches_anything_of_another_account(
         "/api/v1/holds/employees": {"hold_ids": list(theirs.employee_holds), "decision": "create"},
         "/api/v1/holds/lifecycle": {"decision": "dropped"},
         "/api/v1/rules": {"model_pattern": "x", "device_type": "laptop"},
+        "/api/v1/webhooks": {"url": "https://127.0.0.1:9/", "events": ["asset.changed"]},
+        "/api/v1/webhooks/{webhook_id}": {"description": "mine now"},
         "/api/v1/rules/preview": {"model_pattern": THEIRS, "device_type": "desktop"},
     }
     writes = [(m, p) for m, p, _ in routes_of(app) if m != "GET" and p not in OPEN_TO_ALL]
@@ -118,7 +127,8 @@ def test_an_organisation_allwhere_does_not_know_reaches_nothing(
 
 def address_of(path: str, customer: Customer) -> str:
     """A route's address for what is a customer's."""
-    return path.replace("{rule_id}", str(customer.rule_id)).replace("{run_id}", str(customer.run_id))
+    ids = ("rule_id", "run_id", "webhook_id", "delivery_id")
+    return reduce(lambda found, one: found.replace(f"{{{one}}}", str(getattr(customer, one))), ids, path)
 
 
 def rows_of(engine: sa.Engine, customer: Customer) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -107,7 +108,7 @@ def test_nobody_reaches_anything_without_signing_in(app: FastAPI) -> None:
     for method, path, _ in routes_of(app):
         if path in OPEN_TO_ALL:
             continue
-        answer = client.request(method, path.replace("{rule_id}", "1"))
+        answer = client.request(method, path.replace("{rule_id}", "1").replace("{webhook_id}", str(uuid4())))
         if path.startswith("/api/"):
             assert answer.status_code == 401, f"{method} {path}"
         elif method == "GET" and not path.endswith(".json"):
@@ -195,6 +196,12 @@ def test_what_cannot_be_taken_back_asks_for_a_recent_sign_in(app: FastAPI) -> No
         ("POST", "/api/v1/holds/lifecycle"),
         ("POST", f"{HOME}/runs/{{run_id}}/undo"),
         ("POST", "/api/v1/runs/{run_id}/undo"),
+        ("POST", f"{HOME}/webhooks"),
+        ("POST", f"{HOME}/webhooks/{{webhook_id}}"),
+        ("POST", f"{HOME}/webhooks/{{webhook_id}}/secret"),
+        ("POST", "/api/v1/webhooks"),
+        ("PATCH", "/api/v1/webhooks/{webhook_id}"),
+        ("POST", "/api/v1/webhooks/{webhook_id}/secret"),
     }
     recent = {recently_signed_in_primary_admin, recent_token_primary_admin}
     assert {(method, path) for method, path, route in routes_of(app) if recent & dependencies_of(route)} == grave

@@ -62,6 +62,7 @@ from intune_pipeline.inventory.schema.tenants import (
     connections,
     tenant_owners,
 )
+from intune_pipeline.inventory.schema.webhooks import feed_marks, webhook_deliveries, webhooks
 
 __all__ = [
     "DEVICE_COLUMNS",
@@ -92,6 +93,7 @@ __all__ = [
     "employees_frame",
     "erasures",
     "failed_devices",
+    "feed_marks",
     "heartbeats",
     "held_assignments",
     "hold_decisions",
@@ -116,4 +118,6 @@ __all__ = [
     "tenant_owners",
     "undone_rows",
     "unknown_models",
+    "webhook_deliveries",
+    "webhooks",
 ]

@@ -110,7 +110,7 @@ change_events = Table(
         comment="the transaction that made the change; readers stop before the oldest one that still runs",
     ),
     Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="the account's row"),
-    Column("entity", Text, nullable=False, comment="asset or employee"),
+    Column("entity", Text, nullable=False, comment="asset, employee or sync"),
     Column("entity_id", BigInteger, nullable=False, comment="its row, which may be gone"),
     Column("kind", Text, nullable=False, comment="created, updated, assigned, ended, undone, locked …"),
     Column("sync_run_id", BigInteger, comment="the sync or undo that made it; null: in allwhere"),
@@ -123,7 +123,7 @@ change_events = Table(
     Index(None, "account_id", "id"),
     Index(None, "account_id", "transaction_id", "id"),
     Index(None, "at"),
-    comment="every change of assets and employees for the change feed; kept for 90 days",
+    comment="every change of assets and employees for the change feed, and ends of syncs for webhooks; kept for 90 days",
 )
 
 kept_values = Table(
