@@ -23,6 +23,8 @@ _KINDS = (
     "unknown_models",
     "ownership_unknown",
     "devices_failed",
+    "check_warned",
+    "webhook_off",
 )
 
 
