@@ -20,7 +20,7 @@ from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster._daemon.daemon import SchedulerDaemon
 
 from bench import stage
-from bench.dagster_processes import Processes, running
+from bench.dagster_processes import DEFINITIONS, SPAWNING_DEFINITIONS, Processes, running
 from intune_pipeline import logs
 from intune_pipeline.cli.processes import free_port
 
@@ -80,13 +80,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tenants", type=int, default=100)
     parser.add_argument("--celery", action="store_true", help="runs in warm Celery workers, over a Redis of its own")
+    parser.add_argument("--spawned", action="store_true", help="each run in a new interpreter, as Dagster does by itself")
     arguments = parser.parse_args()
     logs.configure(logging.ERROR)
     sizes = {f"tenant-{number:04}": DEVICES for number in range(arguments.tenants)}
     port = free_port(3000)
     with (
         stage.opened(sizes) as scene,
-        running(scene.directory / "processes", webserver_port=port, with_celery=arguments.celery) as processes,
+        running(
+            scene.directory / "processes",
+            webserver_port=port,
+            with_celery=arguments.celery,
+            module=SPAWNING_DEFINITIONS if arguments.spawned else DEFINITIONS,
+        ) as processes,
     ):
         before = megabytes(scene)
         print(f"tick over {arguments.tenants} tenants: {tick(processes):.1f} s")

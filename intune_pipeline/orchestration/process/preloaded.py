@@ -1,0 +1,5 @@
+"""preload"""
+import gc
+import intune_pipeline.definitions
+gc.collect()
+gc.freeze()
