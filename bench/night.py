@@ -80,7 +80,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tenants", type=int, default=100)
     parser.add_argument("--celery", action="store_true", help="runs in warm Celery workers, over a Redis of its own")
-    parser.add_argument("--spawned", action="store_true", help="each run in a new interpreter, as Dagster does by itself")
+    parser.add_argument(
+        "--spawned", action="store_true", help="each run in a new interpreter, as Dagster does by itself"
+    )
     arguments = parser.parse_args()
     logs.configure(logging.ERROR)
     sizes = {f"tenant-{number:04}": DEVICES for number in range(arguments.tenants)}

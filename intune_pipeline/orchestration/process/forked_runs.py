@@ -17,9 +17,7 @@ import signal
 import sys
 from typing import Final
 
-from intune_pipeline import gc_tuning
-
-PRELOADED: Final = "intune_pipeline.orchestration.process.preloaded"
+PRELOADED: Final = "intune_pipeline.preloaded"
 PR_SET_PDEATHSIG: Final = 1
 _FORK_SERVER: Final = multiprocessing.get_context("forkserver")
 
@@ -43,4 +41,4 @@ def fork_runs() -> None:
     if sys.platform == "linux":
         _FORK_SERVER.set_forkserver_preload([PRELOADED])
         # The code server has this object already, and asks it for a process whenever it starts a run.
-        multiprocessing.get_context("spawn").Process = ForkedRun
+        multiprocessing.get_context("spawn").Process = ForkedRun  # type: ignore[misc]
