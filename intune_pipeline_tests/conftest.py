@@ -1,4 +1,4 @@
-"""What tests of every room share: one PostgreSQL for the session, a fresh migrated database for each test.
+"""What tests of every package share: one PostgreSQL for the session, a fresh migrated database for each test.
 
 The server is the product's own embedded one, without fsync; pytest-xdist's workers share it.
 """
@@ -25,8 +25,12 @@ TEMPLATE = "migrated"
 
 
 # How long an example takes says more about the machine than about the rule.
-hypothesis.settings.register_profile("house", deadline=None)
-hypothesis.settings.load_profile("house")
+hypothesis.settings.register_profile("tests", deadline=None)
+# mutmut runs the same tests again in one process.
+hypothesis.settings.register_profile(
+    "mutants", deadline=None, suppress_health_check=[hypothesis.HealthCheck.differing_executors]
+)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,30 +14,34 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import orjson
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
-from intune_pipeline.domain.assignees import Candidate, HeldEmployee, candidate_of, listed_user
-from intune_pipeline.domain.facts import fact_values
-from intune_pipeline.domain.fields import SEALED_FIELD, Value
+from intune_pipeline.domain.assignees import Candidate, candidate_of
 from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.reconciliation import (
     Asset,
-    Change,
     Counts,
     DeviceMemory,
     DeviceStep,
     Ending,
     Plan,
-    Sealed,
 )
 from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus, SkipReason
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import audit, schema
 from intune_pipeline.inventory import reconciliation_statements as statements
 from intune_pipeline.inventory.database import WITHOUT_WAITING
+from intune_pipeline.inventory.reconciliation_rows import (
+    as_json,
+    employee_row,
+    history_row,
+    hold_row,
+    outcome_row,
+    shown_value,
+    stored_value,
+)
 from intune_pipeline.inventory.state import asset_of
 
 BATCH_SIZE: Final = 50
@@ -282,8 +286,8 @@ class _Run:
         """
         if not drafts:
             return {}, 0
-        people = [{"email_key": key, **_employee(person)} for key, person in drafts.items()]
-        rows = db.execute(statements.NEW_EMPLOYEES, {**self._known, "rows": _json(people)}).all()
+        people = [{"email_key": key, **employee_row(person)} for key, person in drafts.items()]
+        rows = db.execute(statements.NEW_EMPLOYEES, {**self._known, "rows": as_json(people)}).all()
         employees: dict[str, int] = {row.email_key: row.employee_id for row in rows}
         created = len(employees)
         if missing := drafts.keys() - employees.keys():
@@ -297,8 +301,8 @@ class _Run:
         """Write new assets; returns their ids by compared serial."""
         if not steps:
             return {}
-        rows = [{change.field: _stored(change.new, employees) for change in step.changes} for step in steps]
-        created = db.execute(statements.NEW_ASSETS, {**self._known, "rows": _json(rows)}).all()
+        rows = [{change.field: stored_value(change.new, employees) for change in step.changes} for step in steps]
+        created = db.execute(statements.NEW_ASSETS, {**self._known, "rows": as_json(rows)}).all()
         if len(created) < len(steps):
             raise _ChangedMeanwhileError
         return {row.serial_key: row.id for row in created}
@@ -310,33 +314,33 @@ class _Run:
             if item.asset is None or not item.changes:
                 continue
             row: dict[str, Any] = {
-                **{name: _stored(value, employees) for name, value in item.asset.values.items()},
+                **{name: stored_value(value, employees) for name, value in item.asset.values.items()},
                 "id": item.asset.id,
                 "status": item.asset.status,
                 "assignee_id": item.asset.assignee_id,
             }
             for change in item.changes:
-                row[change.field] = _stored(change.new, employees)
-                history.append(_history(item.asset.id, change, employees))
+                row[change.field] = stored_value(change.new, employees)
+                history.append(history_row(item.asset.id, change, employees))
             rows.append(row)
         if rows:
-            db.execute(statements.CHANGED_ASSETS, {"rows": _json(rows)})
-            db.execute(statements.HISTORY, {**self._known, "rows": _json(history)})
+            db.execute(statements.CHANGED_ASSETS, {"rows": as_json(rows)})
+            db.execute(statements.HISTORY, {**self._known, "rows": as_json(history)})
 
     def _hold(self, db: Connection, steps: Sequence[DeviceStep], asset_ids: Mapping[str, int]) -> None:
         """Write down held employees, and the new assets that wait for them."""
         holds = {step.held.person.email_key: step.held for step in steps if step.held}
         if not holds:
             return
-        people = [_hold_row(held) for held in holds.values()]
+        people = [hold_row(held) for held in holds.values()]
         waiting = [
             {"email": step.held.person.email, "asset_id": asset_ids[_serial_key(step)]}
             for step in steps
             if step.held and step.action == AssetAction.CREATE
         ]
-        db.execute(statements.NEW_HOLDS, {**self._known, "rows": _json(people)})
+        db.execute(statements.NEW_HOLDS, {**self._known, "rows": as_json(people)})
         if waiting:
-            db.execute(statements.HELD_ASSIGNMENTS, {**self._known, "rows": _json(waiting)})
+            db.execute(statements.HELD_ASSIGNMENTS, {**self._known, "rows": as_json(waiting)})
 
     def _settle(self, db: Connection, asset_ids: Sequence[int]) -> None:
         if asset_ids:
@@ -346,14 +350,14 @@ class _Run:
         if not steps:
             return
         rows = [
-            _outcome(step, asset_ids.get(_serial_key(step)) if step.outcome == Outcome.SYNCED else None)
+            outcome_row(step, asset_ids.get(_serial_key(step)) if step.outcome == Outcome.SYNCED else None)
             for step in steps
         ]
         failed = [row for row in rows if row["outcome"] == Outcome.FAILED]
         if failed:
-            db.execute(statements.FAILED_DEVICES, {**self._known, "rows": _json(failed)})
+            db.execute(statements.FAILED_DEVICES, {**self._known, "rows": as_json(failed)})
         listed_at = self._plan.listing.listed_at
-        db.execute(statements.OUTCOMES, {**self._known, "listed_at": listed_at, "rows": _json(rows)})
+        db.execute(statements.OUTCOMES, {**self._known, "listed_at": listed_at, "rows": as_json(rows)})
 
     def _note_kept(self, db: Connection, steps: Iterable[DeviceStep]) -> None:
         """What Intune says beside the values that are kept, where that is news, and which are not kept any more."""
@@ -361,10 +365,10 @@ class _Run:
             {"id": kept.by.id, "intune_value": shown}
             for step in steps
             for kept in step.kept
-            if (shown := _shown(kept.change)) != kept.by.intune_value
+            if (shown := shown_value(kept.change)) != kept.by.intune_value
         ]
         if seen:
-            db.execute(statements.KEPT_VALUES, {**self._known, "rows": _json(seen)})
+            db.execute(statements.KEPT_VALUES, {**self._known, "rows": as_json(seen)})
         released = [one for step in steps for one in step.released]
         if released:
             db.execute(statements.RELEASED_VALUES, {**self._known, "ids": released})
@@ -391,7 +395,7 @@ class _Run:
             for one in self._plan.absences
         ]
         if absences:
-            db.execute(statements.ABSENCES, {**self._known, "rows": _json(absences)})
+            db.execute(statements.ABSENCES, {**self._known, "rows": as_json(absences)})
         self._note_lifecycle_hold(db)
         self._note_users(db)
         if self._finish:
@@ -400,13 +404,13 @@ class _Run:
     def _note_users(self, db: Connection) -> None:
         """Remember whom Entra's users stand for, and add the new addresses of those who were known by it."""
         if addresses := self._plan.new_addresses():
-            added = db.scalars(statements.NEW_ADDRESSES, {**self._known, "rows": _json(addresses)}).all()
+            added = db.scalars(statements.NEW_ADDRESSES, {**self._known, "rows": as_json(addresses)}).all()
             for email in added:
                 audit.record(
                     db, self._plan.account_id, actor=f"sync {self._sync_run_id}", action="address", subject=email
                 )
         if users := self._plan.users_to_remember():
-            db.execute(statements.KNOWN_USERS, {**self._known, "rows": _json(users)})
+            db.execute(statements.KNOWN_USERS, {**self._known, "rows": as_json(users)})
 
     def _note_candidates(self, db: Connection, candidates: Mapping[str, Candidate | None]) -> None:
         rows = [
@@ -418,7 +422,7 @@ class _Run:
             for device_id, one in {**self._plan.forgotten_candidates(), **candidates}.items()
         ]
         if rows:
-            db.execute(statements.CANDIDATES, {**self._known, "rows": _json(rows)})
+            db.execute(statements.CANDIDATES, {**self._known, "rows": as_json(rows)})
 
     def _note_lifecycle_hold(self, db: Connection) -> None:
         held = [device_id for ending in self._plan.held_endings for device_id in ending.device.intune_device_ids]
@@ -449,79 +453,6 @@ def _failure(step: DeviceStep, error: Exception) -> DeviceStep:
 
 def _serial_key(item: DeviceStep | Ending) -> str:
     return (item.device.serial_key if isinstance(item, Ending) else item.judged.device.serial_key) or ""
-
-
-def _stored(value: Value | Person, employees: Mapping[str, int]) -> str | int | None:
-    if isinstance(value, Person):
-        return employees[value.email_key]
-    return value.token if isinstance(value, Sealed) else value
-
-
-def _history(asset_id: int, change: Change, employees: Mapping[str, int]) -> dict[str, Any]:
-    old, new = (_stored(value, employees) for value in (change.old, change.new))
-    if change.field == SEALED_FIELD:
-        old = new = None
-    return {
-        "asset_id": asset_id,
-        "field": change.field,
-        "old_value": None if old is None else str(old),
-        "new_value": None if new is None else str(new),
-        "reason": change.reason,
-    }
-
-
-def _shown(change: Change) -> str | None:
-    """What Intune says, for people: an address for a person, nothing for a secret."""
-    value = change.shown()[1]
-    return None if value is None or change.field == SEALED_FIELD else str(value)
-
-
-def _outcome(step: DeviceStep, asset_id: int | None) -> dict[str, Any]:
-    device, classification = step.judged.device, step.judged.classification
-    facts = fact_values(device.operating_system or "", device.manufacturer or "", device.model or "")
-    return {
-        "intune_device_id": device.intune_device_id,
-        "serial_number": device.serial_number,
-        "outcome": step.outcome,
-        "reason": step.reason,
-        "device_type": classification.device_type,
-        "rule": classification.rule,
-        "rule_reason": classification.reason,
-        "manufacturer": device.manufacturer,
-        "model": device.model,
-        "model_name": facts.get("model_name"),
-        "operating_system": device.operating_system,
-        "device_name": device.device_name,
-        "last_contact_at": device.last_contact_at,
-        "listed_user": listed_user(device),
-        "asset_id": asset_id,
-    }
-
-
-def _employee(person: Person) -> dict[str, str | None]:
-    """A person as columns of an employee; only people with a name become one."""
-    first_name, last_name = person.name or (None, None)
-    return {"email": person.email, "first_name": first_name, "last_name": last_name}
-
-
-def _hold_row(held: HeldEmployee) -> dict[str, str | int | None]:
-    """A held employee as columns of ``employee_holds``."""
-    verdict = held.person.verdict
-    first_name, last_name = verdict.name or verdict.possible or (None, None)
-    return {
-        "email": held.person.email,
-        "first_name": first_name,
-        "last_name": last_name,
-        "display_name": held.person.display_name,
-        "lookalike_id": held.lookalike_id,
-        "kind": held.kind,
-        "reason": held.reason,
-        "grade": held.grade,
-    }
-
-
-def _json(rows: object) -> str:
-    return orjson.dumps(rows).decode()
 
 
 _PROGRESS: Final = (

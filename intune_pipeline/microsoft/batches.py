@@ -15,7 +15,8 @@ from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
-from intune_pipeline.microsoft.causes import Cause, MicrosoftError, cause_of_graph_answer, graph_code, graph_request_id
+from intune_pipeline.microsoft.causes import Cause, MicrosoftError
+from intune_pipeline.microsoft.error_answers import cause_of_graph_answer, graph_code, graph_request_id
 from intune_pipeline.microsoft.exchange import Reply, Traffic
 from intune_pipeline.microsoft.patience import Patience, retry_after_seconds
 

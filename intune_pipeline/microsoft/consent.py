@@ -14,8 +14,9 @@ from enum import StrEnum
 from urllib.parse import urlencode
 from uuid import UUID
 
-from intune_pipeline.microsoft.causes import Cause, MicrosoftError, cause_of_token_answer, entra_code, entra_codes
+from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
+from intune_pipeline.microsoft.error_answers import cause_of_token_answer, entra_code, entra_codes
 from intune_pipeline.microsoft.graph import GraphClient
 
 ANY_ORGANISATION = "organizations"

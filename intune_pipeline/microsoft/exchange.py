@@ -19,14 +19,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.nap import sleep_using_event
 
 from intune_pipeline.microsoft.bodies import WEB_PAGE, RefusedBodyError, is_web_page, json_of
-from intune_pipeline.microsoft.causes import (
-    Cause,
-    MicrosoftError,
-    cause_of_graph_answer,
-    graph_code,
-    graph_request_id,
-)
+from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import MicrosoftCloud
+from intune_pipeline.microsoft.error_answers import cause_of_graph_answer, graph_code, graph_request_id
 from intune_pipeline.microsoft.patience import Patience, retry_after_seconds
 from intune_pipeline.microsoft.quota import RequestLimiter
 from intune_pipeline.microsoft.tokens import TenantTokens

@@ -13,14 +13,9 @@ from email.utils import parsedate_to_datetime
 import requests
 
 from intune_pipeline.microsoft.bodies import WEB_PAGE
-from intune_pipeline.microsoft.causes import (
-    Cause,
-    MicrosoftError,
-    cause_of_token_answer,
-    entra_code,
-    entra_request_id,
-)
+from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
+from intune_pipeline.microsoft.error_answers import cause_of_token_answer, entra_code, entra_request_id
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.microsoft.tokens import REQUIRED_ROLE
 from intune_pipeline.microsoft.transport import MicrosoftSession, decoded, reason

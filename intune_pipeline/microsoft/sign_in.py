@@ -21,9 +21,10 @@ from joserfc.jwk import KeySet
 from intune_pipeline.domain.tenant_ownership import CAN_CONSENT, directory_roles, ownership_problem
 from intune_pipeline.domain.vocabulary import DirectoryRole, OwnershipProblem
 from intune_pipeline.errors import PipelineError
-from intune_pipeline.microsoft.causes import Cause, MicrosoftError, cause_of_token_answer, entra_code, entra_request_id
+from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, CredentialFileError, MicrosoftCloud
 from intune_pipeline.microsoft.consent import ANY_ORGANISATION
+from intune_pipeline.microsoft.error_answers import cause_of_token_answer, entra_code, entra_request_id
 from intune_pipeline.microsoft.tokens import confidential_client, read_claims
 from intune_pipeline.microsoft.transport import MicrosoftSession, decoded, reason
 

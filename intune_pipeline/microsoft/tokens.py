@@ -15,14 +15,9 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from intune_pipeline.microsoft.bodies import WEB_PAGE
-from intune_pipeline.microsoft.causes import (
-    Cause,
-    MicrosoftError,
-    cause_of_token_answer,
-    entra_code,
-    entra_request_id,
-)
+from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, CredentialFileError, MicrosoftCloud
+from intune_pipeline.microsoft.error_answers import cause_of_token_answer, entra_code, entra_request_id
 from intune_pipeline.microsoft.patience import retry_after_seconds
 from intune_pipeline.microsoft.transport import MicrosoftSession, RefusedAnswerError, decoded, reason
 

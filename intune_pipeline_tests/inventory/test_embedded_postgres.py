@@ -88,7 +88,7 @@ class User:
         return self.process.stdout.readline().strip()
 
     def go(self) -> str:
-        _, errors = self.process.communicate("\n", timeout=60)
+        _, errors = self.process.communicate("\n", timeout=240)
         assert self.process.returncode == 0, errors
         return errors
 
@@ -259,7 +259,7 @@ def test_the_server_has_none_of_our_secrets_in_its_environment(
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
 def test_a_directory_that_may_not_be_written_is_one_sentence(place: Path) -> None:
     user = User(place / "server", become="nobody")
-    _, errors = user.process.communicate(timeout=60)
+    _, errors = user.process.communicate(timeout=240)
     assert "cannot keep its data in" in errors
 
 

@@ -4,6 +4,7 @@ A hypothesis state machine with a real database. After every sync it compares al
 people wrote and what the plan said; after every killed sync it checks that only whole batches are there.
 """
 
+from datetime import datetime
 from typing import Any
 
 import hypothesis
@@ -12,7 +13,8 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from intune_pipeline.domain.devices import managed_device
+from intune_pipeline.domain.assignees import listed_user
+from intune_pipeline.domain.devices import ManagedDevice, managed_device
 from intune_pipeline.domain.fields import INTUNE_FIELDS, DeviceDetails, intune_values
 from intune_pipeline.domain.reconciliation import Counts, Plan
 from intune_pipeline.domain.serials import serial_key
@@ -33,7 +35,7 @@ MODELS = (
 STATUSES = ("allocated", "transferred", "in_inventory", "locked", "retired")
 CURATED = ("serial_number", "name", "condition", "location", "notes", "created_at", "account_id", "id")
 MOVABLE = ("allocated", "transferred")
-IGNORED = {"updated_at", "created_at", "sync_run_id", "account_id", "id", "serial_key"}
+IGNORED = {"assigned_by_person_at", "updated_at", "created_at", "sync_run_id", "account_id", "id", "serial_key"}
 
 
 HOURS = st.sampled_from([[1], [25], [1, 1, 25], [25, 25], [25, 25, 25]])
@@ -50,6 +52,9 @@ EDITS = st.fixed_dictionaries(
         "location": st.just("Oslo"),
     },
 )
+
+
+STANDS = "a person chose the assignee, and Intune's user is the same as then"
 
 
 class KilledError(Exception):
@@ -82,6 +87,8 @@ class Inventory(RuleBasedStateMachine):
         self.bo = self.tenant.add_employee("Bo", "Ek", "BO.EK@acme.example")
         self.records: dict[str, dict[str, Any]] = {}
         self.enrolled = 0
+        self.shown: dict[str, tuple[str, datetime]] = {}
+        self.chosen: dict[str, datetime] = {}
         for serial, user in zip(SERIALS, USERS, strict=False):
             self.enrol(serial, user, MODELS[0], "company")
         self.sync([1], backwards=False)
@@ -171,8 +178,14 @@ class Inventory(RuleBasedStateMachine):
         values = {name: self.bo if value == "bo" else value for name, value in edits.items()}
         table = schema.assets
         of_serial = (table.c.account_id == self.tenant.account_id) & (table.c.serial_number == serial)
+        before = self.tenant.assets()[serial]["assignee_id"]
+        self.tenant.later(minutes=1)
         with self.engine.begin() as db:
             db.execute(sa.update(table).where(of_serial).values(notes="edited", **values))
+            if values.get("assignee_id", before) != before:
+                # The trigger knows the database's time only, this story has its own.
+                db.execute(sa.update(table).where(of_serial).values(assigned_by_person_at=self.tenant.now))
+                self.chosen[serial_key(serial) or ""] = self.tenant.now
 
     @rule(decision=st.sampled_from(["created", "skipped"]))
     def somebody_decides(self, decision: str) -> None:
@@ -190,12 +203,11 @@ class Inventory(RuleBasedStateMachine):
     def listed(self) -> list[Any]:
         """What the pipeline hands on: personal devices are forgotten before anything is decided."""
         devices = [managed_device(record) for record in self.records.values()]
+        personal = [one.intune_device_id for one in devices if one.ownership == "personal"]
         with self.engine.begin() as db:
-            forget_devices(
-                db,
-                self.tenant.connection_id,
-                [one.intune_device_id for one in devices if one.ownership == "personal"],
-            )
+            forget_devices(db, self.tenant.connection_id, personal)
+        for device_id in personal:
+            self.shown.pop(device_id, None)
         return devices
 
     @rule(hours=HOURS, backwards=st.booleans())
@@ -216,6 +228,7 @@ class Inventory(RuleBasedStateMachine):
 
     @rule(batches=st.integers(1, 5))
     def killed_sync(self, batches: int) -> None:
+        self.tenant.later(minutes=1)
         devices = self.listed()
         before = self.tenant.assets()
         done: list[Counts] = []
@@ -231,9 +244,14 @@ class Inventory(RuleBasedStateMachine):
         except KilledError:
             self._check_tables()
             after = self.tenant.assets()
+            self._forget_what_may_have_been_seen(devices)
+            self._forget_words_the_sync_followed(before, after)
             for change in plans[0].changes():
                 serial = change["serial_number"]
                 assert after.get(serial) == before.get(serial) or self._is_applied(change, after[serial])
+        else:
+            self._remember_shown(devices)
+            self._forget_words_the_sync_followed(before, self.tenant.assets())
 
     def _sync(self, devices: list[Any], *, complete: bool) -> Counts:
         tenant = self.tenant
@@ -247,6 +265,9 @@ class Inventory(RuleBasedStateMachine):
         self._check_plan(made, before, after)
         self._check_fields(devices, before, after)
         self._check_people_kept(before, after, switch=policy.mdm_assignee_updates, made=made)
+        self._check_words(devices, made, before, after)
+        self._remember_shown(devices)
+        self._forget_words_the_sync_followed(before, after)
         self._check_tables()
         self._check_nothing_more_to_do(devices, complete=complete)
         return counts
@@ -298,6 +319,45 @@ class Inventory(RuleBasedStateMachine):
                 assert new["status"] == "allocated", "a device that is there has ended"
             if new["assignee_id"] is None and old["assignee_id"] is not None:
                 assert (old["status"], new["status"]) == ("allocated", "transferred")
+
+    def _check_words(self, devices: list[Any], made: Plan, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """A person's choice of assignee stands exactly as long as Intune shows the user it showed then."""
+        is_same: dict[str | None, set[bool | None]] = {}
+        for one in devices:
+            is_same.setdefault(one.serial_key, set()).add(self._is_user_of_then(one))
+        settled = {step.asset.id for step in made.steps if step.settles and step.asset}
+        for serial, old in before.items():
+            if (
+                old["id"] not in settled
+                and is_same.get(old["serial_key"]) == {True}
+                and after[serial]["assignee_id"] != old["assignee_id"]
+            ):
+                assert (old["status"], after[serial]["status"]) == ("allocated", "transferred")
+        for step in made.steps:
+            if step.note == STANDS:
+                assert False not in is_same[step.judged.device.serial_key], "a new user of Intune's was not followed"
+
+    def _is_user_of_then(self, one: ManagedDevice) -> bool | None:
+        """Whether Intune shows the user it showed when a person chose the assignee; None where that is not known."""
+        if one.intune_device_id not in self.shown or one.serial_key not in self.chosen:
+            return None
+        user, since = self.shown[one.intune_device_id]
+        return user == listed_user(one) and since <= self.chosen[one.serial_key]
+
+    def _remember_shown(self, devices: list[Any]) -> None:
+        for one in devices:
+            if one.ownership != "personal" and self.shown.get(one.intune_device_id, (None,))[0] != listed_user(one):
+                self.shown[one.intune_device_id] = (listed_user(one), self.tenant.now)
+
+    def _forget_what_may_have_been_seen(self, devices: list[Any]) -> None:
+        for one in devices:
+            if self.shown.get(one.intune_device_id, (None,))[0] != listed_user(one):
+                self.shown.pop(one.intune_device_id, None)
+
+    def _forget_words_the_sync_followed(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        for serial, old in before.items():
+            if after[serial]["assignee_id"] != old["assignee_id"]:
+                self.chosen.pop(old["serial_key"], None)
 
     def _check_tables(self) -> None:
         tenant = self.tenant

@@ -9,11 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intune_pipeline.microsoft.causes import (
-    Audience,
-    Cause,
-    MicrosoftError,
-    Severity,
+from intune_pipeline.microsoft.causes import Audience, Cause, MicrosoftError, Severity
+from intune_pipeline.microsoft.error_answers import (
     cause_of_graph_answer,
     cause_of_token_answer,
     entra_code,

@@ -206,7 +206,7 @@ def test_a_process_that_configures_no_logging_prints_nothing_of_a_proxys_page_ei
     proxy.script = lambda asked: entra(proxy, asked, PORTAL)
     arguments = [cloud.login_url, cloud.graph_url, str(cloud.ca_bundle), tenant_id]
     ran = subprocess.run(
-        [sys.executable, "-c", _PROBE, *arguments], check=False, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", _PROBE, *arguments], check=False, capture_output=True, text=True, timeout=240
     )
     assert "a web page in place of an answer" in ran.stdout
     assert ran.stderr == ""

@@ -29,7 +29,7 @@ def test_only_scheduled_runs_step_back_and_what_starts_them_never(
     script = tmp_path_factory.mktemp("start") / "start.py"
     script.write_text(START_A_RUN)
     said = subprocess.run(
-        [sys.executable, str(script), trigger], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, str(script), trigger], capture_output=True, text=True, check=True, timeout=240
     )
     starter, run = map(int, said.stdout.split())
     own = os.nice(0)
