@@ -182,6 +182,8 @@ def test_a_run_outlives_its_code_server(code_server: CodeServer, sandbox: Sandbo
     sandbox.faults.slow_seconds = 3.0
     run_id = code_server.launch()
     run, server = code_server.asking(sandbox), code_server.fork_server()
+    # What was imported is shared, not copied.
+    assert (own := run.memory_full_info().uss) < server.memory_info().rss / 2, own
     code_server.process.send_signal(signal.SIGKILL)
     code_server.ends_as(run_id, DagsterRunStatus.SUCCESS)
     psutil.wait_procs([run, server], timeout=10)
