@@ -23,6 +23,8 @@ from intune_pipeline.cli.processes import answers, free_port
 CODE_SERVER, DAEMON, WEBSERVER, REDIS, WORKER = "code-server", "daemon", "webserver", "redis", "celery worker"
 CELERY = PROJECT / "deploy/celery"
 CELERY_WORKERS = 2
+DEFINITIONS, SPAWNING_DEFINITIONS = "intune_pipeline.definitions", "bench.spawned"
+FORK_SERVER = "multiprocessing.forkserver"
 
 
 @dataclass
@@ -32,11 +34,13 @@ class Processes:
     Attributes:
         directory: where workspace and logs are.
         port: the code server's.
+        module: where the code server finds the definitions.
         restarts: how often each process was started again.
     """
 
     directory: Path
     port: int
+    module: str = DEFINITIONS
     restarts: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -47,7 +51,7 @@ class Processes:
             f"load_from: [{{grpc_server: {{host: localhost, port: {self.port}, location_name: intune_pipeline}}}}]\n"
         )
         self._commands: dict[str, list[str]] = {
-            CODE_SERVER: _python("dagster", "code-server", "start", "-h", "127.0.0.1", "-p", str(self.port), "-m", "intune_pipeline.definitions"),
+            CODE_SERVER: _python("dagster", "code-server", "start", "-h", "127.0.0.1", "-p", str(self.port), "-m", self.module),
             DAEMON: _python("dagster._daemon", "run", "-w", str(self.workspace)),
         }  # fmt: skip
 
@@ -93,9 +97,10 @@ class Processes:
         """The processes that work on a run."""
         found = []
         for process in psutil.process_iter(["cmdline"]):
-            # The code server starts a run as a process of Python's multiprocessing.
+            # The code server's fork server copies itself for a run, its command included.
             command = " ".join(process.info["cmdline"] or ())
-            if "spawn_main" in command and _environment(process).get("DAGSTER_HOME") == os.environ["DAGSTER_HOME"]:
+            is_run = "spawn_main" in command or (FORK_SERVER in command and FORK_SERVER in _parents_command(process))
+            if is_run and _environment(process).get("DAGSTER_HOME") == os.environ["DAGSTER_HOME"]:
                 found.append(process)
         return found
 
@@ -131,10 +136,12 @@ class Processes:
 
 
 @contextmanager
-def running(directory: Path, *, webserver_port: int | None = None, with_celery: bool = False) -> Iterator[Processes]:
+def running(
+    directory: Path, *, webserver_port: int | None = None, with_celery: bool = False, module: str = DEFINITIONS
+) -> Iterator[Processes]:
     """Dagster's processes for as long as the block lasts; the runs in Celery's, if wanted."""
     directory.mkdir(parents=True, exist_ok=True)
-    processes = Processes(directory, free_port(4000))
+    processes = Processes(directory, free_port(4000), module)
     if with_celery:
         processes.use_celery()
     processes.start(webserver_port=webserver_port)
@@ -146,6 +153,14 @@ def running(directory: Path, *, webserver_port: int | None = None, with_celery: 
 
 def _python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
+
+
+def _parents_command(process: psutil.Process) -> str:
+    try:
+        parent = process.parent()
+        return " ".join(parent.cmdline()) if parent else ""
+    except psutil.Error:
+        return ""
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

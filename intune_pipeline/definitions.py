@@ -5,6 +5,8 @@ from intune_pipeline import gc_tuning, logs
 gc_tuning.leave_alone()
 
 from intune_pipeline.orchestration.definitions import build_defs  # noqa: E402 - its imports are half of a small run's work
+from intune_pipeline.orchestration.process.forked_runs import fork_runs  # noqa: E402
 
 logs.configure()
+fork_runs()
 defs = build_defs()

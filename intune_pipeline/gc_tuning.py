@@ -11,6 +11,8 @@ from contextlib import contextmanager
 #: Imports and runs make objects by the hundred thousand, hardly one of them garbage; Python's own number is 700.
 NEW_OBJECTS_BEFORE_A_SEARCH = 100_000
 
+_left_by_runs: list[bool] = []
+
 
 def leave_alone() -> None:
     """Search seldom in this process, and not once more when it ends; to be called before anything large is imported.
@@ -29,7 +31,7 @@ def set_aside() -> Iterator[None]:
     What is imported when a run begins stays, and a process usually ends with its run: searching all that took almost half
     of a run's CPU time. Where another run follows in the same process, what the one before left is collected first.
     """
-    if gc.get_freeze_count():
+    if _left_by_runs:
         gc.unfreeze()
         gc.collect()
     gc.freeze()
@@ -37,3 +39,4 @@ def set_aside() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
+        _left_by_runs.append(True)

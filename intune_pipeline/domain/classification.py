@@ -242,6 +242,7 @@ class Classifier:
         self._changed = changed
         self._account_rules = [CompiledRule(rule, budget) for rule in account_rules]
         self._remembered = lru_cache(REMEMBERED_ANSWERS)(self._decide)
+        self._remembered_as_shown = lru_cache(REMEMBERED_ANSWERS)(self._tidied)
 
     def classify(self, operating_system: str, manufacturer: str, model: str) -> Classification:
         """Say what a device is; case and surrounding or repeated white space never matter.
@@ -251,6 +252,9 @@ class Classifier:
             manufacturer: Graph: manufacturer.
             model: Graph: model.
         """
+        return self._remembered_as_shown(operating_system, manufacturer, model)
+
+    def _tidied(self, operating_system: str, manufacturer: str, model: str) -> Classification:
         return self._remembered(_tidy(operating_system), _tidy(manufacturer), _tidy(model))
 
     def _decide(self, operating_system: str, manufacturer: str, model: str) -> Classification:

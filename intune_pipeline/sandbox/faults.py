@@ -76,6 +76,8 @@ class Faults(BaseModel):
     """Every n-th HTTP request to Graph has its connection cut before an answer."""
     slow_seconds: float = Field(default=0.0, ge=0)
     """Every Graph request waits this long."""
+    batch_seconds: float | None = Field(default=None, ge=0)
+    """How long a batch waits instead; null for as long as any request."""
     truncate_list_at: int | None = Field(default=None, ge=0)
     """Every device list silently ends after this many devices."""
     largest_page: int = Field(default=1000, ge=1)
@@ -105,6 +107,10 @@ class Faults(BaseModel):
         """Switch every fault off."""
         for name, field in Faults.model_fields.items():
             setattr(self, name, field.get_default(call_default_factory=True))
+
+    def seconds_to_wait(self, *, is_batch: bool) -> float:
+        """How long this request waits for its answer."""
+        return self.batch_seconds if is_batch and self.batch_seconds is not None else self.slow_seconds
 
     def drops_connection(self) -> bool:
         """Whether this request's connection is to be cut."""

@@ -79,8 +79,8 @@ class GraphService:
         async def respond(request: Request) -> Response:
             at, ids = time.monotonic(), RequestIds.of(request.headers.get("client-request-id"))
             tenant = self._tenant(request.headers.get("authorization", ""))
-            if self._faults.slow_seconds:
-                await asyncio.sleep(self._faults.slow_seconds)
+            if seconds := self._faults.seconds_to_wait(is_batch=request.url.path.endswith("/$batch")):
+                await asyncio.sleep(seconds)
             if self._faults.drops_connection():
                 result, items = Answer(0, b""), 1
             elif isinstance(tenant, str):

@@ -50,7 +50,7 @@ def test_dagster_reads_its_configuration(home: Callable[[Path], Path]) -> None:
         assert isinstance(instance.run_coordinator, QueuedRunCoordinator)
         queue = instance.get_concurrency_config().run_queue_config
         assert queue
-        assert queue.max_concurrent_runs == 10
+        assert queue.max_concurrent_runs == 20
         assert queue.tag_concurrency_limits == [
             {"key": "dagster/partition", "limit": 1, "value": {"applyLimitPerUniqueValue": True}}
         ]
