@@ -45,9 +45,9 @@ STAGES: Final[Mapping[str, DeviceType | None]] = {
     "placeholder": DeviceType.UNKNOWN,
     "not_a_pc": DeviceType.UNKNOWN,
     "machine_type": None,
-    "tablet": DeviceType.TABLET,
-    "desktop": DeviceType.DESKTOP,
-    "laptop": DeviceType.LAPTOP,
+    DeviceType.TABLET: DeviceType.TABLET,
+    DeviceType.DESKTOP: DeviceType.DESKTOP,
+    DeviceType.LAPTOP: DeviceType.LAPTOP,
     "generic": None,
     "otherwise": None,
 }

@@ -28,7 +28,7 @@ from intune_pipeline.domain.reconciliation import (
     Ending,
     Plan,
 )
-from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus, SkipReason
+from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunPhase, RunStatus, SkipReason
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import audit, schema
 from intune_pipeline.inventory import reconciliation_statements as statements
@@ -460,7 +460,7 @@ _PROGRESS: Final = (
     .where(schema.sync_runs.c.id == sa.bindparam("sync_run_id"), schema.sync_runs.c.status == RunStatus.RUNNING)
     .values(
         {name: sa.bindparam(name) for name in (*run_columns(Counts()), "devices_reconciled")}
-        | {"phase": "reconciling", "progress_at": sa.func.clock_timestamp()}
+        | {"phase": RunPhase.RECONCILING, "progress_at": sa.func.clock_timestamp()}
     )
 )
 

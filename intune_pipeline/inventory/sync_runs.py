@@ -8,14 +8,14 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from intune_pipeline.domain.counts import MEANINGS, RunCounts
-from intune_pipeline.domain.vocabulary import RequestStatus, RunPhase, RunStatus, Trigger
+from intune_pipeline.domain.vocabulary import OwnCause, RequestStatus, RunPhase, RunStatus, Trigger
 from intune_pipeline.errors import PipelineError, WrongUseError
 from intune_pipeline.inventory.schema import OPEN_REQUESTS, accounts, connections, sync_requests, sync_runs
 
@@ -27,10 +27,8 @@ LOCK_IS_HELD = f"""exists (
       and granted and database = (select oid from pg_database where datname = current_database())
 )"""  # noqa: S608 - a constant
 
-Phase = Literal["starting", "listing", "details", "reconciling", "done"]
-DIED = "died"
 #: Cause and sentence of a sync that a person ended.
-CANCELED = ("canceled", "The run was canceled.")
+CANCELED = (OwnCause.CANCELED, "The run was canceled.")
 _DIED_SENTENCE = "The sync's process ended without a word, so the sync was closed; the next one starts afresh."
 
 
@@ -190,7 +188,7 @@ def open_run(db: Connection, connection_id: int, trigger: str, dagster_run_id: s
     )
 
 
-def progress(db: Connection, sync_run_id: int, *, phase: Phase | None = None, **counts: int | bool) -> None:
+def progress(db: Connection, sync_run_id: int, *, phase: RunPhase | None = None, **counts: int | bool) -> None:
     """Note how far a running sync is: one row, by its key. The counts are columns of ``sync_runs``."""
     values = {**counts, **({"phase": phase} if phase else {})}
     db.execute(
@@ -222,7 +220,7 @@ def succeed(db: Connection, sync_run_id: int, counts: Mapping[str, Any]) -> None
         .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(
             status=RunStatus.SUCCEEDED,
-            phase="done",
+            phase=RunPhase.DONE,
             finished_at=sa.func.clock_timestamp(),
             progress_at=sa.func.clock_timestamp(),
             **counts,
@@ -328,7 +326,7 @@ def _close_dead(db: Connection, connection_id: int, dagster_run_id: str | None) 
     if dagster_run_id is not None:
         dead = dead.where(sync_runs.c.dagster_run_id.is_distinct_from(dagster_run_id))
     for sync_run_id in db.scalars(dead).all():
-        fail(db, sync_run_id, DIED, _DIED_SENTENCE)
+        fail(db, sync_run_id, OwnCause.DIED, _DIED_SENTENCE)
 
 
 def _close_requests(db: Connection, sync_run_id: int, error: str | None) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from intune_pipeline.domain import reconciliation
 from intune_pipeline.domain.eligibility import judge
 from intune_pipeline.domain.reconciliation import Plan
-from intune_pipeline.domain.vocabulary import RunPhase, SkipReason
+from intune_pipeline.domain.vocabulary import Outcome, RunPhase, SkipReason
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import account_rules, erasures, rehearsals, sync_runs, unknown_models
 from intune_pipeline.inventory import reconciliation as writing
@@ -238,7 +238,7 @@ def classified_devices(
                 **plotted("type", Counter(one.classification.device_type for one in judged)),
                 "unknown_models": unknown_table(unknown),
                 **({} if session.is_sync else {"changed_since_last_sync": rehearsed_table(changed)}),
-                **links.devices(outcome="skipped"),
+                **links.devices(outcome=Outcome.SKIPPED),
             },
             check_results=_warned(
                 context,

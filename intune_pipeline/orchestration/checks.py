@@ -15,7 +15,7 @@ import dagster as dg
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.reconciliation import Counts
-from intune_pipeline.domain.vocabulary import SkipReason
+from intune_pipeline.domain.vocabulary import Check, SkipReason
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.sync_runs import SyncRun
 from intune_pipeline.orchestration.partitions import tenants
@@ -27,23 +27,23 @@ WARNING = dg.AssetCheckSeverity.WARN
 _DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "raw_intune_devices": {
         "list_accounted_for": "Every listed device is in the frame, once, or counted as personal or unreadable.",
-        "list_complete": "The whole list was read; a capped one proves no device's absence.",
-        "list_not_shrunk": "The list is about as long as at the last good sync; else lifecycle changes are held.",
+        Check.LIST_COMPLETE: "The whole list was read; a capped one proves no device's absence.",
+        Check.LIST_NOT_SHRUNK: "The list is about as long as at the last good sync; else lifecycle changes are held.",
     },
     "classified_devices": {
         "counts_add_up": "Every listed device is eligible, unreadable, or skipped for exactly one reason.",
         "one_device_per_serial": "No two eligible devices have the same serial number.",
-        "few_unknown_models": "The share of devices whose type nobody knows is below the limit.",
-        "few_junk_serials": "The share of placeholder serial numbers is below the limit.",
+        Check.FEW_UNKNOWN_MODELS: "The share of devices whose type nobody knows is below the limit.",
+        Check.FEW_JUNK_SERIALS: "The share of placeholder serial numbers is below the limit.",
     },
     "employees": {
-        "no_lookalikes": "No employee would be created beside one of the same name without a work e-mail.",
+        Check.NO_LOOKALIKES: "No employee would be created beside one of the same name without a work e-mail.",
     },
     "allwhere_assets": {
         "outcomes_add_up": "Every listed device was synced, skipped or failed, and is counted once.",
         "one_asset_per_serial": "No two synced devices share an asset.",
-        "no_device_failed": "Every device could be read, and every eligible one written.",
-        "no_plaintext_secrets": "Every stored bypass code is encrypted, and the history holds none.",
+        Check.NO_DEVICE_FAILED: "Every device could be read, and every eligible one written.",
+        Check.NO_PLAINTEXT_SECRETS: "Every stored bypass code is encrypted, and the history holds none.",
     },
 }
 #: The assets that check themselves.
@@ -102,7 +102,7 @@ def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> lis
             f"{listed.unreadable} unreadable.",
         ),
         evaluate(
-            "list_complete",
+            Check.LIST_COMPLETE,
             passed=listed.complete,
             says="The whole list was read." if listed.complete else f"Incomplete: {reason}; it proves no absence.",
         ),
@@ -113,13 +113,15 @@ def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> lis
 def not_shrunk(listed: int, before: int | None, policy: Policy) -> dg.AssetCheckResult:
     """Compare a list's length with the last good sync's."""
     if before is None:
-        return evaluate("list_not_shrunk", passed=True, says="There is no earlier sync to compare with.", listed=listed)
+        return evaluate(
+            Check.LIST_NOT_SHRUNK, passed=True, says="There is no earlier sync to compare with.", listed=listed
+        )
     missing = max(0, before - listed)
     passed = missing <= policy.lifecycle_max_devices and missing <= policy.lifecycle_max_share * before
     says = f"{listed} devices listed, {before} at the last good sync" + (
         "." if passed else f": {missing} fewer is more than may leave at once, so lifecycle changes are held."
     )
-    return evaluate("list_not_shrunk", passed=passed, says=says, listed=listed, before=before, missing=missing)
+    return evaluate(Check.LIST_NOT_SHRUNK, passed=passed, says=says, listed=listed, before=before, missing=missing)
 
 
 def of_classification(
@@ -157,14 +159,14 @@ def of_classification(
             says=f"{len(eligible)} eligible devices have {len(set(eligible))} serial numbers.",
         ),
         _share_below(
-            "few_unknown_models",
+            Check.FEW_UNKNOWN_MODELS,
             count=skipped.get(SkipReason.UNKNOWN_TYPE, 0),
             of=listed,
             limit=unknown_share,
             what="are of an unknown type",
         ),
         _share_below(
-            "few_junk_serials",
+            Check.FEW_JUNK_SERIALS,
             count=skipped.get(SkipReason.JUNK_SERIAL, 0),
             of=listed,
             limit=junk_share,
@@ -176,7 +178,7 @@ def of_classification(
 def of_people(lookalikes: int) -> list[dg.AssetCheckResult]:
     """The check of ``employees``."""
     says = f"{lookalikes} users share a name with an employee without a work e-mail: the same person twice?"
-    return [evaluate("no_lookalikes", passed=not lookalikes, says=says, lookalikes=lookalikes)]
+    return [evaluate(Check.NO_LOOKALIKES, passed=not lookalikes, says=says, lookalikes=lookalikes)]
 
 
 def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) -> list[dg.AssetCheckResult]:
@@ -204,13 +206,13 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
             says=f"{len(asset_ids)} devices have {len(set(asset_ids))} assets.",
         ),
         evaluate(
-            "no_device_failed",
+            Check.NO_DEVICE_FAILED,
             passed=not counts.devices_failed,
             says=_failures(counts),
             failed=counts.devices_failed,
         ),
         evaluate(
-            "no_plaintext_secrets",
+            Check.NO_PLAINTEXT_SECRETS,
             passed=not exposed,
             says=f"{exposed} bypass codes lie in the database without encryption.",
             exposed=exposed,

@@ -15,6 +15,7 @@ from pydantic import Field, create_model
 
 from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.vocabulary import (
+    AskedOutcome,
     AssetStatus,
     ConnectionStatus,
     DeviceType,
@@ -158,7 +159,7 @@ class Sync(_Counts):
 class SyncAsked(Output):
     """A sync was asked for, or one under way was joined."""
 
-    outcome: Literal["accepted", "joined"]
+    outcome: Literal[AskedOutcome.ACCEPTED, AskedOutcome.JOINED]
 
 
 class Device(Output):
@@ -297,7 +298,7 @@ def sync_now(portal: ThePortal, admin: TokenAdmin) -> SyncAsked:
     with portal.transaction(admin.account) as db:
         record = connected(db, admin.account.slug)
         asked = sync_requests.request(db, record.id, requested_by=admin.label, debounce=portal.debounce)
-    if asked.outcome == "too_early":
+    if asked.outcome == AskedOutcome.TOO_EARLY:
         assert asked.possible_at is not None  # noqa: S101
         wait = max(1, round((asked.possible_at - portal.clock()).total_seconds()))
         raise TooOftenError(

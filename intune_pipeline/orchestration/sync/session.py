@@ -17,7 +17,7 @@ from dagster import DagsterExecutionInterruptedError
 from sqlalchemy import Connection, Engine
 
 from intune_pipeline.domain.reconciliation import Counts, Plan
-from intune_pipeline.domain.vocabulary import RunStatus, Trigger
+from intune_pipeline.domain.vocabulary import OwnCause, RunStatus, Trigger
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import connections, open_syncs, plans, reconciliation, sync_runs
 from intune_pipeline.inventory.database import WITHOUT_WAITING, DatabaseUnreachableError
@@ -244,7 +244,7 @@ class Session:
     def _record(self, failure: StepFailure) -> None:
         """Write a failure down; that the database is gone too must not hide it."""
         cause = failure.error.cause if isinstance(failure.error, MicrosoftError) else None
-        ours = failure.error.cause if isinstance(failure.error, plans.PlanChangedError) else "failed"
+        ours = failure.error.cause if isinstance(failure.error, plans.PlanChangedError) else OwnCause.FAILED
         with suppress(StepFailure), failing_in_one_sentence("recording the failure"):
             retry = "true" if failure.is_passing else "false"
             self._instance.add_run_tags(self.run_id, {RETRY_ON_FAILURE_TAG: retry})

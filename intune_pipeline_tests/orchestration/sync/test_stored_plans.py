@@ -6,7 +6,7 @@ from uuid import UUID
 import dagster as dg
 import pytest
 
-from intune_pipeline.domain.vocabulary import PlanLineKind, PlanStatus
+from intune_pipeline.domain.vocabulary import OwnCause, PlanLineKind, PlanStatus
 from intune_pipeline.inventory import plan_lists, plans, retention, sync_requests, sync_runs
 from intune_pipeline.inventory.connections import AwaitingApprovalError
 from intune_pipeline.inventory.plans import NotApprovableError, StoredPlan, UnknownPlanError
@@ -116,7 +116,7 @@ def test_a_plan_that_holds_no_more_is_not_done_and_says_what_changed(waiting: Wo
     waiting.tenant.update(serials[other], osVersion="99.9")
     run = waiting.sync("initial")
     assert run is not None
-    assert (run.status, run.cause) == ("failed", plans.PLAN_CHANGED)
+    assert (run.status, run.cause) == ("failed", OwnCause.PLAN_CHANGED)
     assert waiting.query("select count(*) from assets") == [(0,)]
     assert stored(waiting, plan.id).status == PlanStatus.CHANGED
 
