@@ -60,7 +60,7 @@ def specs_of(asset: str) -> list[dg.AssetCheckSpec]:
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return [
             dg.AssetCheckSpec(
-                name,
+                str(name),  # Dagster writes down plain text only.
                 asset=asset,
                 description=description,
                 blocking=name in _BLOCKING_CHECKS,
@@ -86,7 +86,7 @@ def evaluate(name: str, *, passed: bool, says: str, **numbers: float) -> dg.Asse
     """
     severity = BLOCKING if name in _BLOCKING_CHECKS else WARNING
     return dg.AssetCheckResult(
-        check_name=name, passed=bool(passed), severity=severity, description=says, metadata=dict(numbers)
+        check_name=str(name), passed=bool(passed), severity=severity, description=says, metadata=dict(numbers)
     )
 
 

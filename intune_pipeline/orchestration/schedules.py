@@ -66,7 +66,7 @@ def plan_night(tenants: Iterable[Tenant], day: date, known_run_keys: Collection[
                 run_key=run_key(tenant.account, day),
                 partition_key=tenant.account,
                 tags={
-                    TRIGGER_TAG: Trigger.SCHEDULE,
+                    TRIGGER_TAG: Trigger.SCHEDULE.value,
                     PRIORITY_TAG: NIGHTLY_PRIORITY,
                     TENANT_TAG: tenant.tenant_id or "",
                 },
