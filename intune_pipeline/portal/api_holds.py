@@ -3,13 +3,13 @@
 Belongs here: routes and their schemas. Does not belong here: deciding (``inventory.holds``) and reading (``inventory.held``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import Discriminator, Field, StringConstraints, Tag
+from pydantic import BaseModel, Discriminator, Field, StringConstraints, Tag
 
 from intune_pipeline.domain.vocabulary import EmployeeHoldKind, HoldKind, LifecycleDecision, LookalikeGrade, Trigger
 from intune_pipeline.inventory import held, holds
@@ -182,12 +182,19 @@ class EveryDevice(_Decision):
 
 def _people_part(body: Any) -> str:
     """Which of the three a body about people is, so that only its own fields are judged."""
-    given = body if isinstance(body, Mapping) else vars(body)
+    given = _given(body)
     return "Everybody" if "everything" in given else "PeopleFound" if "search" in given else "PeopleChosen"
 
 
+def _given(body: Any) -> Collection[str]:
+    """Names of a body's fields; whatever is sent comes here before anything is judged."""
+    if isinstance(body, Mapping):
+        return body.keys()
+    return body.model_fields_set if isinstance(body, BaseModel) else ()
+
+
 def _devices_part(body: Any) -> str:
-    given = body if isinstance(body, Mapping) else vars(body)
+    given = _given(body)
     if "intune_device_ids" in given:
         return "DevicesChosen"
     return "DevicesFound" if "search" in given else "EveryDevice"

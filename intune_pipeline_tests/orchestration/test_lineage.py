@@ -55,7 +55,7 @@ def test_a_sync_is_told_as_a_chain_of_datasets_in_the_tenants_namespace(world: W
     assert [name for name in done if name in CHAIN] == CHAIN
     assert done.keys() - set(CHAIN) == {"microsoft/intune_managed_devices", *TABLES}
     inputs = {name: {dataset["name"] for dataset in event["inputs"]} for name, event in done.items()}
-    assert inputs["raw_intune_devices"] == set()
+    assert inputs["raw_intune_devices"] == {"microsoft/intune_managed_devices"}
     assert inputs["classified_devices"] == {"raw_intune_devices"}
     assert inputs["allwhere_assets"] == {"classified_devices", "intune_device_details", "employees"}
     [dataset] = done["classified_devices"]["outputs"]
