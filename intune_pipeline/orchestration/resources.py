@@ -47,7 +47,7 @@ class DatabaseResource(dg.ConfigurableResource[Engine]):
         name = f"intune-pipeline {context.run.run_id}" if context.run else "intune-pipeline"
         account = context.run.tags.get(PARTITION_TAG) if self.of_tenant and context.run else None
         acting = Acting(Role.PIPELINE, account, settings.intune_database_role_prefix)
-        return create_engine(database_urls(settings).allwhere, name, acting=acting)
+        return create_engine(database_urls(settings, needs_dagster=False).allwhere, name, acting=acting)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Engine]:

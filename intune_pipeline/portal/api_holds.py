@@ -3,12 +3,13 @@
 Belongs here: routes and their schemas. Does not belong here: deciding (``inventory.holds``) and reading (``inventory.held``).
 """
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, Discriminator, Field, StringConstraints, Tag
 
 from intune_pipeline.domain.vocabulary import (
     AskedOutcome,
@@ -187,6 +188,40 @@ class EveryDevice(_Decision):
     intune_device_ids: ClassVar[None] = None
 
 
+def _people_part(body: Any) -> str:
+    """Which of the three a body about people is, so that only its own fields are judged."""
+    given = _given(body)
+    return "Everybody" if "everything" in given else "PeopleFound" if "search" in given else "PeopleChosen"
+
+
+def _given(body: Any) -> Collection[str]:
+    """Names of a body's fields; whatever is sent comes here before anything is judged."""
+    if isinstance(body, Mapping):
+        return body.keys()
+    return body.model_fields_set if isinstance(body, BaseModel) else ()
+
+
+def _devices_part(body: Any) -> str:
+    given = _given(body)
+    if "intune_device_ids" in given:
+        return "DevicesChosen"
+    return "DevicesFound" if "search" in given else "EveryDevice"
+
+
+PeopleDecision = Annotated[
+    Annotated[PeopleChosen, Tag("PeopleChosen")]
+    | Annotated[PeopleFound, Tag("PeopleFound")]
+    | Annotated[Everybody, Tag("Everybody")],
+    Discriminator(_people_part),
+]
+DevicesDecision = Annotated[
+    Annotated[DevicesChosen, Tag("DevicesChosen")]
+    | Annotated[DevicesFound, Tag("DevicesFound")]
+    | Annotated[EveryDevice, Tag("EveryDevice")],
+    Discriminator(_devices_part),
+]
+
+
 @router.get("")
 def waiting(portal: ThePortal, admin: TokenAdmin) -> Holds:
     """What waits for a decision."""
@@ -229,9 +264,7 @@ def devices(
 
 
 @router.post("/employees", responses=CONFLICT | TOO_OFTEN)
-def decide_employees(
-    portal: ThePortal, admin: TokenPrimaryAdmin, decided: PeopleChosen | PeopleFound | Everybody
-) -> Decided:
+def decide_employees(portal: ThePortal, admin: TokenPrimaryAdmin, decided: PeopleDecision) -> Decided:
     """Create, link or skip held people, chosen ones together or not at all; the next sync does it. Primary Admins only."""
     _spend(portal, admin, apply_now=decided.apply_now)
     with portal.transaction(admin.account) as db:
@@ -247,9 +280,7 @@ def decide_employees(
 
 
 @router.post("/lifecycle", responses=CONFLICT | TOO_OFTEN)
-def decide_lifecycle(
-    portal: ThePortal, admin: TokenRecentPrimaryAdmin, decided: DevicesChosen | DevicesFound | EveryDevice
-) -> Decided:
+def decide_lifecycle(portal: ThePortal, admin: TokenRecentPrimaryAdmin, decided: DevicesDecision) -> Decided:
     """Release or drop held lifecycle ends, chosen ones together or not at all. Primary Admins only."""
     _spend(portal, admin, apply_now=decided.apply_now)
     with portal.transaction(admin.account) as db:

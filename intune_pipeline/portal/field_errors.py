@@ -43,8 +43,8 @@ def sentence(problem: Mapping[str, Any]) -> str:
     Args:
         problem: an error of pydantic's.
     """
-    # What a route's type may be besides ("", a constant) is no field.
-    where = [str(part) for part in problem["loc"][1:] if isinstance(part, str)]
+    # Neither what a route's type may be besides ("", a constant) nor the name of one of several bodies is a field.
+    where = [part for part in problem["loc"][1:] if isinstance(part, str) and not part[:1].isupper()]
     name = field_name(where[0]) if where else "The request"
     told = _SENTENCES.get(str(problem["type"]), _UNKNOWN)
     values = {key: str(value).replace("'", "") for key, value in (problem.get("ctx") or {}).items()}

@@ -23,11 +23,12 @@ from intune_pipeline.orchestration.resources import limits_of, microsoft_resourc
 from intune_pipeline.orchestration.sensors import manual_sync_requests
 from intune_pipeline.orchestration.sync.alerts import notifier_of
 from intune_pipeline.orchestration.sync.launch import FinishedRun, run_sync
+from intune_pipeline.orchestration.sync.mails import mailer_of
 from intune_pipeline.orchestration.sync.planning import as_dict, plan_account
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.fleets import generate_fleet
 from intune_pipeline.sandbox.tenants import SandboxTenant
-from intune_pipeline.settings import Settings
+from intune_pipeline.settings import MailSettings, Settings
 from intune_pipeline_tests.conftest import ConnectedAccount
 
 KEY = Fernet.generate_key().decode()
@@ -216,6 +217,7 @@ def tick(world: World, sensor: dg.SensorDefinition = manual_sync_requests) -> An
     resources = {
         "database": world.engine,
         "limits": limits_of(settings),
+        "mailer": mailer_of(MailSettings.load()),
         "notifier": notifier_of(settings.intune_alert_urls),
     }
     wanted = {name: resources[name] for name in sensor.required_resource_keys}

@@ -53,17 +53,17 @@ def test_an_empty_database_deletes_nothing() -> None:
 
 def test_without_a_migration_every_sensor_says_what_to_run(world: World) -> None:
     version = sa.table(VERSION_TABLE, sa.column("version_num"))
+    # Without INTUNE_MAIL_URL nobody has e-mails, and nothing is looked at.
+    looking = [sensor for sensor in sensors.SENSORS if sensor.name != "customer_mails"]
     with world.engine.begin() as db:
         newest = db.scalar(sa.select(version.c.version_num))
         db.execute(sa.text("alter table accounts rename to accounts_of_an_older_version"))
         db.execute(sa.update(version).values(version_num="0014"))
     try:
         with dg.instance_for_test() as world.instance:
-            said = {sensor.name: tick(world, sensor) for sensor in sensors.SENSORS}
+            said = {sensor.name: tick(world, sensor) for sensor in looking}
     finally:
         with world.engine.begin() as db:
             db.execute(sa.text("alter table accounts_of_an_older_version rename to accounts"))
             db.execute(sa.update(version).values(version_num=newest))
-    assert {name: one.skip_message for name, one in said.items()} == {
-        sensor.name: SENTENCE for sensor in sensors.SENSORS
-    }
+    assert {name: one.skip_message for name, one in said.items()} == {sensor.name: SENTENCE for sensor in looking}

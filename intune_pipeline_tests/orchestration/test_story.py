@@ -108,7 +108,7 @@ def test_links_lead_to_the_portal_and_to_the_cloud_s_admin_centres(world: World)
 
 def test_links_are_the_portal_s_own_paths() -> None:
     from intune_pipeline.orchestration.links import PORTAL_HOME
-    from intune_pipeline.portal.device_pages import DEVICES
+    from intune_pipeline.portal.device_links import DEVICES
     from intune_pipeline.portal.run_pages import RUNS
 
     assert (f"{PORTAL_HOME}/devices", f"{PORTAL_HOME}/runs") == (DEVICES, RUNS)

@@ -338,7 +338,7 @@ def test_the_first_list_with_something_in_it_opens(signed_in: SignIn, acme: Cust
 
 def test_a_secondary_admin_looks_and_is_not_told_to_decide(signed_in: SignIn, acme: Customer) -> None:
     browser = signed_in("acme-secondary").open(HOME)
-    assert "Look at them; a Primary Admin decides." in browser.text
+    assert "A Primary Admin decides; you can look." in browser.text
     assert "Say for each of them who they are" not in browser.text
     for path in (PEOPLE, f"{PEOPLE}?kind=shared", DEVICES, DECIDED):
         browser.open(path)

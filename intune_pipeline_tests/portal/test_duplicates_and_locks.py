@@ -133,8 +133,8 @@ def test_a_lock_is_listed_with_what_intune_says_and_lifted(
     assert not browser.has_button("Lift")
     browser = signed_in("acme-primary").open(f"{LOCKS}?search=model")
     assert "1 value<" in browser.text
-    browser.press("Lift: Model of ACME-SN1")
-    assert "From the next sync on, Intune decides about Model of" in browser.text
+    browser.press("Lift: Model in Intune of ACME-SN1")
+    assert "From the next sync on, Intune decides about Model in Intune of" in browser.text
     assert "1 value<" in browser.open(LOCKS).text
     assert "Nothing is found" in browser.open(f"{LOCKS}?search=imei").text
 

@@ -38,7 +38,6 @@ def acme(app: FastAPI, engine: sa.Engine) -> Customer:
             f"{HOME}/devices?search=%00",
             "Search begins or ends with a space, or holds a character that cannot be stored.",
         ),
-        (f"{HOME}/device", "Serial number is missing."),
         (f"{HOME}/audit?before=-1", "Before must be 1 or more."),
     ],
 )

@@ -49,7 +49,7 @@ def test_what_waits_leads_to_where_it_is_done(signed_in: SignIn, tenant: Tenant)
     assert "1 thing needs you" in browser.text
     assert "Nothing needs you" not in browser.text
     browser.follow("Say what these models are.")
-    assert browser.title == "Unknown models"
+    assert (browser.title, browser.path) == ("Decisions", f"{HOME}/models")
     assert "1 thing needs an admin" in signed_in("acme-secondary").open(HOME).text
 
 

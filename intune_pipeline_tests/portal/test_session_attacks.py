@@ -78,7 +78,7 @@ def test_a_cookie_found_after_an_idle_hour_opens_nothing(
     [
         ("device/reveal", {"serial_number": "ACME-SN1", "reason": "I am at your desk"}),
         ("settings/disconnect", {}),
-        ("holds/lifecycle", {"decision": "released"}),
+        ("decisions/devices", {"scope": "found", "decision": "released"}),
     ],
 )
 def test_at_a_desk_left_open_nothing_is_done_that_cannot_be_taken_back(
