@@ -382,7 +382,7 @@ class Assignees:
         return self._policy.mdm_assignee_updates and status in MOVABLE_STATUSES
 
     def _other_user(self, device: ManagedDevice, assignee_id: int | None) -> Person | None:
-        """The list's user unless he is the assignee already; an empty user never unassigns."""
+        """The list's user unless they are the assignee already; an empty user never unassigns."""
         person = self.user_of(device)
         return None if person is None or self._is(person, assignee_id) else person
 

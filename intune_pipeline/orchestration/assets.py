@@ -47,7 +47,7 @@ from intune_pipeline.orchestration.partitions import tenants
 from intune_pipeline.orchestration.resources import Limits
 from intune_pipeline.orchestration.source import catalogue_version, references
 from intune_pipeline.orchestration.sync import planning, steps, story
-from intune_pipeline.orchestration.sync.frame_codec import (
+from intune_pipeline.orchestration.sync.frame_conversion import (
     decisions_of,
     details_of,
     devices_of,
@@ -320,7 +320,7 @@ def employees(
             state = load_state(db, connection.id, values=False, memory=connection.policy.mdm_assignee_updates)
             erased = erasures.standing(db, connection.account_id)
         people = planning.decide_people(
-            judged_of(classified_devices), state, connection.policy, domain_listing(listing), session.evidence, erased
+            judged_of(classified_devices), state, connection.policy, domain_listing(listing), session.lookups, erased
         )
         snapshot = Snapshot(listing, frame_of_people(people.steps))
         remember_people(snapshot, people)
@@ -379,7 +379,7 @@ def allwhere_assets(
             state,
             connection.policy,
             domain_listing(listing),
-            session.evidence,
+            session.lookups,
             erased,
             decisions_of(employees.frame),
             people_behind(employees),
@@ -400,7 +400,7 @@ def allwhere_assets(
 
 def _tell_evidence(context: dg.AssetExecutionContext, session: Session, why: str) -> None:
     """Log what Microsoft was asked for as evidence, if it was asked anything."""
-    if said := story.evidence(session.evidence.asked(), why):
+    if said := story.evidence(session.lookups.asked(), why):
         context.log.info(said)
 
 

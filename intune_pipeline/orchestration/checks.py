@@ -75,7 +75,7 @@ def unanswered(asset: str) -> list[dg.Output[None]]:
     return [dg.Output(None, output_name=spec.get_python_identifier()) for spec in specs_of(asset)]
 
 
-def evaluate(name: str, *, passed: bool, says: str, **numbers: float) -> dg.AssetCheckResult:
+def check_result(name: str, *, passed: bool, says: str, **numbers: float) -> dg.AssetCheckResult:
     """One check's outcome.
 
     Args:
@@ -95,13 +95,13 @@ def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> lis
     ids = {device.intune_device_id for device in listed.devices} | set(listed.personal_ids)
     reason = "the list was capped" if not listed.unreadable else f"{listed.unreadable} entries had no id"
     return [
-        evaluate(
+        check_result(
             "list_accounted_for",
             passed=len(ids) + listed.unreadable == listed.devices_listed,
             says=f"{listed.devices_listed} devices: {len(listed.devices)} rows, {len(listed.personal_ids)} personal, "
             f"{listed.unreadable} unreadable.",
         ),
-        evaluate(
+        check_result(
             Check.LIST_COMPLETE,
             passed=listed.complete,
             says="The whole list was read." if listed.complete else f"Incomplete: {reason}; it proves no absence.",
@@ -113,7 +113,7 @@ def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> lis
 def not_shrunk(listed: int, before: int | None, policy: Policy) -> dg.AssetCheckResult:
     """Compare a list's length with the last good sync's."""
     if before is None:
-        return evaluate(
+        return check_result(
             Check.LIST_NOT_SHRUNK, passed=True, says="There is no earlier sync to compare with.", listed=listed
         )
     missing = max(0, before - listed)
@@ -121,7 +121,7 @@ def not_shrunk(listed: int, before: int | None, policy: Policy) -> dg.AssetCheck
     says = f"{listed} devices listed, {before} at the last good sync" + (
         "." if passed else f": {missing} fewer is more than may leave at once, so lifecycle changes are held."
     )
-    return evaluate(Check.LIST_NOT_SHRUNK, passed=passed, says=says, listed=listed, before=before, missing=missing)
+    return check_result(Check.LIST_NOT_SHRUNK, passed=passed, says=says, listed=listed, before=before, missing=missing)
 
 
 def of_classification(
@@ -145,7 +145,7 @@ def of_classification(
     accounted = len(eligible) + sum(skipped.values()) + listing.unreadable
     listed = listing.devices_listed
     return [
-        evaluate(
+        check_result(
             "counts_add_up",
             passed=accounted == listed,
             says=f"{listed} listed = {len(eligible)} eligible + {sum(skipped.values())} skipped + "
@@ -153,7 +153,7 @@ def of_classification(
             listed=listed,
             accounted=accounted,
         ),
-        evaluate(
+        check_result(
             "one_device_per_serial",
             passed=len(set(eligible)) == len(eligible),
             says=f"{len(eligible)} eligible devices have {len(set(eligible))} serial numbers.",
@@ -178,7 +178,7 @@ def of_classification(
 def of_people(lookalikes: int) -> list[dg.AssetCheckResult]:
     """The check of ``employees``."""
     says = f"{lookalikes} users share a name with an employee without a work e-mail: the same person twice?"
-    return [evaluate(Check.NO_LOOKALIKES, passed=not lookalikes, says=says, lookalikes=lookalikes)]
+    return [check_result(Check.NO_LOOKALIKES, passed=not lookalikes, says=says, lookalikes=lookalikes)]
 
 
 def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) -> list[dg.AssetCheckResult]:
@@ -192,7 +192,7 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
     skipped = counts.devices_skipped.total()
     accounted = counts.devices_synced + skipped + counts.devices_failed
     return [
-        evaluate(
+        check_result(
             "outcomes_add_up",
             passed=accounted == counts.devices_listed,
             says=f"{counts.devices_listed} listed = {counts.devices_synced} synced + {skipped} skipped + "
@@ -200,18 +200,18 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
             listed=counts.devices_listed,
             accounted=accounted,
         ),
-        evaluate(
+        check_result(
             "one_asset_per_serial",
             passed=len(set(asset_ids)) == len(asset_ids),
             says=f"{len(asset_ids)} devices have {len(set(asset_ids))} assets.",
         ),
-        evaluate(
+        check_result(
             Check.NO_DEVICE_FAILED,
             passed=not counts.devices_failed,
             says=_failures(counts),
             failed=counts.devices_failed,
         ),
-        evaluate(
+        check_result(
             Check.NO_PLAINTEXT_SECRETS,
             passed=not exposed,
             says=f"{exposed} bypass codes lie in the database without encryption.",
@@ -229,4 +229,4 @@ def _failures(counts: Counts) -> str:
 def _share_below(name: str, *, count: int, of: int, limit: float, what: str) -> dg.AssetCheckResult:
     share = count / of if of else 0.0
     says = f"{count} of {of} devices ({share:.1%}) {what}; up to {limit:.0%} is usual."
-    return evaluate(name, passed=share <= limit, says=says, count=count, of=of, share=round(share, 4))
+    return check_result(name, passed=share <= limit, says=says, count=count, of=of, share=round(share, 4))

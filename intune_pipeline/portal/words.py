@@ -202,7 +202,7 @@ def cause_of(name: str | None) -> Cause | None:
 
 
 def trouble(cause: str | None, sentence: str | None) -> str:
-    """What went wrong, for a customer's admins: what only an operator can mend is told without his instructions.
+    """What went wrong, for a customer's admins: what only an operator can mend is told without their instructions.
 
     Args:
         cause: the stored name of a cause.

@@ -26,8 +26,8 @@ from intune_pipeline.inventory.sync_runs import CANCELED
 from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.partitions import PARTITION_TAG, REJUDGE, RETRY_ON_FAILURE_TAG, TRIGGER_TAG
+from intune_pipeline.orchestration.sync.device_lookups import DeviceLookups
 from intune_pipeline.orchestration.sync.failures import StepFailure, failing_in_one_sentence
-from intune_pipeline.orchestration.sync.graph_evidence import GraphEvidence
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ class Session:
         self.sync_run_id: int | None = None
         self._approved_plan: UUID | None = None
         #: Graph's answers about single devices.
-        self.evidence = GraphEvidence(lambda: self.client)
+        self.lookups = DeviceLookups(lambda: self.client)
 
     @property
     def account(self) -> str:

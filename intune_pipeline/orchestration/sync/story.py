@@ -14,7 +14,7 @@ from dagster import AssetCheckResult
 from intune_pipeline.domain.reconciliation import Counts, PersonStep, Plan
 from intune_pipeline.domain.vocabulary import DetailState, EmployeeHoldKind, PersonAction
 from intune_pipeline.inventory.frames import Listing
-from intune_pipeline.orchestration.sync.graph_evidence import Asked
+from intune_pipeline.orchestration.sync.device_lookups import Asked
 from intune_pipeline.orchestration.sync.steps import Detailed, Listed
 
 #: A long sync says so often how far it is; a short one is done before.

@@ -30,7 +30,7 @@ class Asked:
     seconds: float = 0.0
 
 
-class GraphEvidence:
+class DeviceLookups:
     """What Graph says about single devices in one run; each question that was answered is asked once.
 
     Args:
