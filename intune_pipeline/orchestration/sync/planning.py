@@ -67,7 +67,7 @@ def make_plan(
         state: with values.
         policy: likewise.
         listing: likewise.
-        evidence: likewise.
+        lookups: likewise.
         erased: likewise.
         decided: what `decide_people` decided, now or a while ago.
         people: what it returned in this run; None where another run did.
