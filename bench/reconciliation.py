@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from intune_pipeline.domain.classification import Classification
+from intune_pipeline.domain.catalogue import Classification
 from intune_pipeline.domain.devices import managed_device
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.policy import Policy
