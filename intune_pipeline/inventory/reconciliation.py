@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
-from intune_pipeline.domain.assignees import Candidate, candidate_of
+from intune_pipeline.domain.assignments import Candidate, candidate_of
 from intune_pipeline.domain.people import Person
 from intune_pipeline.domain.reconciliation import (
     Asset,
