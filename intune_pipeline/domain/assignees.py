@@ -38,12 +38,7 @@ from intune_pipeline.domain.people import (
 )
 from intune_pipeline.domain.people.not_people import ENOUGH, MANY_DEVICES
 from intune_pipeline.domain.policy import Policy
-from intune_pipeline.domain.vocabulary import (
-    AssetStatus,
-    EmployeeDecision,
-    EmployeeHoldKind,
-    SkipReason,
-)
+from intune_pipeline.domain.vocabulary import AssetStatus, EmployeeDecision, EmployeeHoldKind, SkipReason
 
 MOVABLE_STATUSES: Final = (AssetStatus.ALLOCATED, AssetStatus.TRANSFERRED)
 """Only assets in one of these get another assignee by a sync."""

@@ -9,14 +9,8 @@ from typing import Final
 
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.lifecycle import DeviceMemory
-from intune_pipeline.domain.people import (
-    Person,
-    user_key,
-)
-from intune_pipeline.domain.vocabulary import (
-    EmployeeHoldKind,
-    LookalikeGrade,
-)
+from intune_pipeline.domain.people import Person, user_key
+from intune_pipeline.domain.vocabulary import EmployeeHoldKind, LookalikeGrade
 
 HELD_GRADES: Final = frozenset({LookalikeGrade.SURELY, LookalikeGrade.PROBABLY})
 """Look-alikes of these grades are held where the shield is on; others are only shown."""

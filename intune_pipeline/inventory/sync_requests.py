@@ -17,7 +17,7 @@ from intune_pipeline.domain.vocabulary import AskedOutcome, RequestStatus, Trigg
 from intune_pipeline.inventory import audit
 from intune_pipeline.inventory.connections import AwaitingApprovalError, NotConnectedError
 from intune_pipeline.inventory.schema import OPEN_REQUESTS, connections, sync_requests
-from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD
+from intune_pipeline.inventory.sync_locks import LOCK_IS_HELD
 
 _TRIES = 3
 

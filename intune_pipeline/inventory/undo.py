@@ -30,7 +30,7 @@ from intune_pipeline.domain.undo import (
 )
 from intune_pipeline.domain.vocabulary import AssetAction, RunPhase, RunStatus, Trigger, UndoAction, UndoneKind
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import audit, sync_runs
+from intune_pipeline.inventory import audit, sync_locks, sync_runs
 from intune_pipeline.inventory import undo_statements as statements
 from intune_pipeline.inventory.sync_runs import RunOfAccount
 
@@ -99,7 +99,7 @@ def undo(engine: Engine, run_id: int, *, actor: str, before_batch: Callable[[], 
     """
     with engine.connect() as db:
         run = _ended(db, run_id)
-    with sync_runs.locked(engine, run.connection_id):
+    with sync_locks.locked(engine, run.connection_id):
         with engine.begin() as db:
             undo_id = sync_runs.open_undo(db, run, started_by=actor)
             audit.record(db, run.account_id, actor=actor, action="undo", subject=f"run {run_id}")

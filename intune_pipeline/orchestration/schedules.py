@@ -14,13 +14,7 @@ from sqlalchemy import Engine
 from intune_pipeline.domain.vocabulary import ConnectionStatus, Trigger
 from intune_pipeline.inventory.connections import Tenant, tenants_of
 from intune_pipeline.orchestration.jobs import intune_sync, maintenance
-from intune_pipeline.orchestration.partitions import (
-    PRIORITY_TAG,
-    TENANT_TAG,
-    TRIGGER_TAG,
-    add_missing,
-    known_run_keys,
-)
+from intune_pipeline.orchestration.partitions import PRIORITY_TAG, TENANT_TAG, TRIGGER_TAG, add_missing, known_run_keys
 
 DAILY_INTUNE_SYNC = "daily_intune_sync"
 #: Connections that are tried every night. Those in trouble get one probing run a day: it either syncs, which sets them

@@ -19,9 +19,9 @@ from sqlalchemy import Connection, Engine
 from intune_pipeline.domain.reconciliation import Counts, Plan
 from intune_pipeline.domain.vocabulary import OwnCause, RunStatus, Trigger
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import connections, open_syncs, plans, reconciliation, sync_runs
+from intune_pipeline.inventory import connections, open_syncs, plans, reconciliation, sync_locks, sync_runs
 from intune_pipeline.inventory.database import WITHOUT_WAITING, DatabaseUnreachableError
-from intune_pipeline.inventory.reconciliation import run_columns
+from intune_pipeline.inventory.reconciliation_totals import run_columns
 from intune_pipeline.inventory.sync_runs import CANCELED
 from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.microsoft.graph import GraphClient
@@ -65,7 +65,7 @@ class Session:
         self._instance = instance
         self._open_client = open_client
         self._held = ExitStack()
-        self._locked: tuple[connections.Record, sync_runs.SyncLock] | None = None
+        self._locked: tuple[connections.Record, sync_locks.SyncLock] | None = None
         #: The run's line in the sync log; None before the first step, and when the run is no sync.
         self.sync_run_id: int | None = None
         self._approved_plan: UUID | None = None
@@ -128,7 +128,7 @@ class Session:
                     "A run is about one tenant; choose a single partition, or a backfill of single runs."
                 )
             found = _patiently(self._connection)
-            self._locked = found, self._held.enter_context(sync_runs.locked(self._engine, found.id))
+            self._locked = found, self._held.enter_context(sync_locks.locked(self._engine, found.id))
             if self.is_sync:
                 self._approved_plan = self._plan_to_do(found)
                 self.sync_run_id = self._open_log(found.id)
