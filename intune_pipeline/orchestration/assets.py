@@ -6,11 +6,10 @@ Belongs here: the five assets, what each is given, what it shows. Does not belon
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
-from pydantic import Field
 from sqlalchemy import Engine
 
 from intune_pipeline.domain import reconciliation
@@ -23,14 +22,13 @@ from intune_pipeline.inventory import reconciliation as writing
 from intune_pipeline.inventory.connections import Record
 from intune_pipeline.inventory.frames import Listing, Snapshot
 from intune_pipeline.inventory.run_results import exposed_codes, outcomes_of
-from intune_pipeline.inventory.schema import FRAMES
 from intune_pipeline.inventory.state import forget_devices, load_state
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.orchestration import catalog, checks
-from intune_pipeline.orchestration.jobs import ASSET_GROUP
+from intune_pipeline.orchestration.asset_configs import ClassificationConfig, ListingConfig, ReconciliationConfig
+from intune_pipeline.orchestration.asset_definition import chain_asset
 from intune_pipeline.orchestration.links import Links
 from intune_pipeline.orchestration.metadata import (
-    asset_metadata,
     changed_shown,
     changes_table,
     conventions_table,
@@ -43,9 +41,8 @@ from intune_pipeline.orchestration.metadata import (
     synced_kinds,
     unknown_table,
 )
-from intune_pipeline.orchestration.partitions import tenants
 from intune_pipeline.orchestration.resources import Limits
-from intune_pipeline.orchestration.source import catalogue_version, references
+from intune_pipeline.orchestration.source import catalogue_version
 from intune_pipeline.orchestration.sync import planning, steps, story
 from intune_pipeline.orchestration.sync.frame_conversion import (
     decisions_of,
@@ -70,64 +67,6 @@ else:
     # Dagster knows the annotation only without its parameter.
     Materialized = dg.MaterializeResult
 
-Compute: TypeAlias = Callable[..., Any]
-
-SNAPSHOT = dg.PythonObjectDagsterType(Snapshot, name="Snapshot")
-OWNERS = ["team:it-asset-management"]
-
-
-class ListingConfig(dg.Config):
-    """How much of the tenant to read."""
-
-    max_devices: int | None = Field(
-        None,
-        description="Stop after so many devices, to try something out; at least 1. The list then counts as "
-        "incomplete: nothing that is missing from it is taken for gone.",
-    )
-
-
-class ReconciliationConfig(dg.Config):
-    """Whether to write."""
-
-    dry_run: bool = Field(
-        False,
-        description="Only show what would be created and changed; nothing is written, nothing is materialized.",
-    )
-
-
-class ClassificationConfig(dg.Config):
-    """Which lists may be judged."""
-
-    any_age: bool = Field(
-        False,
-        description="Judge the kept list however old it is, to see what changed rules say. Nothing is written to "
-        "allwhere's tables from an old one.",
-    )
-
-
-def _asset(name: str, *computed_by: Callable[..., Any], **particulars: Any) -> Callable[[Compute], dg.AssetsDefinition]:
-    """`dagster.asset` with what all five have in common.
-
-    Args:
-        name: the asset's.
-        computed_by: the functions that do the work, which people who look for it want to read.
-        particulars: what only this one has.
-    """
-
-    def defined(step: Compute) -> dg.AssetsDefinition:
-        return dg.asset(  # type: ignore[no-any-return]
-            name=name,
-            partitions_def=tenants,
-            group_name=ASSET_GROUP,
-            dagster_type=SNAPSHOT,
-            owners=OWNERS,
-            metadata={**asset_metadata(FRAMES[name]), "dagster/code_references": references(*computed_by, step)},
-            check_specs=checks.specs_of(name),
-            **particulars,
-        )(step)
-
-    return defined
-
 
 def _warned(
     context: dg.AssetExecutionContext, session: Session, results: Sequence[dg.AssetCheckResult]
@@ -142,7 +81,7 @@ def _warn(context: dg.AssetExecutionContext, sentences: Iterable[str]) -> None:
         context.log.warning(sentence)
 
 
-@_asset(
+@chain_asset(
     "raw_intune_devices",
     steps.list_devices,
     deps=[catalog.INTUNE],
@@ -193,7 +132,7 @@ def raw_intune_devices(
         )
 
 
-@_asset(
+@chain_asset(
     "classified_devices",
     judge,
     kinds={"python", "postgres"},
@@ -254,7 +193,7 @@ def classified_devices(
         )
 
 
-@_asset(
+@chain_asset(
     "intune_device_details",
     steps.refresh_details,
     kinds={"microsoft", "postgres"},
@@ -295,7 +234,7 @@ def intune_device_details(
         )
 
 
-@_asset(
+@chain_asset(
     "employees",
     reconciliation.decide_people,
     kinds={"python", "postgres"},
@@ -341,7 +280,7 @@ def employees(
         )
 
 
-@_asset(
+@chain_asset(
     "allwhere_assets",
     reconciliation.plan,
     writing.apply,

@@ -7,21 +7,11 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
-from intune_pipeline.domain.vocabulary import (
-    DeviceType,
-)
+from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.inventory import account_rules
 from intune_pipeline.inventory import unknown_models as unknown_models_store
 from intune_pipeline.portal.access import TokenAdmin, TokenPrimaryAdmin
-from intune_pipeline.portal.api_schema import (
-    COMMON,
-    CONFLICT,
-    NOT_FOUND,
-    TOO_OFTEN,
-    Input,
-    Output,
-    ThePortal,
-)
+from intune_pipeline.portal.api_schema import COMMON, CONFLICT, NOT_FOUND, TOO_OFTEN, Input, Output, ThePortal
 from intune_pipeline.portal.inputs import FilledText, Id, Text
 from intune_pipeline.portal.teach_pages import previewed
 
