@@ -69,7 +69,7 @@ def run_sync(
         tags={
             **job.run_tags,
             **job.get_tags_for_partition_key(account, None),
-            TRIGGER_TAG: trigger,
+            TRIGGER_TAG: str(trigger),  # Dagster writes down plain text only.
             MAX_RETRIES_TAG: "0",
         },
         remote_job_origin=ORIGIN,
