@@ -1,8 +1,8 @@
-"""What cannot be avoided, as one process: ``python -m bench.floor TENANT_ID [--garbage-left-alone]``.
+"""What cannot be avoided, as one process: ``python -m bench.floor TENANT_ID [--collect-rarely]``.
 
 The tenant's pages are fetched, their JSON is parsed, the rows are copied into one table without index or constraint, and
 Dagster runs five steps that do nothing, on the same instance. Nothing is cleaned, decided, compared or remembered. Python
-searches for garbage as it does by default, unless it is told to leave it alone as a sync does.
+searches for garbage as it does by default, unless it is told to collect as rarely as a sync does.
 Prints one JSON object: seconds and CPU seconds of each part.
 """
 
@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 STARTED = time.perf_counter(), time.process_time()
-LEFT_ALONE = "--garbage-left-alone"
-if LEFT_ALONE in sys.argv:
-    from intune_pipeline import gc_tuning
+COLLECT_RARELY = "--collect-rarely"
+if COLLECT_RARELY in sys.argv:
+    from intune_pipeline import garbage_collector
 
-    gc_tuning.leave_alone()
+    garbage_collector.collect_rarely()
 
 import dagster as dg
 import orjson

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from intune_pipeline import gc_tuning
+from intune_pipeline import garbage_collector
 
 spent: dict[str, list[float]] = {}
 last = [0.0, 0.0]
@@ -58,7 +58,7 @@ def step_marking(own: Callable[..., Any]) -> Callable[..., Any]:
 def main() -> None:
     report = Path(sys.argv.pop(1))
     atexit.register(lambda: (mark("report, closing"), report.write_text(json.dumps(spent))))
-    gc_tuning.leave_alone()  # As the command does first.
+    garbage_collector.collect_rarely()  # As the command does first.
     last[:] = [time.perf_counter() - time.process_time(), 0.0]
     mark("Python's start")
     import dagster as dg

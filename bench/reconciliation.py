@@ -13,13 +13,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from intune_pipeline.domain.classification import Classification
+from intune_pipeline.domain.catalogue import Classification
 from intune_pipeline.domain.devices import managed_device
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.reconciliation import Counts, Listing, plan
 from intune_pipeline.inventory import database, embedded_postgres, schema, sync_runs
-from intune_pipeline.inventory.reconciliation import apply, run_columns
+from intune_pipeline.inventory.reconciliation import apply
+from intune_pipeline.inventory.reconciliation_totals import run_columns
 from intune_pipeline.inventory.state import load_state
 
 

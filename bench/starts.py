@@ -18,7 +18,7 @@ PIECES = {
     "import of all that a sync needs, as the command line does it": [
         sys.executable,
         "-c",
-        "from intune_pipeline import gc_tuning; gc_tuning.leave_alone(); import intune_pipeline.orchestration.sync.launch",
+        "from intune_pipeline import garbage_collector; garbage_collector.collect_rarely(); import intune_pipeline.orchestration.sync.launch",
     ],
 }
 

@@ -11,7 +11,7 @@ def measure(rounds: int) -> list[Table]:
     with stage.opened({"small": DEVICES}) as on:
         syncs.sync(on, "small")
         taken_in_turns = [
-            (syncs.sync(on, "small"), syncs.floor(on, "small", "--garbage-left-alone"), syncs.floor(on, "small"))
+            (syncs.sync(on, "small"), syncs.floor(on, "small", "--collect-rarely"), syncs.floor(on, "small"))
             for _ in range(rounds)
         ]
     ours, lean, nothing = zip(*taken_in_turns, strict=True)
@@ -25,7 +25,7 @@ def measure(rounds: int) -> list[Table]:
         ]
         for name, taken in (
             ("sync of 20 devices, details on, unchanged", ours),
-            ("five empty steps of Dagster, garbage left alone as in a sync", lean),
+            ("five empty steps of Dagster, collecting garbage rarely as in a sync", lean),
             ("five empty steps of Dagster", nothing),
         )
     ]

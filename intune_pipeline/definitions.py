@@ -1,8 +1,8 @@
 """The one place where everything is assembled: Dagster loads ``defs`` from here, and nothing else belongs here."""
 
-from intune_pipeline import gc_tuning, logs
+from intune_pipeline import garbage_collector, logs
 
-gc_tuning.leave_alone()
+garbage_collector.collect_rarely()
 
 from intune_pipeline.orchestration.definitions import build_defs  # noqa: E402 - its imports are half of a small run's work
 from intune_pipeline.orchestration.process.forked_runs import fork_runs  # noqa: E402

@@ -110,7 +110,7 @@ def _migrate(url: str, prefix: str) -> None:
 def prepare_dagster_home(settings: Settings) -> Path:
     """Create Dagster's home and put ``dagster.yaml`` there; returns the directory.
 
-    A ``dagster.yaml`` that somebody keeps in a home of his own (``DAGSTER_HOME``) stays as it is.
+    A ``dagster.yaml`` that somebody keeps in a home of their own (``DAGSTER_HOME``) stays as it is.
 
     Raises:
         SettingsError: the directory cannot be written, or the file to install is missing.

@@ -18,19 +18,12 @@ from intune_pipeline.domain.devices import ManagedDevice, managed_device
 from intune_pipeline.domain.eligibility import JudgedDevice, judge
 from intune_pipeline.domain.people import Employee, EmployeeDirectory
 from intune_pipeline.domain.policy import Policy
-from intune_pipeline.domain.reconciliation import (
-    Counts,
-    Evidence,
-    Listing,
-    Plan,
-    PrimaryUser,
-    needed_evidence,
-    plan,
-)
+from intune_pipeline.domain.reconciliation import Counts, Evidence, Listing, Plan, PrimaryUser, needed_evidence, plan
 from intune_pipeline.inventory import database as databases
 from intune_pipeline.inventory import schema, sync_runs
 from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
-from intune_pipeline.inventory.reconciliation import apply, run_columns
+from intune_pipeline.inventory.reconciliation import apply
+from intune_pipeline.inventory.reconciliation_totals import run_columns
 from intune_pipeline.inventory.state import load_state
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)

@@ -117,12 +117,12 @@ def move(tenant: str, account: str, reason: str) -> None:
     connects in the portal, where an administrator of the tenant signs in.
     """
     from intune_pipeline.cli import store
-    from intune_pipeline.inventory import linking
+    from intune_pipeline.inventory import tenant_moves
 
     if not reason.strip():
         raise click.UsageError("Say why in --reason; both accounts' admins read it in their audit log.")
     with store.opened() as engine, engine.begin() as db:
-        former = linking.move(db, tenant, account, actor=operator(), reason=reason.strip())
+        former = tenant_moves.move(db, tenant, account, actor=operator(), reason=reason.strip())
     click.echo(
         f"The tenant {tenant} belongs to {account} now and no longer to {former}, whose admins are told. {account} connects it "
         f"in the portal, or an operator does: intune-pipeline connections add {account} --tenant-id {tenant}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from intune_pipeline.cli.processes import Children, children, free_port
+from intune_pipeline.domain.vocabulary import RunStatus, Trigger
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -105,13 +106,13 @@ def _sync_all(engine: "Engine", account_slugs: list[str]) -> bool:
     from intune_pipeline.cli.sync import synced
 
     _say("First syncs, through Dagster")
-    reports = {account: synced(engine, account, trigger="initial") for account in account_slugs}
+    reports = {account: synced(engine, account, trigger=Trigger.INITIAL) for account in account_slugs}
     for account, counts in reports.items():
-        if counts["status"] == "succeeded":
+        if counts["status"] == RunStatus.SUCCEEDED:
             output.print_counts(account, counts)
         else:
             click.echo(f"Error: {account}: {counts['error']}", err=True)
-    return any(counts["status"] != "succeeded" for counts in reports.values())
+    return any(counts["status"] != RunStatus.SUCCEEDED for counts in reports.values())
 
 
 def _kept(path: Path, make: "Any") -> str:

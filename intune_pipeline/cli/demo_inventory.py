@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from intune_pipeline.domain.vocabulary import AssetStatus, EmailKind, Ownership
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -21,12 +23,12 @@ ASSET_EVERY = 8
 #: The account whose employees are known by personal e-mails only: the danger the portal warns of.
 PERSONAL_EMAILS = "globex"
 LOCATIONS = ("Berlin, 3rd floor", "London", "Remote", "New York, reception")
-STATUSES = ("allocated", "in_inventory", "transferred", "processing")
+STATUSES = (AssetStatus.ALLOCATED, AssetStatus.IN_INVENTORY, AssetStatus.TRANSFERRED, AssetStatus.PROCESSING)
 
 
 def seed(db: "Connection", account: "Account", tenant: "SandboxTenant") -> None:
     """Insert employees and assets of one new account."""
-    records = [record for record in tenant.devices.values() if record["managedDeviceOwnerType"] == "company"]
+    records = [record for record in tenant.devices.values() if record["managedDeviceOwnerType"] == Ownership.COMPANY]
     _seed_employees(db, account, records)
     _seed_assets(db, account.id, records)
 
@@ -60,7 +62,7 @@ def _seed_employees(db: "Connection", account: "Account", records: list[dict[str
                 f"{person.email_key.partition('@')[0]}@mail.example" if personal else person.email
                 for _, _, person in people
             ],
-            "kind": "personal" if personal else "work",
+            "kind": EmailKind.PERSONAL if personal else EmailKind.WORK,
         },
     )
 

@@ -4,12 +4,12 @@ Belongs here: the commands. Does not belong here: what is held and why (``domain
 """
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from intune_pipeline.cli.bypass_code import operator
-from intune_pipeline.domain.vocabulary import LifecycleDecision, Trigger
+from intune_pipeline.domain.vocabulary import EmployeeAnswer, LifecycleDecision, Trigger
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -70,14 +70,14 @@ def list_(account: str, search: str, *, as_json: bool) -> None:
 
 @group.command("decide")
 @click.argument("account")
-@click.argument("decision", type=click.Choice(["create", "link", "skip"]))
+@click.argument("decision", type=click.Choice([answer.value for answer in EmployeeAnswer]))
 @click.argument("hold_ids", type=int, nargs=-1)
 @click.option("--all", "everybody", is_flag=True, help="Everybody who waits, or whom --search finds.")
 @_SEARCH
 @_APPLY_NOW
 def decide(
     account: str,
-    decision: Literal["create", "link", "skip"],
+    decision: str,
     hold_ids: tuple[int, ...],
     search: str,
     *,
@@ -91,7 +91,9 @@ def decide(
     if bool(hold_ids) == (everybody or bool(search.strip())):
         raise click.UsageError("Say whom it is about: ids of the list, or --search TEXT, or --all.")
     with store.opened() as engine, engine.begin() as db:
-        decided = holds.decide_employees(db, account, hold_ids or None, decision, decided_by=operator(), search=search)
+        decided = holds.decide_employees(
+            db, account, hold_ids or None, EmployeeAnswer(decision), decided_by=operator(), search=search
+        )
         click.echo(f"{decided} held employees decided; {_next(db, account, apply_now=apply_now)}")
 
 

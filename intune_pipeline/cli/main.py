@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from intune_pipeline import gc_tuning
+from intune_pipeline import garbage_collector
 from intune_pipeline.cli import (
     accounts,
     bypass_code,
@@ -87,7 +87,7 @@ def main() -> None:
 
     Exit status: 0 done, 1 the work failed, 2 wrong use or settings.
     """
-    gc_tuning.leave_alone()
+    garbage_collector.collect_rarely()
     try:
         status = intune_pipeline.main(standalone_mode=False)
     except PipelineError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from intune_pipeline.cli.bypass_code import operator
+from intune_pipeline.domain.vocabulary import AssetAction
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -99,7 +100,7 @@ def _print(account: str, planned: dict[str, Any]) -> None:
         (change["serial_number"], change["model"], change["action"], field, old, new)
         for change in planned["changes"]
         for field, (old, new) in change["fields"].items()
-        if change["action"] == "update"
+        if change["action"] == AssetAction.UPDATE
     ]
     if changes:
         output.print_table(("serial number", "model", "action", "field", "old", "new"), changes)

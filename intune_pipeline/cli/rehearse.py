@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def command(rules: Path | None, *, as_json: bool) -> int:
     """Show which known models would be judged otherwise; exit 1 when devices that are synced would be left out."""
     from intune_pipeline.cli import output, store
-    from intune_pipeline.domain.classification import read_catalogue
+    from intune_pipeline.domain.catalogue import read_catalogue
     from intune_pipeline.domain.rehearsal import Effect
     from intune_pipeline.inventory import rehearsals
 

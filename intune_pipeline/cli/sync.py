@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from intune_pipeline.domain.vocabulary import RunStatus, Trigger
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
@@ -31,8 +33,8 @@ def command(account: str, *, as_json: bool, no_wait: bool) -> int:
     with store.opened() as engine:
         with engine.connect() as db:
             connections.syncable(db, account)
-        counts = joined(engine, account, no_wait=no_wait) or synced(engine, account, trigger="operator")
-    failed = counts["status"] != "succeeded"
+        counts = joined(engine, account, no_wait=no_wait) or synced(engine, account, trigger=Trigger.OPERATOR)
+    failed = counts["status"] != RunStatus.SUCCEEDED
     if as_json:
         output.print_json(counts)
     elif not failed:

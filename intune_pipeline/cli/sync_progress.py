@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from intune_pipeline.domain.vocabulary import RunPhase
+
 if TYPE_CHECKING:
     from rich.progress import Progress
     from sqlalchemy import Engine
@@ -48,7 +50,7 @@ def _watch(engine: "Engine", account: str, bar: "Progress", done: threading.Even
             run = running(db, account)
         if run is None:
             continue
-        reading = run.phase in {"starting", "listing"}
+        reading = run.phase in {RunPhase.STARTING, RunPhase.LISTING}
         bar.update(
             task,
             description=f"{account}: {run.phase}",

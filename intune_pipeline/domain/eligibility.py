@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations, pairwise
 from typing import Final
 
-from intune_pipeline.domain.classification import Classification, Classifier
+from intune_pipeline.domain.catalogue import Classification
+from intune_pipeline.domain.classification import Classifier
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.serials import is_junk_serial
 from intune_pipeline.domain.vocabulary import DeviceType, Ownership, SkipReason

@@ -94,6 +94,16 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class DetailState(StrEnum):
+    """Where the details of a device come from in one sync."""
+
+    FETCHED = "fetched"
+    KEPT = "kept"
+    """Known from an earlier sync."""
+    FAILED = "failed"
+    NOT_NEEDED = "not needed"
+
+
 class AssetAction(StrEnum):
     """What a plan does with the asset of a synced device."""
 
@@ -118,6 +128,14 @@ class EmployeeDecision(StrEnum):
     CREATED = "created"
     LINKED = "linked"
     SKIPPED = "skipped"
+
+
+class EmployeeAnswer(StrEnum):
+    """What a person can decide about a held employee."""
+
+    CREATE = "create"
+    LINK = "link"
+    SKIP = "skip"
 
 
 class EmployeeHoldKind(StrEnum):
@@ -232,6 +250,14 @@ class UndoneKind(StrEnum):
     EMPLOYEE = "employee"
 
 
+class UndoAction(StrEnum):
+    """What an undo does with an asset or an employee."""
+
+    UPDATE = "update"
+    REMOVE = "remove"
+    CREATE = "create"
+
+
 class RunChange(StrEnum):
     """What a run did to one thing, as its page lists it."""
 
@@ -298,6 +324,19 @@ class RunStatus(StrEnum):
     FAILED = "failed"
 
 
+class OwnCause(StrEnum):
+    """Why a sync failed where Microsoft is not the cause; Microsoft's causes are ``microsoft.causes``."""
+
+    DIED = "died"
+    """Its process ended without a word."""
+    CANCELED = "canceled"
+    """A person ended it."""
+    PLAN_CHANGED = "plan_changed"
+    """It would have done something else than the approved plan."""
+    FAILED = "failed"
+    """Anything else; the sentence says what."""
+
+
 class RunPhase(StrEnum):
     """Where a running sync is."""
 
@@ -315,6 +354,17 @@ class RequestStatus(StrEnum):
     STARTED = "started"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+class AskedOutcome(StrEnum):
+    """What asking for a sync came to."""
+
+    ACCEPTED = "accepted"
+    """A run will start."""
+    JOINED = "joined"
+    """A sync that is asked for or running answers this request too."""
+    TOO_EARLY = "too_early"
+    """The debounce of the last request is not over."""
 
 
 class Trigger(StrEnum):
@@ -365,6 +415,10 @@ class OwnershipProblem(StrEnum):
     ROLES_NOT_TOLD = "roles_not_told"
     """The token has no ``wids``: the application does not ask for it, or the person has no role at all."""
     NO_ROLE = "no_role"
+    WRONG_TENANT = "wrong_tenant"
+    """They consented in one tenant and signed in at another."""
+    ANOTHER_ADMINISTRATOR = "another_administrator"
+    """An invited administrator signed in a second time as somebody else."""
 
 
 class EndOfConnection(StrEnum):

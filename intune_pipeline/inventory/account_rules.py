@@ -14,8 +14,9 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.classification import AccountRule, Classifier, CompiledRule, check_pattern
+from intune_pipeline.domain.classification import AccountRule, Classifier, CompiledRule
 from intune_pipeline.domain.facts import fact_values
+from intune_pipeline.domain.patterns import check_pattern
 from intune_pipeline.domain.rule_budget import RuleBudget
 from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.errors import WrongUseError

@@ -11,16 +11,13 @@ from datetime import UTC, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from intune_pipeline.domain.vocabulary import Check
+from intune_pipeline.domain.vocabulary import Check, NeedKind
 from intune_pipeline.inventory import security_counts
 from intune_pipeline.inventory.fleet import FleetLine, fleet
 from intune_pipeline.inventory.vault import REVEALS_PER_HOUR
 
 #: A cause that stops every tenant is one trouble, not one per tenant. Its name in ``microsoft.causes``.
 OF_EVERY_TENANT = "our_credential"
-LATE = "late"
-LIFECYCLE_HOLD = "lifecycle_hold"
-EMPLOYEE_HOLD = "employee_hold"
 
 # That a plan changed before it was done waits for its customer alone.
 _TROUBLES = sa.text(
@@ -87,7 +84,7 @@ _WARNINGS = sa.text(
 )
 
 #: What says the same as a check's warning, which then is not told a second time.
-_SAID_BY = {Check.LIST_NOT_SHRUNK: LIFECYCLE_HOLD, Check.NO_LOOKALIKES: EMPLOYEE_HOLD}
+_SAID_BY = {Check.LIST_NOT_SHRUNK: NeedKind.LIFECYCLE_HOLD, Check.NO_LOOKALIKES: NeedKind.EMPLOYEE_HOLD}
 
 _RAISE = sa.text(
     """
@@ -211,7 +208,7 @@ def _lateness(line: FleetLine) -> Trouble:
         else "No sync has succeeded since the tenant was connected."
     )
     message = f"{line.account}: {since} See that schedule and queue are running, then sync the account by hand."
-    return Trouble(LATE, line.connection_id, line.account, message)
+    return Trouble(NeedKind.LATE, line.connection_id, line.account, message)
 
 
 def _without_account(trouble: Trouble) -> str:

@@ -28,19 +28,16 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 from urllib.parse import quote
 
 from intune_pipeline.errors import PipelineError
-
-if TYPE_CHECKING:
-    import psutil
+from intune_pipeline.inventory.server_processes import START_TIMEOUT_SECONDS, end_workers, is_postmaster
 
 MAJOR_VERSION = "18"
 SUPERUSER = "postgres"
 #: The operating system's user of a server started by root, which PostgreSQL refuses to run as.
 SYSTEM_USER = "pgserver"
-START_TIMEOUT_SECONDS = 120
 #: Linux: 108 bytes with the final NUL; macOS: 104.
 MAX_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -228,12 +225,12 @@ class _Cluster:
         A file ``postmaster.pid`` alone proves nothing: after a crash its pid may belong to anybody.
         """
         lines = self._postmaster()
-        if lines is None or not _is_postmaster(int(lines[0]), self.data):
+        if lines is None or not is_postmaster(int(lines[0]), self.data):
             return None
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             lines = self._postmaster()
-            if lines is None or not _is_postmaster(int(lines[0]), self.data):
+            if lines is None or not is_postmaster(int(lines[0]), self.data):
                 return None
             if len(lines) >= 8 and lines[7].strip() == "ready":
                 return Path(lines[4])
@@ -253,7 +250,7 @@ class _Cluster:
     def _clear_after_crash(self) -> None:
         """Remove what makes a dead server look alive, its last workers first: they must not outlive it."""
         if (self.data / "postmaster.pid").exists():
-            _end_workers(self.data)
+            end_workers(self.data)
             (self.data / "postmaster.pid").unlink()
 
     def _start(self) -> Path:
@@ -375,35 +372,6 @@ def _access_list(directory: Path, mode: int) -> dict[tuple[int, int], int]:
         rights = {_ACL_OWNER: mode >> 6, _ACL_GROUP: mode >> 3, _ACL_OTHER: mode}
         return {(tag, _ACL_NOBODY): right & 7 for tag, right in rights.items()}
     return {(tag, who): rights for tag, rights, who in struct.iter_unpack("<HHI", stored[4:])}
-
-
-def _is_postmaster(pid: int, data: Path) -> bool:
-    import psutil
-
-    try:
-        return _works_in(psutil.Process(pid), data)
-    except psutil.Error:
-        return False
-
-
-def _works_in(process: "psutil.Process", data: Path) -> bool:
-    """Whether this is a process of the server of this data: they all work in its directory."""
-    import psutil
-
-    try:
-        return process.name() == "postgres" and Path(process.cwd()).samefile(data)
-    except (psutil.Error, OSError):
-        return False
-
-
-def _end_workers(data: Path) -> None:
-    import psutil
-
-    workers = [process for process in psutil.process_iter() if _works_in(process, data)]
-    for worker in workers:
-        with contextlib.suppress(psutil.Error):
-            worker.kill()
-    psutil.wait_procs(workers, timeout=START_TIMEOUT_SECONDS)
 
 
 def _fits(directory: Path) -> bool:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
-from intune_pipeline.domain.classification import Classification
+from intune_pipeline.domain.catalogue import Classification
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.fields import DeviceDetails, Value, intune_values

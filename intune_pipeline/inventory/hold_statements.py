@@ -5,7 +5,7 @@ Belongs here: SQL. Does not belong here: when it is executed.
 
 import sqlalchemy as sa
 
-from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD
+from intune_pipeline.inventory.sync_locks import LOCK_IS_HELD
 
 WAITING_EMPLOYEES = sa.text("""
     with waiting as (

@@ -18,7 +18,14 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.vocabulary import EmployeeDecision, EmployeeHoldKind, HoldKind, LifecycleDecision, Trigger
+from intune_pipeline.domain.vocabulary import (
+    EmployeeAnswer,
+    EmployeeDecision,
+    EmployeeHoldKind,
+    HoldKind,
+    LifecycleDecision,
+    Trigger,
+)
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit, held, sync_requests
 from intune_pipeline.inventory import connections as links
@@ -26,9 +33,9 @@ from intune_pipeline.inventory import hold_statements as statements
 from intune_pipeline.inventory.schema import connections, hold_decisions, lifecycle_holds
 
 _DECIDED: Final = {
-    "create": EmployeeDecision.CREATED,
-    "link": EmployeeDecision.LINKED,
-    "skip": EmployeeDecision.SKIPPED,
+    EmployeeAnswer.CREATE: EmployeeDecision.CREATED,
+    EmployeeAnswer.LINK: EmployeeDecision.LINKED,
+    EmployeeAnswer.SKIP: EmployeeDecision.SKIPPED,
 }
 
 
@@ -131,7 +138,7 @@ def decide_employees(
     db: Connection,
     account: str,
     hold_ids: Sequence[int] | None,
-    decision: str,
+    decision: EmployeeAnswer,
     *,
     decided_by: str,
     search: str = "",
@@ -147,8 +154,8 @@ def decide_employees(
         db: a connection in a transaction.
         account: the account's slug.
         hold_ids: ids of waiting holds; None: everybody the search finds.
-        decision: ``create`` a new employee (a shared account is a person after all), ``link`` to the look-alike, or
-            ``skip``: no employee and no assignee, from now on.
+        decision: create a new employee (a shared account is a person after all), link to the look-alike, or
+            skip: no employee and no assignee, from now on.
         decided_by: a portal user, or ``operator:NAME``.
         search: part of a name or address; "" finds all.
 
@@ -166,9 +173,9 @@ def decide_employees(
     )
     waiting = {row.id: row for row in db.execute(statements.LOCKED_EMPLOYEES, {"account_id": account_id, "ids": found})}
     impossible = {
-        "link": [row for row in waiting.values() if row.lookalike_id is None],
-        "create": [row for row in waiting.values() if not row.has_name],
-        "skip": [],
+        EmployeeAnswer.LINK: [row for row in waiting.values() if row.lookalike_id is None],
+        EmployeeAnswer.CREATE: [row for row in waiting.values() if not row.has_name],
+        EmployeeAnswer.SKIP: [],
     }[decision]
     if hold_ids is None:
         waiting = {key: row for key, row in waiting.items() if row not in impossible}
@@ -182,7 +189,7 @@ def decide_employees(
     db.execute(
         statements.DECIDED_EMPLOYEES, {**about, "decision": word, "decided_by": decided_by, "decision_id": decision_id}
     )
-    if decision == "link":
+    if decision == EmployeeAnswer.LINK:
         db.execute(statements.LINKED, about)
     told = [(row.email, _details(row, word)) for row in waiting.values()]
     audit.record_each(db, account_id, told, actor=decided_by, action="release")
@@ -313,7 +320,7 @@ def sync_now(db: Connection, account: str, *, requested_by: str, trigger: Trigge
 def _refuse(account: str, unknown: Sequence[int], impossible: Sequence[Any], decision: str) -> None:
     if unknown:
         raise NothingWaitsError(f"In {account} no held employee {_named(unknown)} waits for a decision.")
-    if impossible and decision == "link":
+    if impossible and decision == EmployeeAnswer.LINK:
         raise NothingWaitsError(
             f"{_named([row.id for row in impossible])} looks like no employee, or that one was removed meanwhile; "
             "create or skip instead."
@@ -330,7 +337,15 @@ def _named(some: Sequence[object]) -> str:
     return ", ".join(map(str, some[:_SHOWN])) + more
 
 
-def _decide(db: Connection, account: str, kind: HoldKind, decision: str, *, size: int, decided_by: str) -> int:
+def _decide(
+    db: Connection,
+    account: str,
+    kind: HoldKind,
+    decision: EmployeeDecision | LifecycleDecision,
+    *,
+    size: int,
+    decided_by: str,
+) -> int:
     values = {"kind": kind, "decision": decision, "size": size, "decided_by": decided_by}
     made = sa.insert(hold_decisions).values(connection_id=links.get(db, account).id, **values)
     return int(db.execute(made.returning(hold_decisions.c.id)).scalar_one())

@@ -1,14 +1,14 @@
 """How an account gets its Microsoft tenant: the way of a connection to ``connected``.
 
 :func:`bind` notes the tenant an administrator signed in from and reserves nothing; :func:`claim` takes the tenant once its
-grant is proven, too; :func:`move` is an operator's way to give it to another account. Does not belong here: proving
+grant is proven, too. Giving it to another account is ``tenant_moves``. Does not belong here: proving
 (``microsoft``), the rule who may (``domain.tenant_ownership``), whose a tenant is (``tenant_owners``).
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,9 +23,8 @@ from intune_pipeline.domain.vocabulary import (
 )
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import accounts, audit, invitations, tenant_owners
-from intune_pipeline.inventory.connections import Record, fail_waiting_syncs, get, of_account
+from intune_pipeline.inventory.connections import Record, get, of_account
 from intune_pipeline.inventory.roles import in_account
-from intune_pipeline.inventory.schema import accounts as accounts_table
 from intune_pipeline.inventory.schema import connections
 from intune_pipeline.inventory.tenant_owners import TenantLinkedElsewhereError
 
@@ -133,7 +132,7 @@ def bind(
 
 
 def _note_candidate(db: Connection, account: str, tenant_id: str, *, actor: str, **columns: Any) -> Record:
-    tenant_id = _tenant_id(tenant_id)
+    tenant_id = given_tenant_id(tenant_id)
     owner = accounts.get(db, account)
     tenant_owners.refuse_if_elsewhere(db, tenant_id, owner.id)
     before = of_account(db, account)
@@ -359,62 +358,16 @@ def end_verifying(db: Connection, connection: Record, status: str, cause: str, m
     return ended.rowcount == 1
 
 
-def move(db: Connection, tenant_id: str, account: str, *, actor: str, reason: str) -> str:
-    """Give a tenant to another account. Its former connection ends and says so; the new owner still has to connect it.
-
-    Args:
-        db: a connection in a transaction.
-        tenant_id: a GUID, in any case.
-        account: the new owner's slug.
-        actor: the operator.
-        reason: why, for both accounts' audit logs.
-
-    Returns:
-        The former owner's slug.
-
-    Raises:
-        UnknownAccountError: there is no such account.
-        WrongUseError: the tenant id is malformed, the tenant was never linked, or it is the account's already.
-    """
-    tenant_id = _tenant_id(tenant_id)
-    owner = accounts.get(db, account)
-    former_id = tenant_owners.owner_of(db, tenant_id)
-    if former_id is None:
-        raise WrongUseError(
-            f"The tenant {tenant_id} belongs to no account yet; connect it in the portal, or with: "
-            f"intune-pipeline connections add {account} --tenant-id {tenant_id}"
-        )
-    if former_id == owner.id:
-        raise WrongUseError(f"The tenant {tenant_id} belongs to {account} already.")
-    former = db.execute(sa.select(accounts_table.c.slug).where(accounts_table.c.id == former_id)).scalar_one()
-    tenant_owners.give(db, tenant_id, owner.id)
-    today = f"{datetime.now(UTC):%-d %B %Y}"
-    sentence = (
-        f"allwhere moved your Microsoft tenant {tenant_id} to another allwhere account on {today}. Your assets, employees "
-        "and history are kept. If you did not expect this, write to your allwhere contact."
-    )
-    ended = db.execute(_END_MOVED, {"account": former_id, "tenant": tenant_id, "message": sentence})
-    for connection_id in ended.scalars().all():
-        fail_waiting_syncs(db, connection_id)
-    audit.record(db, former_id, actor=actor, action="move", subject=tenant_id, reason=reason, direction="away")
-    audit.record(db, owner.id, actor=actor, action="move", subject=tenant_id, reason=reason, direction="here")
-    return str(former)
-
-
-_END_MOVED = sa.text(f"""
-    update connections
-    set status = 'disconnected', tenant_id = null, candidate_tenant_id = null, status_cause = '{EndOfConnection.MOVED}',
-        status_message = :message, disconnected_at = coalesce(disconnected_at, now())
-    where account_id = :account and (tenant_id = :tenant or candidate_tenant_id = :tenant)
-    returning id
-""")  # noqa: S608 - a constant
-
-
 def _administrator(upn: str | None, oid: str | None, roles: Iterable[str]) -> dict[str, Any]:
     return {"signed_in_as": upn, "object_id": oid, "directory_roles": ", ".join(sorted(roles))}
 
 
-def _tenant_id(given: str) -> str:
+def given_tenant_id(given: str) -> str:
+    """The tenant id as it is stored.
+
+    Raises:
+        WrongUseError: it is malformed.
+    """
     tenant_id = given.strip().lower()
     if not TENANT_ID.fullmatch(tenant_id):
         raise WrongUseError(f"{tenant_id!r} is no tenant id; it looks like 0f2c1e5a-1234-5678-9abc-def012345678.")

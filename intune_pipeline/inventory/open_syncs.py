@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from intune_pipeline.domain.vocabulary import RequestStatus
 from intune_pipeline.inventory.schema import OPEN_REQUESTS, sync_requests
-from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD, SyncLockedError, locked_by
+from intune_pipeline.inventory.sync_locks import LOCK_IS_HELD, SyncLockedError, locked_by
 
 _IS_OPEN = sync_requests.c.status.in_(OPEN_REQUESTS)
 

@@ -18,14 +18,20 @@ from sqlalchemy import Connection
 
 from intune_pipeline.domain.plan_lines import PlanLine, differences, lines_of
 from intune_pipeline.domain.reconciliation import Plan
-from intune_pipeline.domain.vocabulary import ConnectionStatus, LookalikeGrade, PlanLineKind, PlanStatus, Trigger
+from intune_pipeline.domain.vocabulary import (
+    AskedOutcome,
+    ConnectionStatus,
+    LookalikeGrade,
+    OwnCause,
+    PlanLineKind,
+    PlanStatus,
+    Trigger,
+)
 from intune_pipeline.errors import PipelineError, WrongUseError
 from intune_pipeline.inventory import audit, sync_requests
 from intune_pipeline.inventory.schema import plan_lines, plans
 
 KEPT: Final = timedelta(days=1)
-PLAN_CHANGED: Final = "plan_changed"
-"""Cause of a sync that stopped because it would have done something else than the approved plan."""
 
 
 class UnknownPlanError(WrongUseError):
@@ -39,7 +45,7 @@ class NotApprovableError(WrongUseError):
 class PlanChangedError(PipelineError):
     """A sync would do something else than the approved plan says, so it did nothing."""
 
-    cause = PLAN_CHANGED
+    cause = OwnCause.PLAN_CHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +239,7 @@ def approve(db: Connection, plan: StoredPlan, *, actor: str) -> UUID:
     asked = sync_requests.request(
         db, plan.connection_id, requested_by=actor, debounce=timedelta(0), trigger=trigger, plan_id=plan.id
     )
-    if asked.outcome != "accepted" or asked.request_id is None:
+    if asked.outcome != AskedOutcome.ACCEPTED or asked.request_id is None:
         raise NotApprovableError("A sync is asked for or running. When it has ended, ask for a plan again.")
     audit.record(db, plan.account_id, actor=actor, action="approve", subject=str(plan.id), **_changes_of(plan.counts))
     return asked.request_id

@@ -11,28 +11,20 @@ and candidates, is written with the last batch: a run that was killed has counte
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
-import structlog
 from sqlalchemy.engine import Connection, Engine
 
-from intune_pipeline.domain.assignees import Candidate, candidate_of
+from intune_pipeline.domain.assignments import Candidate
 from intune_pipeline.domain.people import Person
-from intune_pipeline.domain.reconciliation import (
-    Asset,
-    Counts,
-    DeviceMemory,
-    DeviceStep,
-    Ending,
-    Plan,
-)
-from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunStatus, SkipReason
+from intune_pipeline.domain.reconciliation import Asset, Counts, DeviceStep, Ending, Plan
+from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Outcome, RunPhase, RunStatus
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import audit, schema
 from intune_pipeline.inventory import reconciliation_statements as statements
 from intune_pipeline.inventory.database import WITHOUT_WAITING
+from intune_pipeline.inventory.reconciliation_failures import UNWRITABLE, failed_step, is_passing, logger
 from intune_pipeline.inventory.reconciliation_rows import (
     as_json,
     employee_row,
@@ -42,6 +34,7 @@ from intune_pipeline.inventory.reconciliation_rows import (
     shown_value,
     stored_value,
 )
+from intune_pipeline.inventory.reconciliation_totals import Totals, Written, run_columns
 from intune_pipeline.inventory.state import asset_of
 
 BATCH_SIZE: Final = 50
@@ -51,12 +44,6 @@ LONGEST_BATCH: Final = 500
 """Devices per transaction, those included that stay as they are: on most days nearly all of them."""
 
 _ATTEMPTS: Final = 5
-
-# PostgreSQL: serialization_failure, deadlock_detected; the same transaction succeeds when it is tried again.
-_PASSING: Final = frozenset({"40001", "40P01"})
-_LOCK_NOT_AVAILABLE: Final = "55P03"
-
-logger = structlog.get_logger(__name__)
 
 
 class RunClosedError(PipelineError):
@@ -69,13 +56,6 @@ class DecisionUndoneError(PipelineError):
 
 class _ChangedMeanwhileError(Exception):
     """Somebody created an asset or deleted an employee of the batch at this very moment: it is decided again."""
-
-
-def run_columns(counts: Counts) -> dict[str, Any]:
-    """Counts as columns of ``sync_runs``."""
-    columns = counts.as_dict()
-    reasons = columns.pop("devices_skipped")
-    return {**columns, "devices_skipped": sum(reasons.values()), "skipped_by_reason": reasons}
 
 
 def apply(
@@ -125,51 +105,6 @@ def _batches(work: Iterable[DeviceStep | Ending]) -> Iterator[list[DeviceStep | 
         yield batch
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What one batch did, after everything was decided again that had to be."""
-
-    steps: Sequence[DeviceStep] = ()
-    endings: Sequence[Ending] = ()
-    employees_created: int = 0
-
-
-class _Totals:
-    """What the committed batches amount to."""
-
-    def __init__(self, counts: Counts, candidates: Mapping[str, Candidate | None], held: frozenset[str]) -> None:
-        self.counts = counts
-        self.candidates = candidates
-        self._held = held
-
-    @classmethod
-    def before(cls, plan: Plan) -> "_Totals":
-        """What is counted before the first batch: what a sync does not write."""
-        personal = plan.counts.devices_skipped[SkipReason.PERSONAL]
-        counts = Counts.unwritten(plan.listing, plan.counts.devices_listed, personal)
-        counts.lifecycle_held = plan.counts.lifecycle_held
-        counts.devices_gone = plan.counts.devices_gone
-        return cls(counts, {}, frozenset())
-
-    def including(self, batch: Iterable[_Written], memory: Mapping[str, DeviceMemory]) -> "_Totals":
-        """The same with one more batch."""
-        counts = replace(self.counts, devices_skipped=self.counts.devices_skipped.copy())
-        candidates, held = dict(self.candidates), set(self._held)
-        for written in batch:
-            counts.employees_created += written.employees_created
-            for step in written.steps:
-                counts.add(step)
-                if step.held:
-                    held.add(step.held.person.email_key)
-                device_id = step.judged.device.intune_device_id
-                if step.outcome != Outcome.FAILED and step.candidate != candidate_of(memory.get(device_id)):
-                    candidates[device_id] = step.candidate
-            for ending in written.endings:
-                counts.add_ending(ending)
-        counts.lookalikes_held = len(held)
-        return _Totals(counts, candidates, frozenset(held))
-
-
 class _Run:
     """One plan being applied."""
 
@@ -181,7 +116,7 @@ class _Run:
         self._sync_run_id = sync_run_id
         self._finish = finish
         self._known = {"connection_id": plan.connection_id, "account_id": plan.account_id, "sync_run_id": sync_run_id}
-        self.totals = _Totals.before(plan)
+        self.totals = Totals.before(plan)
         self._open_decisions = plan.open_decisions
 
     def commit(self, batch: Sequence[DeviceStep | Ending], *, is_last: bool) -> None:
@@ -201,10 +136,10 @@ class _Run:
             except _ChangedMeanwhileError:
                 if attempt == _ATTEMPTS:
                     raise
-            except (sa.exc.SQLAlchemyError, *_UNWRITABLE) as error:
-                if attempt == _ATTEMPTS or (one_by_one and not _is_passing(error)):
+            except (sa.exc.SQLAlchemyError, *UNWRITABLE) as error:
+                if attempt == _ATTEMPTS or (one_by_one and not is_passing(error)):
                     raise
-                one_by_one = one_by_one or not _is_passing(error)
+                one_by_one = one_by_one or not is_passing(error)
             else:
                 self.totals = totals
                 self._open_decisions = ()
@@ -221,30 +156,30 @@ class _Run:
                 "wrote anything; sync again."
             )
 
-    def _each(self, db: Connection, batch: Iterable[DeviceStep | Ending]) -> list[_Written]:
+    def _each(self, db: Connection, batch: Iterable[DeviceStep | Ending]) -> list[Written]:
         """Write devices one by one, each in its savepoint, so that only the failing ones fail."""
         return [self._alone(db, item) for item in batch]
 
-    def _alone(self, db: Connection, item: DeviceStep | Ending) -> _Written:
+    def _alone(self, db: Connection, item: DeviceStep | Ending) -> Written:
         try:
             with db.begin_nested():
                 return self._write(db, [item])
-        except (sa.exc.SQLAlchemyError, *_UNWRITABLE) as error:
-            if _is_passing(error):
+        except (sa.exc.SQLAlchemyError, *UNWRITABLE) as error:
+            if is_passing(error):
                 raise
             if isinstance(item, Ending):
                 # The asset stays as it is, and the next sync tries again.
                 logger.warning("ending could not be written", intune_device_ids=item.device.intune_device_ids)
-                return _Written()
-            failed = _failure(item, error)
+                return Written()
+            failed = failed_step(item, error)
         try:
             with db.begin_nested():
                 return self._write(db, [failed])
-        except (sa.exc.SQLAlchemyError, *_UNWRITABLE):
+        except (sa.exc.SQLAlchemyError, *UNWRITABLE):
             # Not even its outcome can be stored: the device is counted, and logged.
-            return _Written([failed])
+            return Written([failed])
 
-    def _write(self, db: Connection, batch: Sequence[DeviceStep | Ending]) -> _Written:
+    def _write(self, db: Connection, batch: Sequence[DeviceStep | Ending]) -> Written:
         current = self._locked(db, batch)
         steps = [self._now(item, current) for item in batch if isinstance(item, DeviceStep)]
         endings = [self._ending_now(item, current) for item in batch if isinstance(item, Ending)]
@@ -258,7 +193,7 @@ class _Run:
         self._note_outcomes(db, steps, asset_ids)
         self._note_kept(db, steps)
         self._note_endings(db, endings)
-        return _Written(steps, endings, created)
+        return Written(steps, endings, created)
 
     def _locked(self, db: Connection, batch: Iterable[DeviceStep | Ending]) -> dict[str, Asset]:
         """The batch's assets as they are now, locked until the transaction ends."""
@@ -387,7 +322,7 @@ class _Run:
                 f"Sync run {self._sync_run_id} was closed while it still wrote; it stops here, and the next sync goes on."
             )
 
-    def _conclude(self, db: Connection, totals: _Totals) -> None:
+    def _conclude(self, db: Connection, totals: Totals) -> None:
         """Write what later syncs count on, and let the caller close the run, in the last batch's transaction."""
         self._note_candidates(db, totals.candidates)
         absences = [
@@ -436,21 +371,6 @@ class _Run:
             db.execute(sa.delete(holds).where(is_moot))
 
 
-def _is_passing(error: Exception) -> bool:
-    return getattr(getattr(error, "orig", None), "pgcode", None) in _PASSING
-
-
-def _failure(step: DeviceStep, error: Exception) -> DeviceStep:
-    cause = getattr(error, "orig", None) or error
-    device_id = step.judged.device.intune_device_id
-    logger.warning("device could not be written", intune_device_id=device_id, error=type(cause).__name__)
-    if getattr(cause, "pgcode", None) == _LOCK_NOT_AVAILABLE:
-        reason = "Somebody else kept the asset locked for too long; the next sync tries again."
-    else:
-        reason = f"The database refused the device's values ({type(cause).__name__}); the next sync tries again."
-    return DeviceStep(step.judged, Outcome.FAILED, reason)
-
-
 def _serial_key(item: DeviceStep | Ending) -> str:
     return (item.device.serial_key if isinstance(item, Ending) else item.judged.device.serial_key) or ""
 
@@ -460,9 +380,6 @@ _PROGRESS: Final = (
     .where(schema.sync_runs.c.id == sa.bindparam("sync_run_id"), schema.sync_runs.c.status == RunStatus.RUNNING)
     .values(
         {name: sa.bindparam(name) for name in (*run_columns(Counts()), "devices_reconciled")}
-        | {"phase": "reconciling", "progress_at": sa.func.clock_timestamp()}
+        | {"phase": RunPhase.RECONCILING, "progress_at": sa.func.clock_timestamp()}
     )
 )
-
-#: What a value raises that cannot even be sent: lone surrogates, numbers beyond 64 bits.
-_UNWRITABLE: Final = (ValueError, TypeError)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from intune_pipeline.domain.assignees import HeldEmployee, listed_user
+from intune_pipeline.domain.assignments import HeldEmployee, listed_user
 from intune_pipeline.domain.facts import fact_values
 from intune_pipeline.domain.fields import SEALED_FIELD, Value
 from intune_pipeline.domain.people import Person

@@ -6,7 +6,8 @@ Belongs here: reading the devices' models and the accounts' rules. Does not belo
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.classification import Catalogue, Classifier
+from intune_pipeline.domain.catalogue import Catalogue
+from intune_pipeline.domain.classification import Classifier
 from intune_pipeline.domain.rehearsal import KnownModel, RehearsedChange, rehearse
 from intune_pipeline.domain.vocabulary import DeviceType
 from intune_pipeline.inventory import account_rules

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.serials import serial_key
-from intune_pipeline.domain.vocabulary import RunChange
+from intune_pipeline.domain.vocabulary import AssetAction, RunChange
 from intune_pipeline.inventory import run_story, sync_runs
 from intune_pipeline.inventory.csv_lines import csv_line
 from intune_pipeline.inventory.sync_runs import RunOfAccount
@@ -122,7 +122,7 @@ def _lines(db: Connection, run: RunOfAccount, things: Sequence[sa.Row[Any]]) -> 
     written = [*run_story.created(db, given, {}), *run_story.updated(db, given, {})] if ids else []
     # An asset that a run created has no changes of the same run but for what came in a later batch of it.
     fields = {(change["serial_number"], change["action"]): change["fields"] for change in written}
-    actions = {RunChange.CREATED: "create", RunChange.UPDATED: "update"}
+    actions = {RunChange.CREATED: AssetAction.CREATE, RunChange.UPDATED: AssetAction.UPDATE}
     lines = [
         Line(
             RunChange(thing.kind),

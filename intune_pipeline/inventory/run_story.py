@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from intune_pipeline.domain.fields import FILLED_FIELDS, INTUNE_FIELDS, SEALED_FIELD
-from intune_pipeline.domain.vocabulary import AssetAction
+from intune_pipeline.domain.vocabulary import AssetAction, Outcome
 from intune_pipeline.inventory import sync_runs
 from intune_pipeline.inventory.sync_runs import REPORTED
 
@@ -78,9 +78,15 @@ class RunStory:
         for person in self.employees:
             yield "create employee", person["email"], "name", None, f"{person['first_name']} {person['last_name']}"
         for device in self.failed:
-            yield "failed", device["serial_number"] or device["intune_device_id"], "", None, device["reason"]
+            yield (
+                Outcome.FAILED.value,
+                device["serial_number"] or device["intune_device_id"],
+                "",
+                None,
+                device["reason"],
+            )
         for reason, count in self.skipped.items():
-            yield "skipped", reason, "devices", None, count
+            yield Outcome.SKIPPED.value, reason, "devices", None, count
 
 
 def of_run(db: Connection, run_id: int) -> RunStory:

@@ -7,17 +7,17 @@ Belongs here: asking, with the debounce, and what became of it. Does not belong 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.vocabulary import RequestStatus, Trigger
+from intune_pipeline.domain.vocabulary import AskedOutcome, RequestStatus, Trigger
 from intune_pipeline.inventory import audit
 from intune_pipeline.inventory.connections import AwaitingApprovalError, NotConnectedError
 from intune_pipeline.inventory.schema import OPEN_REQUESTS, connections, sync_requests
-from intune_pipeline.inventory.sync_runs import LOCK_IS_HELD
+from intune_pipeline.inventory.sync_locks import LOCK_IS_HELD
 
 _TRIES = 3
 
@@ -27,14 +27,13 @@ class Answer:
     """What asking for a sync came to.
 
     Attributes:
-        outcome: ``accepted``: a run will start; ``joined``: a sync is asked for or running already and answers this one
-            too; ``too_early``: the debounce of the last one is not over.
+        outcome: accepted, joined or too early.
         request_id: the request that was written or joined, None when it is too early.
         sync_run_id: the run that was joined, None when none runs yet.
         possible_at: when asking is possible again, None unless it is too early.
     """
 
-    outcome: Literal["accepted", "joined", "too_early"]
+    outcome: AskedOutcome
     request_id: UUID | None = None
     sync_run_id: int | None = None
     possible_at: datetime | None = None
@@ -127,7 +126,9 @@ def request(
     for _ in range(_TRIES):
         written = db.execute(_ASK, asked).one_or_none()
         if written is not None:
-            answer = Answer("joined" if written.sync_run_id else "accepted", written.id, written.sync_run_id)
+            answer = Answer(
+                AskedOutcome.JOINED if written.sync_run_id else AskedOutcome.ACCEPTED, written.id, written.sync_run_id
+            )
             _note(db, asked, answer)
             return answer
         if (account := db.scalar(_AWAITS_APPROVAL, asked)) is not None:
@@ -136,10 +137,10 @@ def request(
         if last is None:
             continue
         if last.status in OPEN_REQUESTS:
-            answer = Answer("joined", last.id, last.sync_run_id)
+            answer = Answer(AskedOutcome.JOINED, last.id, last.sync_run_id)
             _note(db, asked, answer)
             return answer
-        return Answer("too_early", possible_at=last.requested_at + debounce)
+        return Answer(AskedOutcome.TOO_EARLY, possible_at=last.requested_at + debounce)
     raise NotConnectedError("This account is not connected to Microsoft Intune any more; connect it again to sync it.")
 
 

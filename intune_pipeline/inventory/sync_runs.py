@@ -4,50 +4,24 @@ Belongs here: the lock, opening, progress, closing, and what is read of it: repo
 tenants at once (``fleet``), asking for a sync (``sync_requests``) and doing it (``orchestration``).
 """
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from intune_pipeline.domain.counts import MEANINGS, RunCounts
-from intune_pipeline.domain.vocabulary import RequestStatus, RunPhase, RunStatus, Trigger
-from intune_pipeline.errors import PipelineError, WrongUseError
+from intune_pipeline.domain.vocabulary import OwnCause, RequestStatus, RunPhase, RunStatus, Trigger
+from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory.schema import OPEN_REQUESTS, accounts, connections, sync_requests, sync_runs
+from intune_pipeline.inventory.sync_locks import SyncLockLostError
 
-#: High half of the advisory locks' key; the connection's id is the low half.
-LOCK_SPACE = 0x53594E43
-#: SQL: whether the sync lock of the connection ``c`` is held by anybody.
-LOCK_IS_HELD = f"""exists (
-    select from pg_locks where locktype = 'advisory' and classid = {LOCK_SPACE} and objid = c.id and objsubid = 1
-      and granted and database = (select oid from pg_database where datname = current_database())
-)"""  # noqa: S608 - a constant
-
-Phase = Literal["starting", "listing", "details", "reconciling", "done"]
-DIED = "died"
 #: Cause and sentence of a sync that a person ended.
-CANCELED = ("canceled", "The run was canceled.")
+CANCELED = (OwnCause.CANCELED, "The run was canceled.")
 _DIED_SENTENCE = "The sync's process ended without a word, so the sync was closed; the next one starts afresh."
-
-
-class SyncLockedError(PipelineError):
-    """Another sync of this connection runs.
-
-    Attributes:
-        sync_run_id: the run that holds the lock, None in the moment before it is written down.
-    """
-
-    def __init__(self, message: str, sync_run_id: int | None) -> None:
-        super().__init__(message)
-        self.sync_run_id = sync_run_id
-
-
-class SyncLockLostError(PipelineError):
-    """The database dropped the connection that held the lock; nothing more may be written."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,80 +67,6 @@ class RunOfAccount:
     status: str
 
 
-class SyncLock:
-    """The right to sync one connection; see :func:`locked`."""
-
-    def __init__(self, db: Connection, connection_id: int) -> None:
-        self._connection = db
-        self.connection_id = connection_id
-
-    def ensure_held(self) -> None:
-        """Make sure the lock is still ours, before something that must not happen twice.
-
-        Raises:
-            SyncLockLostError: it is not; another sync may be running.
-        """
-        try:
-            held = self._connection.scalar(
-                sa.text("""
-                    select exists (select from pg_locks where locktype = 'advisory' and granted and pid = pg_backend_pid()
-                                   and classid = :space and objid = :id and objsubid = 1)
-                """),
-                {"space": LOCK_SPACE, "id": self.connection_id},
-            )
-        except (sa.exc.SQLAlchemyError, PipelineError):
-            held = False
-        if not held:
-            raise SyncLockLostError(
-                "The database dropped the connection that kept other syncs of this tenant away, so this one stops; "
-                "what it wrote is whole, and the next sync goes on."
-            )
-
-
-@contextlib.contextmanager
-def locked(engine: Engine, connection_id: int) -> Iterator[SyncLock]:
-    """Hold the sync lock of a connection on a database connection of its own; a process that dies lets go of it.
-
-    Raises:
-        SyncLockedError: another sync holds it; the sentence says which, and since when.
-    """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-        # Closed for good at the end, not returned to the pool: that lets go of the lock even when nothing else does.
-        db.detach()
-        key = {"key": LOCK_SPACE << 32 | connection_id}
-        if not db.scalar(sa.text("select pg_try_advisory_lock(:key)"), key):
-            # In a transaction, as whose rows may be seen is told to the database at the begin of one.
-            with engine.begin() as other:
-                raise locked_by(other, connection_id)
-        try:
-            yield SyncLock(db, connection_id)
-        finally:
-            # Closing lets go a moment later, when the server notices.
-            with contextlib.suppress(sa.exc.SQLAlchemyError, PipelineError):
-                db.scalar(sa.text("select pg_advisory_unlock(:key)"), key)
-
-
-def locked_by(db: Connection, connection_id: int) -> SyncLockedError:
-    """What there is to say of the sync that holds a connection's lock."""
-    row = db.execute(
-        sa.select(sync_runs.c.id, sync_runs.c.trigger, sync_runs.c.started_at, accounts.c.slug)
-        .join_from(connections, accounts)
-        .outerjoin(
-            sync_runs, sa.and_(sync_runs.c.connection_id == connections.c.id, sync_runs.c.status == RunStatus.RUNNING)
-        )
-        .where(connections.c.id == connection_id)
-        .order_by(sync_runs.c.id.desc())
-        .limit(1)
-    ).one()
-    if row.id is None:
-        return SyncLockedError(f"Another sync of {row.slug} is just beginning; try again in a moment.", None)
-    return SyncLockedError(
-        f"Sync {row.id} of {row.slug} ({row.trigger}) has been running since {row.started_at:%Y-%m-%d %H:%M:%S} UTC; "
-        "wait until it ends.",
-        row.id,
-    )
-
-
 def open_run(db: Connection, connection_id: int, trigger: str, dagster_run_id: str | None) -> int:
     """Write down that a sync begins; returns its id.
 
@@ -190,7 +90,7 @@ def open_run(db: Connection, connection_id: int, trigger: str, dagster_run_id: s
     )
 
 
-def progress(db: Connection, sync_run_id: int, *, phase: Phase | None = None, **counts: int | bool) -> None:
+def progress(db: Connection, sync_run_id: int, *, phase: RunPhase | None = None, **counts: int | bool) -> None:
     """Note how far a running sync is: one row, by its key. The counts are columns of ``sync_runs``."""
     values = {**counts, **({"phase": phase} if phase else {})}
     db.execute(
@@ -222,7 +122,7 @@ def succeed(db: Connection, sync_run_id: int, counts: Mapping[str, Any]) -> None
         .where(sync_runs.c.id == sync_run_id, sync_runs.c.status == RunStatus.RUNNING)
         .values(
             status=RunStatus.SUCCEEDED,
-            phase="done",
+            phase=RunPhase.DONE,
             finished_at=sa.func.clock_timestamp(),
             progress_at=sa.func.clock_timestamp(),
             **counts,
@@ -328,7 +228,7 @@ def _close_dead(db: Connection, connection_id: int, dagster_run_id: str | None) 
     if dagster_run_id is not None:
         dead = dead.where(sync_runs.c.dagster_run_id.is_distinct_from(dagster_run_id))
     for sync_run_id in db.scalars(dead).all():
-        fail(db, sync_run_id, DIED, _DIED_SENTENCE)
+        fail(db, sync_run_id, OwnCause.DIED, _DIED_SENTENCE)
 
 
 def _close_requests(db: Connection, sync_run_id: int, error: str | None) -> None:

@@ -28,9 +28,9 @@ from intune_pipeline.domain.undo import (
     WrittenValue,
     plan_undo,
 )
-from intune_pipeline.domain.vocabulary import AssetAction, RunStatus, Trigger, UndoneKind
+from intune_pipeline.domain.vocabulary import AssetAction, RunPhase, RunStatus, Trigger, UndoAction, UndoneKind
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import audit, sync_runs
+from intune_pipeline.inventory import audit, sync_locks, sync_runs
 from intune_pipeline.inventory import undo_statements as statements
 from intune_pipeline.inventory.sync_runs import RunOfAccount
 
@@ -99,7 +99,7 @@ def undo(engine: Engine, run_id: int, *, actor: str, before_batch: Callable[[], 
     """
     with engine.connect() as db:
         run = _ended(db, run_id)
-    with sync_runs.locked(engine, run.connection_id):
+    with sync_locks.locked(engine, run.connection_id):
         with engine.begin() as db:
             undo_id = sync_runs.open_undo(db, run, started_by=actor)
             audit.record(db, run.account_id, actor=actor, action="undo", subject=f"run {run_id}")
@@ -179,7 +179,7 @@ class _Undo:
             before_batch()
             with self._engine.begin() as db:
                 write(db)
-                sync_runs.progress(db, self._undo_id, phase="reconciling", **self.counts)
+                sync_runs.progress(db, self._undo_id, phase=RunPhase.RECONCILING, **self.counts)
 
     def done(self, made: UndoPlan) -> UndoPlan:
         """The plan less what somebody changed at that very moment."""
@@ -294,13 +294,13 @@ def _shown(run_id: int, made: UndoPlan) -> Undone:
         _change(values[0].serial_number, AssetAction.UPDATE, {one.field: [one.current, one.old] for one in values})
         for values in made.put_back.values()
     ]
-    changes += [_change(asset.serial_number, "remove", {}) for asset in made.remove_assets]
-    employees = [_employee(one.content, "remove") for one in made.remove_employees]
+    changes += [_change(asset.serial_number, UndoAction.REMOVE, {}) for asset in made.remove_assets]
+    employees = [_employee(one.content, UndoAction.REMOVE) for one in made.remove_employees]
     for row in made.bring_back:
         if row.kind is UndoneKind.ASSET:
             changes.append(_change(row.content["serial_number"], AssetAction.CREATE, {}))
         else:
-            employees.append(_employee(row.content, "create"))
+            employees.append(_employee(row.content, UndoAction.CREATE))
     return Undone(run_id, None, changes, employees, list(made.refused))
 
 

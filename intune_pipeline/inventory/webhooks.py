@@ -190,7 +190,7 @@ def pause(db: Connection, account_id: int, webhook_id: UUID, *, actor: str, now:
     """
     if get(db, account_id, webhook_id).status is not WebhookStatus.PAUSED:
         _set_status(db, account_id, webhook_id, WebhookStatus.PAUSED, None, now)
-        _audit(db, account_id, actor, webhook_id, "paused")
+        _audit(db, account_id, actor, webhook_id, WebhookStatus.PAUSED)
     return get(db, account_id, webhook_id)
 
 

@@ -12,7 +12,7 @@ from intune_pipeline.errors import PipelineError
 
 
 class Severity(StrEnum):
-    """How loud to be."""
+    """How urgent it is."""
 
     INFO = "info"
     WARNING = "warning"
@@ -31,7 +31,7 @@ class Cause(Enum):
     """One reason for a failure at Microsoft. The value is its stored name.
 
     Attributes:
-        severity: how loud to be; critical wakes the operator because every tenant is affected.
+        severity: how urgent it is; critical wakes the operator because every tenant is affected.
         retry: whether asking again soon can help.
         connection_status: the value ``connections.status`` takes, None when it stays as it is.
         audience: who can act.

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 
-from intune_pipeline.domain.assignees import PrimaryUser
+from intune_pipeline.domain.assignments import PrimaryUser
 from intune_pipeline.microsoft.batches import IN_FLIGHT, BatchSender, ItemResult
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud

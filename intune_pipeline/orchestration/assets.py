@@ -6,31 +6,29 @@ Belongs here: the five assets, what each is given, what it shows. Does not belon
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
-from pydantic import Field
 from sqlalchemy import Engine
 
 from intune_pipeline.domain import reconciliation
 from intune_pipeline.domain.eligibility import judge
 from intune_pipeline.domain.reconciliation import Plan
-from intune_pipeline.domain.vocabulary import RunPhase, SkipReason
+from intune_pipeline.domain.vocabulary import Outcome, RunPhase, SkipReason
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import account_rules, erasures, rehearsals, sync_runs, unknown_models
 from intune_pipeline.inventory import reconciliation as writing
 from intune_pipeline.inventory.connections import Record
 from intune_pipeline.inventory.frames import Listing, Snapshot
 from intune_pipeline.inventory.run_results import exposed_codes, outcomes_of
-from intune_pipeline.inventory.schema import FRAMES
 from intune_pipeline.inventory.state import forget_devices, load_state
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.orchestration import catalog, checks
-from intune_pipeline.orchestration.jobs import ASSET_GROUP
+from intune_pipeline.orchestration.asset_configs import ClassificationConfig, ListingConfig, ReconciliationConfig
+from intune_pipeline.orchestration.asset_definition import chain_asset
 from intune_pipeline.orchestration.links import Links
 from intune_pipeline.orchestration.metadata import (
-    asset_metadata,
     changed_shown,
     changes_table,
     conventions_table,
@@ -43,11 +41,10 @@ from intune_pipeline.orchestration.metadata import (
     synced_kinds,
     unknown_table,
 )
-from intune_pipeline.orchestration.partitions import tenants
 from intune_pipeline.orchestration.resources import Limits
-from intune_pipeline.orchestration.source import catalogue_version, references
+from intune_pipeline.orchestration.source import catalogue_version
 from intune_pipeline.orchestration.sync import planning, steps, story
-from intune_pipeline.orchestration.sync.frame_codec import (
+from intune_pipeline.orchestration.sync.frame_conversion import (
     decisions_of,
     details_of,
     devices_of,
@@ -70,64 +67,6 @@ else:
     # Dagster knows the annotation only without its parameter.
     Materialized = dg.MaterializeResult
 
-Compute: TypeAlias = Callable[..., Any]
-
-SNAPSHOT = dg.PythonObjectDagsterType(Snapshot, name="Snapshot")
-OWNERS = ["team:it-asset-management"]
-
-
-class ListingConfig(dg.Config):
-    """How much of the tenant to read."""
-
-    max_devices: int | None = Field(
-        None,
-        description="Stop after so many devices, to try something out; at least 1. The list then counts as "
-        "incomplete: nothing that is missing from it is taken for gone.",
-    )
-
-
-class ReconciliationConfig(dg.Config):
-    """Whether to write."""
-
-    dry_run: bool = Field(
-        False,
-        description="Only show what would be created and changed; nothing is written, nothing is materialized.",
-    )
-
-
-class ClassificationConfig(dg.Config):
-    """Which lists may be judged."""
-
-    any_age: bool = Field(
-        False,
-        description="Judge the kept list however old it is, to see what changed rules say. Nothing is written to "
-        "allwhere's tables from an old one.",
-    )
-
-
-def _asset(name: str, *computed_by: Callable[..., Any], **particulars: Any) -> Callable[[Compute], dg.AssetsDefinition]:
-    """`dagster.asset` with what all five have in common.
-
-    Args:
-        name: the asset's.
-        computed_by: the functions that do the work, which people who look for it want to read.
-        particulars: what only this one has.
-    """
-
-    def defined(step: Compute) -> dg.AssetsDefinition:
-        return dg.asset(  # type: ignore[no-any-return]
-            name=name,
-            partitions_def=tenants,
-            group_name=ASSET_GROUP,
-            dagster_type=SNAPSHOT,
-            owners=OWNERS,
-            metadata={**asset_metadata(FRAMES[name]), "dagster/code_references": references(*computed_by, step)},
-            check_specs=checks.specs_of(name),
-            **particulars,
-        )(step)
-
-    return defined
-
 
 def _warned(
     context: dg.AssetExecutionContext, session: Session, results: Sequence[dg.AssetCheckResult]
@@ -142,7 +81,7 @@ def _warn(context: dg.AssetExecutionContext, sentences: Iterable[str]) -> None:
         context.log.warning(sentence)
 
 
-@_asset(
+@chain_asset(
     "raw_intune_devices",
     steps.list_devices,
     deps=[catalog.INTUNE],
@@ -193,7 +132,7 @@ def raw_intune_devices(
         )
 
 
-@_asset(
+@chain_asset(
     "classified_devices",
     judge,
     kinds={"python", "postgres"},
@@ -238,7 +177,7 @@ def classified_devices(
                 **plotted("type", Counter(one.classification.device_type for one in judged)),
                 "unknown_models": unknown_table(unknown),
                 **({} if session.is_sync else {"changed_since_last_sync": rehearsed_table(changed)}),
-                **links.devices(outcome="skipped"),
+                **links.devices(outcome=Outcome.SKIPPED),
             },
             check_results=_warned(
                 context,
@@ -254,7 +193,7 @@ def classified_devices(
         )
 
 
-@_asset(
+@chain_asset(
     "intune_device_details",
     steps.refresh_details,
     kinds={"microsoft", "postgres"},
@@ -295,7 +234,7 @@ def intune_device_details(
         )
 
 
-@_asset(
+@chain_asset(
     "employees",
     reconciliation.decide_people,
     kinds={"python", "postgres"},
@@ -320,7 +259,7 @@ def employees(
             state = load_state(db, connection.id, values=False, memory=connection.policy.mdm_assignee_updates)
             erased = erasures.standing(db, connection.account_id)
         people = planning.decide_people(
-            judged_of(classified_devices), state, connection.policy, domain_listing(listing), session.evidence, erased
+            judged_of(classified_devices), state, connection.policy, domain_listing(listing), session.lookups, erased
         )
         snapshot = Snapshot(listing, frame_of_people(people.steps))
         remember_people(snapshot, people)
@@ -341,7 +280,7 @@ def employees(
         )
 
 
-@_asset(
+@chain_asset(
     "allwhere_assets",
     reconciliation.plan,
     writing.apply,
@@ -379,7 +318,7 @@ def allwhere_assets(
             state,
             connection.policy,
             domain_listing(listing),
-            session.evidence,
+            session.lookups,
             erased,
             decisions_of(employees.frame),
             people_behind(employees),
@@ -400,7 +339,7 @@ def allwhere_assets(
 
 def _tell_evidence(context: dg.AssetExecutionContext, session: Session, why: str) -> None:
     """Log what Microsoft was asked for as evidence, if it was asked anything."""
-    if said := story.evidence(session.evidence.asked(), why):
+    if said := story.evidence(session.lookups.asked(), why):
         context.log.info(said)
 
 

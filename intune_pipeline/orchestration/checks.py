@@ -15,7 +15,7 @@ import dagster as dg
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.reconciliation import Counts
-from intune_pipeline.domain.vocabulary import SkipReason
+from intune_pipeline.domain.vocabulary import Check, SkipReason
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.sync_runs import SyncRun
 from intune_pipeline.orchestration.partitions import tenants
@@ -27,23 +27,23 @@ WARNING = dg.AssetCheckSeverity.WARN
 _DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "raw_intune_devices": {
         "list_accounted_for": "Every listed device is in the frame, once, or counted as personal or unreadable.",
-        "list_complete": "The whole list was read; a capped one proves no device's absence.",
-        "list_not_shrunk": "The list is about as long as at the last good sync; else lifecycle changes are held.",
+        Check.LIST_COMPLETE: "The whole list was read; a capped one proves no device's absence.",
+        Check.LIST_NOT_SHRUNK: "The list is about as long as at the last good sync; else lifecycle changes are held.",
     },
     "classified_devices": {
         "counts_add_up": "Every listed device is eligible, unreadable, or skipped for exactly one reason.",
         "one_device_per_serial": "No two eligible devices have the same serial number.",
-        "few_unknown_models": "The share of devices whose type nobody knows is below the limit.",
-        "few_junk_serials": "The share of placeholder serial numbers is below the limit.",
+        Check.FEW_UNKNOWN_MODELS: "The share of devices whose type nobody knows is below the limit.",
+        Check.FEW_JUNK_SERIALS: "The share of placeholder serial numbers is below the limit.",
     },
     "employees": {
-        "no_lookalikes": "No employee would be created beside one of the same name without a work e-mail.",
+        Check.NO_LOOKALIKES: "No employee would be created beside one of the same name without a work e-mail.",
     },
     "allwhere_assets": {
         "outcomes_add_up": "Every listed device was synced, skipped or failed, and is counted once.",
         "one_asset_per_serial": "No two synced devices share an asset.",
-        "no_device_failed": "Every device could be read, and every eligible one written.",
-        "no_plaintext_secrets": "Every stored bypass code is encrypted, and the history holds none.",
+        Check.NO_DEVICE_FAILED: "Every device could be read, and every eligible one written.",
+        Check.NO_PLAINTEXT_SECRETS: "Every stored bypass code is encrypted, and the history holds none.",
     },
 }
 #: The assets that check themselves.
@@ -60,7 +60,7 @@ def specs_of(asset: str) -> list[dg.AssetCheckSpec]:
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return [
             dg.AssetCheckSpec(
-                name,
+                str(name),  # Dagster writes down plain text only.
                 asset=asset,
                 description=description,
                 blocking=name in _BLOCKING_CHECKS,
@@ -75,7 +75,7 @@ def unanswered(asset: str) -> list[dg.Output[None]]:
     return [dg.Output(None, output_name=spec.get_python_identifier()) for spec in specs_of(asset)]
 
 
-def evaluate(name: str, *, passed: bool, says: str, **numbers: float) -> dg.AssetCheckResult:
+def check_result(name: str, *, passed: bool, says: str, **numbers: float) -> dg.AssetCheckResult:
     """One check's outcome.
 
     Args:
@@ -86,7 +86,7 @@ def evaluate(name: str, *, passed: bool, says: str, **numbers: float) -> dg.Asse
     """
     severity = BLOCKING if name in _BLOCKING_CHECKS else WARNING
     return dg.AssetCheckResult(
-        check_name=name, passed=bool(passed), severity=severity, description=says, metadata=dict(numbers)
+        check_name=str(name), passed=bool(passed), severity=severity, description=says, metadata=dict(numbers)
     )
 
 
@@ -95,14 +95,14 @@ def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> lis
     ids = {device.intune_device_id for device in listed.devices} | set(listed.personal_ids)
     reason = "the list was capped" if not listed.unreadable else f"{listed.unreadable} entries had no id"
     return [
-        evaluate(
+        check_result(
             "list_accounted_for",
             passed=len(ids) + listed.unreadable == listed.devices_listed,
             says=f"{listed.devices_listed} devices: {len(listed.devices)} rows, {len(listed.personal_ids)} personal, "
             f"{listed.unreadable} unreadable.",
         ),
-        evaluate(
-            "list_complete",
+        check_result(
+            Check.LIST_COMPLETE,
             passed=listed.complete,
             says="The whole list was read." if listed.complete else f"Incomplete: {reason}; it proves no absence.",
         ),
@@ -113,13 +113,15 @@ def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> lis
 def not_shrunk(listed: int, before: int | None, policy: Policy) -> dg.AssetCheckResult:
     """Compare a list's length with the last good sync's."""
     if before is None:
-        return evaluate("list_not_shrunk", passed=True, says="There is no earlier sync to compare with.", listed=listed)
+        return check_result(
+            Check.LIST_NOT_SHRUNK, passed=True, says="There is no earlier sync to compare with.", listed=listed
+        )
     missing = max(0, before - listed)
     passed = missing <= policy.lifecycle_max_devices and missing <= policy.lifecycle_max_share * before
     says = f"{listed} devices listed, {before} at the last good sync" + (
         "." if passed else f": {missing} fewer is more than may leave at once, so lifecycle changes are held."
     )
-    return evaluate("list_not_shrunk", passed=passed, says=says, listed=listed, before=before, missing=missing)
+    return check_result(Check.LIST_NOT_SHRUNK, passed=passed, says=says, listed=listed, before=before, missing=missing)
 
 
 def of_classification(
@@ -143,7 +145,7 @@ def of_classification(
     accounted = len(eligible) + sum(skipped.values()) + listing.unreadable
     listed = listing.devices_listed
     return [
-        evaluate(
+        check_result(
             "counts_add_up",
             passed=accounted == listed,
             says=f"{listed} listed = {len(eligible)} eligible + {sum(skipped.values())} skipped + "
@@ -151,20 +153,20 @@ def of_classification(
             listed=listed,
             accounted=accounted,
         ),
-        evaluate(
+        check_result(
             "one_device_per_serial",
             passed=len(set(eligible)) == len(eligible),
             says=f"{len(eligible)} eligible devices have {len(set(eligible))} serial numbers.",
         ),
         _share_below(
-            "few_unknown_models",
+            Check.FEW_UNKNOWN_MODELS,
             count=skipped.get(SkipReason.UNKNOWN_TYPE, 0),
             of=listed,
             limit=unknown_share,
             what="are of an unknown type",
         ),
         _share_below(
-            "few_junk_serials",
+            Check.FEW_JUNK_SERIALS,
             count=skipped.get(SkipReason.JUNK_SERIAL, 0),
             of=listed,
             limit=junk_share,
@@ -176,7 +178,7 @@ def of_classification(
 def of_people(lookalikes: int) -> list[dg.AssetCheckResult]:
     """The check of ``employees``."""
     says = f"{lookalikes} users share a name with an employee without a work e-mail: the same person twice?"
-    return [evaluate("no_lookalikes", passed=not lookalikes, says=says, lookalikes=lookalikes)]
+    return [check_result(Check.NO_LOOKALIKES, passed=not lookalikes, says=says, lookalikes=lookalikes)]
 
 
 def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) -> list[dg.AssetCheckResult]:
@@ -190,7 +192,7 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
     skipped = counts.devices_skipped.total()
     accounted = counts.devices_synced + skipped + counts.devices_failed
     return [
-        evaluate(
+        check_result(
             "outcomes_add_up",
             passed=accounted == counts.devices_listed,
             says=f"{counts.devices_listed} listed = {counts.devices_synced} synced + {skipped} skipped + "
@@ -198,19 +200,19 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
             listed=counts.devices_listed,
             accounted=accounted,
         ),
-        evaluate(
+        check_result(
             "one_asset_per_serial",
             passed=len(set(asset_ids)) == len(asset_ids),
             says=f"{len(asset_ids)} devices have {len(set(asset_ids))} assets.",
         ),
-        evaluate(
-            "no_device_failed",
+        check_result(
+            Check.NO_DEVICE_FAILED,
             passed=not counts.devices_failed,
             says=_failures(counts),
             failed=counts.devices_failed,
         ),
-        evaluate(
-            "no_plaintext_secrets",
+        check_result(
+            Check.NO_PLAINTEXT_SECRETS,
             passed=not exposed,
             says=f"{exposed} bypass codes lie in the database without encryption.",
             exposed=exposed,
@@ -227,4 +229,4 @@ def _failures(counts: Counts) -> str:
 def _share_below(name: str, *, count: int, of: int, limit: float, what: str) -> dg.AssetCheckResult:
     share = count / of if of else 0.0
     says = f"{count} of {of} devices ({share:.1%}) {what}; up to {limit:.0%} is usual."
-    return evaluate(name, passed=share <= limit, says=says, count=count, of=of, share=round(share, 4))
+    return check_result(name, passed=share <= limit, says=says, count=count, of=of, share=round(share, 4))

@@ -16,7 +16,7 @@ import structlog
 from pydantic import Field
 from sqlalchemy import Engine
 
-from intune_pipeline import gc_tuning
+from intune_pipeline import garbage_collector
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory.database import create_engine
 from intune_pipeline.inventory.retention import Retention
@@ -179,7 +179,7 @@ class SessionResource(dg.ConfigurableResource[Session]):
         if context.run:
             lower_for_scheduled_run(context.run.tags)
         known = {"account": session.account, "run_id": session.run_id}
-        with structlog.contextvars.bound_contextvars(**known), gc_tuning.set_aside():
+        with structlog.contextvars.bound_contextvars(**known), garbage_collector.frozen():
             try:
                 yield session
             finally:

@@ -11,20 +11,15 @@ from typing import NamedTuple
 import dagster as dg
 from sqlalchemy import Engine
 
+from intune_pipeline.domain.vocabulary import ConnectionStatus, Trigger
 from intune_pipeline.inventory.connections import Tenant, tenants_of
 from intune_pipeline.orchestration.jobs import intune_sync, maintenance
-from intune_pipeline.orchestration.partitions import (
-    PRIORITY_TAG,
-    TENANT_TAG,
-    TRIGGER_TAG,
-    add_missing,
-    known_run_keys,
-)
+from intune_pipeline.orchestration.partitions import PRIORITY_TAG, TENANT_TAG, TRIGGER_TAG, add_missing, known_run_keys
 
 DAILY_INTUNE_SYNC = "daily_intune_sync"
 #: Connections that are tried every night. Those in trouble get one probing run a day: it either syncs, which sets them
 #: connected again, or ends in the sentence that says what is wrong.
-TRIED_NIGHTLY = frozenset({"connected", "needs_consent", "error"})
+TRIED_NIGHTLY = frozenset({ConnectionStatus.CONNECTED, ConnectionStatus.NEEDS_CONSENT, ConnectionStatus.ERROR})
 NIGHTLY_PRIORITY = "0"
 MAINTENANCE_MINUTE = 30
 
@@ -65,7 +60,7 @@ def plan_night(tenants: Iterable[Tenant], day: date, known_run_keys: Collection[
                 run_key=run_key(tenant.account, day),
                 partition_key=tenant.account,
                 tags={
-                    TRIGGER_TAG: "schedule",
+                    TRIGGER_TAG: Trigger.SCHEDULE.value,
                     PRIORITY_TAG: NIGHTLY_PRIORITY,
                     TENANT_TAG: tenant.tenant_id or "",
                 },

@@ -15,17 +15,16 @@ from pydantic import Field, create_model
 
 from intune_pipeline.domain.counts import MEANINGS
 from intune_pipeline.domain.vocabulary import (
+    AskedOutcome,
     AssetStatus,
     ConnectionStatus,
-    DeviceType,
     Outcome,
     Role,
     RunPhase,
     RunStatus,
     Trigger,
 )
-from intune_pipeline.inventory import account_rules, connections, device_list, invitations, sync_requests, sync_runs
-from intune_pipeline.inventory import unknown_models as unknown_models_store
+from intune_pipeline.inventory import connections, device_list, invitations, sync_requests, sync_runs
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
 from intune_pipeline.portal.api_schema import (
@@ -42,12 +41,11 @@ from intune_pipeline.portal.api_schema import (
 from intune_pipeline.portal.device_list_pages import Queried, csv_of
 from intune_pipeline.portal.device_pages import story_of
 from intune_pipeline.portal.errors import NotHereError, TooOftenError
-from intune_pipeline.portal.inputs import FilledText, Id, RevealReason, Text
+from intune_pipeline.portal.inputs import FilledText, RevealReason
 from intune_pipeline.portal.portal import PortalContext
 from intune_pipeline.portal.reveal_pages import revealed
 from intune_pipeline.portal.settings_pages import connected
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
-from intune_pipeline.portal.teach_pages import previewed
 
 DESCRIPTION = (
     "Microsoft Intune in allwhere: health of the connection, syncs, devices and why they are in the inventory as they "
@@ -158,7 +156,7 @@ class Sync(_Counts):
 class SyncAsked(Output):
     """A sync was asked for, or one under way was joined."""
 
-    outcome: Literal["accepted", "joined"]
+    outcome: Literal[AskedOutcome.ACCEPTED, AskedOutcome.JOINED]
 
 
 class Device(Output):
@@ -208,49 +206,6 @@ class BypassCode(Output):
     bypass_code: str
 
 
-class UnknownModel(Output):
-    """A model whose type is unknown."""
-
-    manufacturer: str
-    model_name: str
-    model: str
-    operating_system: str
-    devices: int
-    example_serial_number: str | None
-
-
-class NewRule(Input):
-    """A rule for device types, tried before allwhere's catalogue. Patterns are RE2."""
-
-    model_pattern: FilledText
-    maker_pattern: Text = ""
-    device_type: DeviceType
-    note: Text = ""
-
-
-class Rule(Output):
-    """One of the account's own rules."""
-
-    id: int
-    model_pattern: str
-    maker_pattern: str
-    device_type: DeviceType
-    note: str
-    created_by: str
-    created_at: datetime
-
-
-class RuleChange(Output):
-    """Known devices of one model that a rule would change."""
-
-    manufacturer: str
-    model_name: str
-    model: str
-    device_type: DeviceType
-    new_device_type: DeviceType
-    devices: int
-
-
 @router.get("/me")
 def me(admin: TokenAdmin) -> Me:
     """Who the token stands for."""
@@ -297,7 +252,7 @@ def sync_now(portal: ThePortal, admin: TokenAdmin) -> SyncAsked:
     with portal.transaction(admin.account) as db:
         record = connected(db, admin.account.slug)
         asked = sync_requests.request(db, record.id, requested_by=admin.label, debounce=portal.debounce)
-    if asked.outcome == "too_early":
+    if asked.outcome == AskedOutcome.TOO_EARLY:
         assert asked.possible_at is not None  # noqa: S101
         wait = max(1, round((asked.possible_at - portal.clock()).total_seconds()))
         raise TooOftenError(
@@ -338,50 +293,6 @@ def reveal(portal: ThePortal, admin: TokenRecentPrimaryAdmin, asked: RevealReque
     """Reveal one activation-lock bypass code; audited. Primary Admins only."""
     code = revealed(portal, admin, asked.serial_number, asked.reason)
     return BypassCode(serial_number=asked.serial_number, bypass_code=code)
-
-
-@router.get("/unknown-models")
-def unknown_models(portal: ThePortal, admin: TokenAdmin) -> list[UnknownModel]:
-    """Models the last sync could not tell the type of, most devices first."""
-    with portal.transaction(admin.account) as db:
-        return [UnknownModel.model_validate(m) for m in unknown_models_store.worth_teaching(db, admin.account.slug)]
-
-
-@router.get("/rules")
-def rules(portal: ThePortal, admin: TokenAdmin) -> list[Rule]:
-    """The account's own rules in the order they are tried."""
-    with portal.transaction(admin.account) as db:
-        return [Rule.model_validate(rule) for rule in account_rules.every(db, admin.account.slug)]
-
-
-@router.post("/rules/preview", responses=CONFLICT | TOO_OFTEN)
-def preview_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list[RuleChange]:
-    """Which known devices a rule would change; changes nothing. Primary Admins only."""
-    changes = previewed(portal, admin, rule.maker_pattern, rule.model_pattern, rule.device_type)
-    return [RuleChange.model_validate(change) for change in changes]
-
-
-@router.post("/rules", status_code=201, responses=CONFLICT)
-def add_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule: NewRule) -> list[Rule]:
-    """Add a rule; it takes effect at the next sync. Answers all rules. Primary Admins only."""
-    with portal.transaction(admin.account) as db:
-        account_rules.add(
-            db,
-            admin.account.slug,
-            rule.maker_pattern,
-            rule.model_pattern,
-            rule.device_type,
-            note=rule.note,
-            created_by=admin.label,
-        )
-        return [Rule.model_validate(kept) for kept in account_rules.every(db, admin.account.slug)]
-
-
-@router.delete("/rules/{rule_id}", status_code=204, responses=NOT_FOUND | CONFLICT)
-def remove_rule(portal: ThePortal, admin: TokenPrimaryAdmin, rule_id: Id) -> None:
-    """Remove a rule. Primary Admins only."""
-    with portal.transaction(admin.account) as db:
-        account_rules.remove(db, admin.account.slug, rule_id, actor=admin.label)
 
 
 def _connection(portal: PortalContext, admin: Admin) -> Connection:

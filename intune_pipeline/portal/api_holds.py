@@ -11,14 +11,22 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Discriminator, Field, StringConstraints, Tag
 
-from intune_pipeline.domain.vocabulary import EmployeeHoldKind, HoldKind, LifecycleDecision, LookalikeGrade, Trigger
+from intune_pipeline.domain.vocabulary import (
+    AskedOutcome,
+    EmployeeAnswer,
+    EmployeeHoldKind,
+    HoldKind,
+    LifecycleDecision,
+    LookalikeGrade,
+    Trigger,
+)
 from intune_pipeline.inventory import held, holds
 from intune_pipeline.inventory.sync_requests import Answer
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
 from intune_pipeline.portal.api_schema import COMMON, CONFLICT, TOO_OFTEN, Input, Output, ThePortal
 from intune_pipeline.portal.device_links import MAX_PAGE
-from intune_pipeline.portal.inputs import MAX_TEXT, EmployeeAnswer, FilledText, Id, LifecycleAnswer, Text
+from intune_pipeline.portal.inputs import MAX_TEXT, FilledText, Id, LifecycleAnswer, Text
 from intune_pipeline.portal.portal import PortalContext
 
 router = APIRouter(prefix="/api/v1/holds", responses=COMMON)
@@ -112,7 +120,7 @@ class Decision(Output):
 class AppliedNow(Output):
     """The sync that takes decisions up: one that was asked for, or one that runs and may have begun without them."""
 
-    outcome: Literal["accepted", "joined"]
+    outcome: Literal[AskedOutcome.ACCEPTED, AskedOutcome.JOINED]
     request_id: UUID | None
     sync_run_id: int | None
 

@@ -7,7 +7,15 @@ Whatever a detail holds, no program's notation is shown: lists are enumerations,
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from intune_pipeline.domain.vocabulary import (
+    AskedOutcome,
+    EmployeeDecision,
+    EndOfConnection,
+    LifecycleDecision,
+    OwnershipProblem,
+)
 from intune_pipeline.inventory.audit import Entry
+from intune_pipeline.microsoft.consent import ConsentOutcome
 from intune_pipeline.portal.words import counted, field_name
 
 ACTIONS: Final[Mapping[str, str]] = {
@@ -71,33 +79,36 @@ _DETAILS: Final[Mapping[str, str]] = {
     "after": "Order after",
 }
 _DECISIONS: Final[Mapping[str, str]] = {
-    "created": "Someone else: a new employee",
-    "linked": "The same person",
-    "skipped": "Left out",
-    "released": "Released: the assets end",
-    "dropped": "Dropped: the assets stay as they are",
+    EmployeeDecision.CREATED: "Someone else: a new employee",
+    EmployeeDecision.LINKED: "The same person",
+    EmployeeDecision.SKIPPED: "Left out",
+    LifecycleDecision.RELEASED: "Released: the assets end",
+    LifecycleDecision.DROPPED: "Dropped: the assets stay as they are",
 }
-_SYNCS: Final[Mapping[str, str]] = {"accepted": "Sync Now", "joined": "Sync Now, while one was asked for or running"}
+_SYNCS: Final[Mapping[str, str]] = {
+    AskedOutcome.ACCEPTED: "Sync Now",
+    AskedOutcome.JOINED: "Sync Now, while one was asked for or running",
+}
 _DIRECTIONS: Final[Mapping[str, str]] = {"here": "To this account", "away": "Away from this account"}
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "decision": _DECISIONS,
     "outcome": _SYNCS,
     "direction": _DIRECTIONS,
     "why": {
-        "personal_account": "a personal account",
-        "guest": "a guest of that tenant",
-        "roles_not_told": "Microsoft did not say which roles they hold",
-        "no_role": "no role that may link the tenant",
-        "wrong_tenant": "consent and sign-in were of different tenants",
-        "another_administrator": "the two sign-ins were of different people",
-        "overtaken": "another account proved the tenant first",
-        "refused": "somebody said no",
-        "moved": "allwhere moved the tenant",
-        "declined": "consent was declined",
-        "approval_needed": "an administrator has to approve",
-        "service_missing": "the tenant lacks a service",
-        "failed": "Microsoft answered with an error",
-        "unrecognised": "no answer came back from Microsoft",
+        OwnershipProblem.PERSONAL_ACCOUNT: "a personal account",
+        OwnershipProblem.GUEST: "a guest of that tenant",
+        OwnershipProblem.ROLES_NOT_TOLD: "Microsoft did not say which roles they hold",
+        OwnershipProblem.NO_ROLE: "no role that may link the tenant",
+        OwnershipProblem.WRONG_TENANT: "consent and sign-in were of different tenants",
+        OwnershipProblem.ANOTHER_ADMINISTRATOR: "the two sign-ins were of different people",
+        EndOfConnection.OVERTAKEN: "another account proved the tenant first",
+        EndOfConnection.REFUSED: "somebody said no",
+        EndOfConnection.MOVED: "allwhere moved the tenant",
+        ConsentOutcome.DECLINED: "consent was declined",
+        ConsentOutcome.APPROVAL_NEEDED: "an administrator has to approve",
+        ConsentOutcome.SERVICE_MISSING: "the tenant lacks a service",
+        ConsentOutcome.FAILED: "Microsoft answered with an error",
+        ConsentOutcome.UNRECOGNISED: "no answer came back from Microsoft",
     },
 }
 #: What is told by its words alone, or together with another detail.

@@ -6,6 +6,7 @@ Belongs here: geometry. Does not belong here: colours (``portal.css``) and the t
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from intune_pipeline.domain.vocabulary import RunStatus
 from intune_pipeline.inventory.sync_runs import SyncRun
 
 WIDTH, HEIGHT = 640, 150
@@ -60,7 +61,7 @@ def of_runs(newest_first: Sequence[SyncRun]) -> Chart:
                 synced_height=synced,
                 unsynced_y=round(_BOTTOM - whole, 1),
                 unsynced_height=round(whole - synced, 1),
-                failed=run.status == "failed",
+                failed=run.status == RunStatus.FAILED,
             )
         )
     return Chart(tuple(bars), top)

@@ -206,7 +206,7 @@ def _refusal(person: SignedIn, claimed_tenant_id: str | None) -> str | None:
     """Why this sign-in does not prove the tenant that consent came back for: the outcome's name, None when it does."""
     if person.problem is OwnershipProblem.PERSONAL_ACCOUNT:
         return person.problem
-    return "wrong_tenant" if person.tenant_id != claimed_tenant_id else person.problem
+    return OwnershipProblem.WRONG_TENANT if person.tenant_id != claimed_tenant_id else person.problem
 
 
 def _not_theirs(request: Request, portal: PortalContext, admin: Admin, proof: Proof, why: str) -> Response:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from intune_pipeline.domain.vocabulary import EmployeeDecision, EmployeeHoldKind, LifecycleDecision
+from intune_pipeline.domain.vocabulary import EmployeeAnswer, EmployeeDecision, EmployeeHoldKind, LifecycleDecision
 from intune_pipeline.portal.words import number
 
 
@@ -53,7 +53,7 @@ def _filled(one: str, many: str, count: int) -> str:
 _SKIP_CONSEQUENCE: Final = "No sync creates an employee for them, now or later, and their devices have no assignee."
 LOOKALIKES: Final = (
     Answer(
-        "link",
+        EmployeeAnswer.LINK,
         EmployeeDecision.LINKED,
         "Make this person one with the employee beside them",
         "Make these {n} people one with the employee beside them",
@@ -66,7 +66,7 @@ LOOKALIKES: Final = (
         ),
     ),
     Answer(
-        "create",
+        EmployeeAnswer.CREATE,
         EmployeeDecision.CREATED,
         "Add this person as a new employee",
         "Add these {n} people as new employees",
@@ -79,7 +79,7 @@ LOOKALIKES: Final = (
         ),
     ),
     Answer(
-        "skip",
+        EmployeeAnswer.SKIP,
         EmployeeDecision.SKIPPED,
         "Leave this person out",
         "Leave these {n} people out",
@@ -91,7 +91,7 @@ LOOKALIKES: Final = (
 )
 SHARED: Final = (
     Answer(
-        "skip",
+        EmployeeAnswer.SKIP,
         EmployeeDecision.SKIPPED,
         "This is no person: leave it out",
         "These {n} are no people: leave them out",
@@ -101,7 +101,7 @@ SHARED: Final = (
         (_SKIP_CONSEQUENCE,),
     ),
     Answer(
-        "create",
+        EmployeeAnswer.CREATE,
         EmployeeDecision.CREATED,
         "This is a person: add the employee",
         "These {n} are people: add them as employees",
@@ -142,8 +142,8 @@ OF_PEOPLE: Final[Mapping[str, tuple[Answer, ...]]] = {
     EmployeeHoldKind.SHARED: SHARED,
 }
 IMPOSSIBLE: Final[Mapping[str, str]] = {
-    "link": "looks like no employee any more, as that employee was removed meanwhile",
-    "create": "has no first and last name in Intune; add the employee with this e-mail in allwhere",
+    EmployeeAnswer.LINK: "looks like no employee any more, as that employee was removed meanwhile",
+    EmployeeAnswer.CREATE: "has no first and last name in Intune; add the employee with this e-mail in allwhere",
 }
 """Why an answer cannot be given about somebody, after their name."""
 

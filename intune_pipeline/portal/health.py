@@ -4,14 +4,14 @@ Belongs here: the decision what to say. Pure: it is given everything it looks at
 database (pages, ``api``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from intune_pipeline.domain.vocabulary import ConnectionStatus, OwnCause, RunStatus
 from intune_pipeline.inventory.connections import Record
-from intune_pipeline.inventory.plans import PLAN_CHANGED
 from intune_pipeline.inventory.sync_runs import SyncRun
 from intune_pipeline.microsoft.causes import Audience
 from intune_pipeline.portal.words import cause_of, trouble
@@ -61,26 +61,26 @@ _NEVER_SYNCED = Health(
     "No sync has run yet.",
     NextStep("Use Sync Now, or wait for the next daily sync."),
 )
-_BY_STATUS = {
-    "pending": Health(
+_BY_STATUS: Mapping[str, Health] = {
+    ConnectionStatus.PENDING: Health(
         "wait", "Not connected yet", "Connecting was begun and not finished.",
         NextStep("Connect Microsoft Intune", "/integrations/intune/connect"),
     ),
-    "verifying": Health(
+    ConnectionStatus.VERIFYING: Health(
         "wait", "Verifying", "You gave consent; Microsoft is still passing it on, which can take up to 15 minutes.",
         NextStep("See how it is going", "/integrations/intune/verifying"),
     ),
-    "awaiting_confirmation": Health(
+    ConnectionStatus.AWAITING_CONFIRMATION: Health(
         "wait", "Waiting for your confirmation",
         "Your Microsoft administrator gave consent. Nothing is read before a Primary Admin confirms the tenant.",
         NextStep("Confirm the tenant", "/integrations/intune/confirm"),
     ),
-    "awaiting_approval": Health(
+    ConnectionStatus.AWAITING_APPROVAL: Health(
         "wait", "Waiting for your approval",
         "You chose to see what would happen first. Nothing is synced before a Primary Admin approves the plan.",
         NextStep("Look at the plan", "/integrations/intune/plan"),
     ),
-    "disconnected": Health(
+    ConnectionStatus.DISCONNECTED: Health(
         "wait", "Disconnected", "allwhere no longer reads your Intune. Your assets, employees and history are kept.",
         CONNECT_AGAIN,
     ),
@@ -147,19 +147,19 @@ def of_connection(
         waiting: decisions waiting for a Primary Admin.
         asked: whether a sync was asked for, and whether anybody is there to start it.
     """
-    if connection.status in _BY_STATUS:
-        known = _BY_STATUS[connection.status]
+    known = _BY_STATUS.get(connection.status)
+    if known:
         if not connection.status_message:
             return known
         return Health("bad", known.title, connection.status_message, known.next_step)
-    if connection.status != "connected":
+    if connection.status != ConnectionStatus.CONNECTED:
         unknown = "Microsoft refuses allwhere's access to your Intune."
         sentence = trouble(connection.status_cause, connection.status_message or unknown)
-        title = "Consent needed" if connection.status == "needs_consent" else "Not syncing"
+        title = "Consent needed" if connection.status == ConnectionStatus.NEEDS_CONSENT else "Not syncing"
         unproven = connection.tenant_id is None
         step = CONNECT_AGAIN if unproven else step_after(connection.status_cause, connection.status)
         return Health("bad", title, sentence, step)
-    if not (newest_first and newest_first[0].status == "running") and (unbegun := stuck(asked, now)):
+    if not (newest_first and newest_first[0].status == RunStatus.RUNNING) and (unbegun := stuck(asked, now)):
         return unbegun
     if not newest_first:
         return _FIRST_SYNC_ASKED if asked.is_open else _NEVER_SYNCED
@@ -168,10 +168,10 @@ def of_connection(
 
 def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedelta, waiting: int) -> Health:
     newest = newest_first[0]
-    if newest.status == "failed":
+    if newest.status == RunStatus.FAILED:
         sentence = trouble(newest.cause, newest.error)
-        return Health("bad", "The last sync failed", sentence, step_after(newest.cause, "connected"))
-    good = next((run.finished_at for run in newest_first if run.status == "succeeded"), None)
+        return Health("bad", "The last sync failed", sentence, step_after(newest.cause, ConnectionStatus.CONNECTED))
+    good = next((run.finished_at for run in newest_first if run.status == RunStatus.SUCCEEDED), None)
     if good is not None and now - good > late_after:
         hours = int((now - good).total_seconds() // 3600)
         return Health("bad", "Late", f"The last good sync is {hours} hours old.", RETRY)
@@ -180,7 +180,7 @@ def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedel
             "wait", "Connected, with decisions waiting", "Syncing works. Some changes wait for a Primary Admin.",
             NextStep("Look at what is waiting", "/integrations/intune/decisions"),
         )  # fmt: skip
-    if newest.status == "running":
+    if newest.status == RunStatus.RUNNING:
         return Health(
             "good", "Connected, syncing now", "A sync is under way.",
             NextStep("Watch it", "/integrations/intune/progress"),
@@ -202,10 +202,12 @@ _OF_PRIMARY_ADMINS = frozenset(
 
 def step_after(cause: str | None, status: str) -> NextStep:
     """What to do about a stored cause: the customer's turn, ours, or Microsoft's."""
-    if cause == PLAN_CHANGED:
+    if cause == OwnCause.PLAN_CHANGED:
         return NextStep("Look at the new plan", "/integrations/intune/plan")
     known = cause_of(cause)
-    if status == "needs_consent" or (known and known.connection_status == "needs_consent"):
+    if status == ConnectionStatus.NEEDS_CONSENT or (
+        known and known.connection_status == ConnectionStatus.NEEDS_CONSENT
+    ):
         return CONNECT_AGAIN
     if known is None or known.retry:
         return RETRY

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from intune_pipeline.domain.vocabulary import LifecycleDecision
+
 #: The largest number that every reader of JSON keeps exact.
 MAX_ID = 2**53 - 1
 MAX_TEXT = 500
@@ -19,5 +21,4 @@ FilledText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT,
 RevealReason = Annotated[
     str, StringConstraints(min_length=10, max_length=MAX_TEXT, pattern=r"^[^\x00-\x20\s][^\x00]{8,}[^\x00-\x20\s]$")
 ]
-EmployeeAnswer = Literal["create", "link", "skip"]
-LifecycleAnswer = Literal["released", "dropped"]
+LifecycleAnswer = Literal[LifecycleDecision.RELEASED, LifecycleDecision.DROPPED]

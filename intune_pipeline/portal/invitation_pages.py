@@ -19,6 +19,7 @@ from intune_pipeline.domain.vocabulary import (
     ConnectStep,
     EndOfConnection,
     InvitationStatus,
+    OwnershipProblem,
 )
 from intune_pipeline.inventory import audit, connect_attempts, connections, invitations, linking
 from intune_pipeline.inventory.connect_attempts import Attempt, AttemptError, AttemptProblem
@@ -118,7 +119,7 @@ def back_from_consent(request: Request, portal: ThePortal) -> Response:
     if answer.outcome is not ConsentOutcome.GRANTED:
         return _show(request, not_granted(request, portal, _connecting(invitation, attempt), answer))
     if answer.claimed_tenant_id != attempt.tenant_id:
-        return _ended(request, "wrong_tenant")
+        return _ended(request, OwnershipProblem.WRONG_TENANT)
     person = portal.seal.open(attempt.secrets or "") or {}
     known = {"tenant_id": attempt.tenant_id, "oid": person.get("oid", "")}
     return _to_sign_in(request, portal, invitation, ConnectStep.INVITED_PROOF, **known)
@@ -170,7 +171,7 @@ def refuse(request: Request, portal: ThePortal) -> Response:
         if invitation.status is InvitationStatus.ANSWERED and (
             waiting is None or waiting.candidate_tenant_id != attempt.tenant_id
         ):
-            return _ended(request, "wrong_tenant")
+            return _ended(request, OwnershipProblem.WRONG_TENANT)
         invitations.end(db, invitation.account_id, InvitationStatus.REFUSED)
         sentence = "Your Microsoft administrator refused. Talk to them, then make a new link."
         if waiting is not None and waiting.status == ConnectionStatus.AWAITING_CONFIRMATION:
@@ -264,8 +265,8 @@ def _refusal(person: SignedIn, tenant_id: str | None, oid: str | None) -> str | 
     if tenant_id is None:
         return None
     if person.tenant_id != tenant_id:
-        return "wrong_tenant"
-    return None if person.user_id == oid else "another_administrator"
+        return OwnershipProblem.WRONG_TENANT
+    return None if person.user_id == oid else OwnershipProblem.ANOTHER_ADMINISTRATOR
 
 
 def _review(request: Request, portal: PortalContext, invitation: Invitation, person: SignedIn) -> Response:

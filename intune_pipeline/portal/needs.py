@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.vocabulary import NeedKind, Outcome, RunStatus, SkipReason
+from intune_pipeline.domain.vocabulary import ConnectionStatus, NeedKind, Outcome, RunStatus, SkipReason
 from intune_pipeline.inventory import needs
 from intune_pipeline.inventory.sync_runs import SyncRun
 from intune_pipeline.portal.browser_sessions import HOME
@@ -96,7 +96,7 @@ def of_account(
         if need.kind in _OF_CONNECTION:
             what, step = health.sentence, health.next_step
         elif need.kind is NeedKind.SYNC_FAILED and ended is not None:
-            what, step = trouble(ended.cause, ended.error), step_after(ended.cause, "connected")
+            what, step = trouble(ended.cause, ended.error), step_after(ended.cause, ConnectionStatus.CONNECTED)
         if step is not OPERATOR_AT_WORK and not need.of_operators:
             shown.append(Waiting(need.kind, what, need.since, need.count, step.label, step.href or HREFS[need.kind]))
     return shown

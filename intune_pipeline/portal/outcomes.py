@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from intune_pipeline.domain.vocabulary import OwnershipProblem
 from intune_pipeline.microsoft.causes import Audience, Cause
+from intune_pipeline.microsoft.consent import ConsentOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Outcome:
 _UNCHANGED = "Nothing was changed in allwhere."
 _WHO_CAN = "A Global Administrator or a Privileged Role Administrator of your Microsoft tenant can give it."
 _OUTCOMES: Mapping[str, Outcome] = {
-    "declined": Outcome(
+    ConsentOutcome.DECLINED: Outcome(
         "Consent was not given",
         (
             "Somebody chose Cancel at Microsoft, or Microsoft asked for an administrator's approval. " + _UNCHANGED,
@@ -44,7 +45,7 @@ _OUTCOMES: Mapping[str, Outcome] = {
         ),
         status=HTTPStatus.OK,
     ),
-    "approval_needed": Outcome(
+    ConsentOutcome.APPROVAL_NEEDED: Outcome(
         "An administrator has to approve this",
         (
             "Microsoft did not let your user give consent for the whole organisation. " + _UNCHANGED,
@@ -53,7 +54,7 @@ _OUTCOMES: Mapping[str, Outcome] = {
         ),
         status=HTTPStatus.OK,
     ),
-    "service_missing": Outcome(
+    ConsentOutcome.SERVICE_MISSING: Outcome(
         "Your tenant lacks a service",
         (
             "Microsoft says your organisation has not subscribed to a service this permission belongs to, most often "
@@ -62,7 +63,7 @@ _OUTCOMES: Mapping[str, Outcome] = {
         ),
         status=HTTPStatus.OK,
     ),
-    "unrecognised": Outcome(
+    ConsentOutcome.UNRECOGNISED: Outcome(
         "Nothing came back from Microsoft",
         ("This page was opened without an answer from Microsoft's consent page. " + _UNCHANGED,),
     ),
@@ -108,7 +109,7 @@ _OUTCOMES: Mapping[str, Outcome] = {
         "The sign-in at Microsoft could not be trusted",
         ("Microsoft's answer was too old, used before or did not fit what was asked. " + _UNCHANGED, "Start again."),
     ),
-    "wrong_tenant": Outcome(
+    OwnershipProblem.WRONG_TENANT: Outcome(
         "Consent and sign-in are from different tenants",
         (
             "Consent was given for one Microsoft tenant, and you signed in with an account of another. " + _UNCHANGED,
@@ -174,7 +175,7 @@ _OUTCOMES: Mapping[str, Outcome] = {
         again=False,
         status=HTTPStatus.GONE,
     ),
-    "another_administrator": Outcome(
+    OwnershipProblem.ANOTHER_ADMINISTRATOR: Outcome(
         "You signed in as somebody else",
         (
             "The sign-in before consent and the one after it have to be the same administrator's. " + _UNCHANGED,

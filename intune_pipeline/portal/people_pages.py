@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.vocabulary import EmployeeHoldKind, HoldKind, LookalikeGrade
+from intune_pipeline.domain.vocabulary import EmployeeAnswer, EmployeeHoldKind, HoldKind, LookalikeGrade
 from intune_pipeline.inventory import holds, waiting
 from intune_pipeline.inventory.waiting import PeopleQuery
 from intune_pipeline.portal import decision_words
@@ -30,7 +30,7 @@ from intune_pipeline.portal.decision_choice import (
     address,
     shown,
 )
-from intune_pipeline.portal.inputs import EmployeeAnswer, Id, Text
+from intune_pipeline.portal.inputs import Id, Text
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -160,8 +160,8 @@ def decide_people(
     return RedirectResponse(address(PEOPLE, [*back, *notice.params()]), status_code=303)
 
 
-def _is_possible(row: sa.Row[Any], decision: str) -> bool:
-    needed = {"link": row.lookalike_id is not None, "create": row.has_name}
+def _is_possible(row: sa.Row[Any], decision: EmployeeAnswer) -> bool:
+    needed = {EmployeeAnswer.LINK: row.lookalike_id is not None, EmployeeAnswer.CREATE: row.has_name}
     return bool(needed.get(decision, True))
 
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.vocabulary import LookalikeGrade, PlanLineKind, PlanStatus
+from intune_pipeline.domain.vocabulary import ConnectionStatus, LookalikeGrade, PlanLineKind, PlanStatus
 from intune_pipeline.inventory import connections, plan_lists, plans
 from intune_pipeline.inventory.plans import StoredPlan, UnknownPlanError
 from intune_pipeline.portal import limits
@@ -230,7 +230,7 @@ MAKING: Final[dict[PlanStatus, str]] = {
 
 
 def _can_ask(connection: connections.Record) -> bool:
-    return connection.tenant_id is not None and connection.status != "disconnected"
+    return connection.tenant_id is not None and connection.status != ConnectionStatus.DISCONNECTED
 
 
 def _figures(plan: StoredPlan) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ Belongs here: turning a row of ``sync_runs`` into what a page shows. Pure.
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from intune_pipeline.domain.vocabulary import RunPhase
 from intune_pipeline.inventory.sync_runs import SyncRun
 from intune_pipeline.portal.health import Health
 from intune_pipeline.portal.words import PHASES, counted
@@ -68,7 +69,7 @@ def not_begun(stuck: Health | None = None) -> Progress:
 
 def of_run(run: SyncRun) -> Progress:
     """How far a running sync is. The list's length is known once it was read whole."""
-    listing = run.phase in {"starting", "listing"}
+    listing = run.phase in {RunPhase.STARTING, RunPhase.LISTING}
     total = None if listing else max(run.devices_read, run.devices_classified)
     return Progress(
         (

@@ -16,7 +16,10 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.templating import Jinja2Templates
 
+from intune_pipeline.domain import vocabulary
+from intune_pipeline.domain.classification import NO_RULE
 from intune_pipeline.domain.facts import shown_model
+from intune_pipeline.domain.kept import WHOLE_ASSET
 from intune_pipeline.domain.skipped import SKIPPED
 from intune_pipeline.domain.type_reason import type_sentence
 from intune_pipeline.domain.vocabulary import Role
@@ -89,6 +92,14 @@ def _new_token() -> str:
     return secrets.token_urlsafe(16)
 
 
+_COMPARED = (
+    vocabulary.ConnectionStatus, vocabulary.DeliveryStatus, vocabulary.DeviceType, vocabulary.EmployeeAnswer,
+    vocabulary.EmployeeHoldKind, vocabulary.HoldKind, vocabulary.KeptKind, vocabulary.LookalikeGrade, vocabulary.PlanLineKind,
+    vocabulary.PlanStatus, vocabulary.Presence, vocabulary.RunChange, vocabulary.RunStatus, vocabulary.SkipReason, vocabulary.Trigger, vocabulary.WebhookStatus,
+)  # fmt: skip
+"""The words that templates decide by."""
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("intune_pipeline.portal"),
@@ -102,8 +113,15 @@ def _environment() -> Environment:
         when=when, ago=ago, relative=relative, address=address, took=took, number=number, counted=words.counted
     )
     environment.globals.update(
-        words=words, skipped=SKIPPED, shown_model=shown_model, type_sentence=type_sentence, new_token=_new_token
+        words=words,
+        skipped=SKIPPED,
+        shown_model=shown_model,
+        type_sentence=type_sentence,
+        new_token=_new_token,
+        NO_RULE=NO_RULE,
+        WHOLE_ASSET=WHOLE_ASSET,
     )
+    environment.globals.update({enum.__name__: enum for enum in _COMPARED})
     return environment
 
 

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.vocabulary import RunChange, RunStatus
+from intune_pipeline.domain.vocabulary import RunChange, RunStatus, UndoAction
 from intune_pipeline.inventory import run_changes, run_story, sync_runs, undo
 from intune_pipeline.inventory.sync_runs import RunOfAccount, SyncRun
 from intune_pipeline.portal import limits
@@ -218,11 +218,11 @@ def _undo_page(request: Request, template: str, what: undo.Undone) -> Response:
         template,
         undo=what,
         counts={
-            "put_back": actions["update"],
-            "removed": actions["remove"],
-            "brought_back": actions["create"],
-            "employees_removed": people["remove"],
-            "employees_brought_back": people["create"],
+            "put_back": actions[UndoAction.UPDATE],
+            "removed": actions[UndoAction.REMOVE],
+            "brought_back": actions[UndoAction.CREATE],
+            "employees_removed": people[UndoAction.REMOVE],
+            "employees_brought_back": people[UndoAction.CREATE],
         },
         most=SHOWN_IN_CHECK,
         links=Links(what.run_id, run_changes.Query()),

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 
-from intune_pipeline.domain.vocabulary import Trigger
+from intune_pipeline.domain.vocabulary import AskedOutcome, ConnectionStatus, RunStatus, Trigger
 from intune_pipeline.inventory import connections, fleet_overview, heartbeats, sync_requests, sync_runs, waiting
 from intune_pipeline.portal import chart, fleet, health, limits, needs, progress, yesterday
 from intune_pipeline.portal.access import Admin, PageAdmin
@@ -67,7 +67,7 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
     waits = waiting.counts(db, account)
     good = sync_runs.last_good(db, account)
     settings = portal.pipeline
-    connected = connection.status == "connected"
+    connected = connection.status == ConnectionStatus.CONNECTED
     syncs = [run for run in runs if run.trigger != Trigger.UNDO]
     before = yesterday.baseline(syncs, now)
     overview = fleet_overview.of_account(db, account, *((before.started_at, before.finished_at) if before else ()))
@@ -86,7 +86,7 @@ def status_of(db: Connection, portal: PortalContext, account: str) -> Status | N
         counts=totals_of_today(overview, good),
         last_finished=good.finished_at if good else None,
         next_scheduled=health.next_scheduled(now, settings.intune_sync_hour, settings.intune_sync_time_zone)
-        if connected or connection.status == "needs_consent"
+        if connected or connection.status == ConnectionStatus.NEEDS_CONSENT
         else None,
         possible_at=sync_requests.possible_at(db, connection.id, portal.debounce),
         waiting=waits.everything,
@@ -118,7 +118,7 @@ def sync_now(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     with portal.transaction(admin.account) as db:
         connection = connected(db, admin.account.slug)
         asked = sync_requests.request(db, connection.id, requested_by=admin.label, debounce=portal.debounce)
-    if asked.outcome != "too_early":
+    if asked.outcome != AskedOutcome.TOO_EARLY:
         return RedirectResponse(f"{HOME}/progress", status_code=303)
     notice = Notice(
         "wait", "Not yet", "A sync was asked for a short while ago. It is possible again", asked.possible_at
@@ -134,7 +134,9 @@ def progress_page(request: Request, portal: ThePortal, admin: PageAdmin) -> Resp
         first = _syncs(db, admin.account.slug)
     if seen.go_to:
         return RedirectResponse(seen.go_to, status_code=303)
-    return page(request, "progress.html", progress=seen, first=not any(run.status == "succeeded" for run in first))
+    return page(
+        request, "progress.html", progress=seen, first=not any(run.status == RunStatus.SUCCEEDED for run in first)
+    )
 
 
 @router.get(f"{HOME}/progress.json")
@@ -150,7 +152,7 @@ def result(request: Request, portal: ThePortal, admin: PageAdmin) -> Response:
     with portal.transaction(admin.account) as db:
         runs = _syncs(db, admin.account.slug)
         waits = waiting.counts(db, admin.account.slug)
-    if not runs or runs[0].status == "running":
+    if not runs or runs[0].status == RunStatus.RUNNING:
         return RedirectResponse(HOME, status_code=303)
     title = "Your first sync is done" if len(runs) == 1 else "The sync is done"
     return page(request, "result.html", run=runs[0], waits=waits, title=title)
@@ -163,7 +165,7 @@ def _syncs(db: Connection, account: str) -> list[sync_runs.SyncRun]:
 
 def _progress(db: Connection, account: str, now: datetime) -> progress.Progress:
     newest = next(iter(_syncs(db, account)), None)
-    if newest is not None and newest.status == "running":
+    if newest is not None and newest.status == RunStatus.RUNNING:
         return progress.of_run(newest)
     connection = connections.of_account(db, account)
     asked = _asked(db, connection.id) if connection is not None else health.Asked()
@@ -175,7 +177,7 @@ def _progress(db: Connection, account: str, now: datetime) -> progress.Progress:
 def _status_page(request: Request, portal: PortalContext, admin: Admin, notice: Notice | None = None) -> Response:
     with portal.transaction(admin.account) as db:
         status = status_of(db, portal, admin.account.slug)
-    if status is None or (status.connection.status == "pending" and not status.runs):
+    if status is None or (status.connection.status == ConnectionStatus.PENDING and not status.runs):
         return RedirectResponse(f"{HOME}/connect", status_code=303)
     shown: dict[str, Any] = {
         "health": status.health if admin.is_primary else health.for_secondary_admins(status.health),
@@ -193,7 +195,8 @@ def _status_page(request: Request, portal: PortalContext, admin: Admin, notice: 
         "next_scheduled": status.next_scheduled,
         "possible_at": status.possible_at,
         "can_sync": status.connection.tenant_id is not None
-        and status.connection.status not in {"disconnected", "pending", "verifying"}
+        and status.connection.status
+        not in {ConnectionStatus.DISCONNECTED, ConnectionStatus.PENDING, ConnectionStatus.VERIFYING}
         and not status.connection.plan_first,
         "debounce_minutes": portal.pipeline.intune_sync_debounce_minutes,
         "notice": notice,

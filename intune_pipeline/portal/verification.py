@@ -15,7 +15,7 @@ from intune_pipeline.domain.vocabulary import ConnectionStatus, SecurityEvent, T
 from intune_pipeline.inventory import connections, linking, plans, security_counts, sync_requests
 from intune_pipeline.inventory.tenant_owners import TenantLinkedElsewhereError
 from intune_pipeline.microsoft.causes import Audience, Cause
-from intune_pipeline.microsoft.consent import GrantOutcome, verify_grant
+from intune_pipeline.microsoft.consent import ConsentOutcome, GrantOutcome, verify_grant
 from intune_pipeline.portal.portal import PortalContext
 
 #: More than MSAL's and Entra's own minute of remembering a refusal.
@@ -65,7 +65,12 @@ def verify(portal: PortalContext, connection: connections.Record) -> tuple[Verdi
         if ended:
             actor = connection.requested_by or ""
             linking.refused(
-                db, connection.account_id, actor=actor, tenant_id=tenant_id, why="failed", cause=cause.value
+                db,
+                connection.account_id,
+                actor=actor,
+                tenant_id=tenant_id,
+                why=ConsentOutcome.FAILED,
+                cause=cause.value,
             )
     if ended and cause.audience is Audience.OPERATOR:
         log.error(

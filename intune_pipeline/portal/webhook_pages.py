@@ -34,7 +34,13 @@ ThePortal = Annotated[PortalContext, Depends(portal_of)]
 CHECKED = [Depends(checked_form)]
 WEBHOOKS: Final = f"{HOME}/webhooks"
 LOG_PAGE: Final = 50
-Event = Literal["sync.finished", "sync.failed", "asset.changed", "employee.created", "needs.changed"]
+Event = Literal[
+    WebhookEvent.SYNC_FINISHED,
+    WebhookEvent.SYNC_FAILED,
+    WebhookEvent.ASSET_CHANGED,
+    WebhookEvent.EMPLOYEE_CREATED,
+    WebhookEvent.NEEDS_CHANGED,
+]
 
 EVENTS: Final[Mapping[WebhookEvent, str]] = {
     WebhookEvent.ASSET_CHANGED: "Assets were created, changed, assigned, ended, merged, undone or locked",

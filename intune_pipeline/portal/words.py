@@ -8,6 +8,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from intune_pipeline.domain.skipped import SKIPPED
+from intune_pipeline.domain.vocabulary import (
+    AssetStatus,
+    Contact,
+    Decided,
+    DeliveryStatus,
+    DeviceType,
+    EmployeeDecision,
+    LifecycleDecision,
+    LookalikeGrade,
+    Outcome,
+    PlanLineKind,
+    Presence,
+    RunChange,
+    RunPhase,
+    RunStatus,
+    Trigger,
+    UndoAction,
+    WebhookStatus,
+)
 from intune_pipeline.microsoft.causes import Cause
 
 
@@ -32,94 +51,118 @@ UNREADABLE = Explained(
     "Microsoft listed entries without an id, about which nothing can be said. If it stays, ask Microsoft Intune's support; "
     "until then no device counts as gone.",
 )
-OUTCOMES: Mapping[str, str] = {"synced": "Synced", "skipped": "Skipped", "failed": "Failed"}
+OUTCOMES: Mapping[str, str] = {Outcome.SYNCED: "Synced", Outcome.SKIPPED: "Skipped", Outcome.FAILED: "Failed"}
 DEVICE_TYPES: Mapping[str, str] = {
-    "laptop": "Laptop",
-    "tablet": "Tablet",
-    "mobile": "Mobile",
-    "desktop": "Desktop",
-    "unknown": "Unknown",
+    DeviceType.LAPTOP: "Laptop",
+    DeviceType.TABLET: "Tablet",
+    DeviceType.MOBILE: "Mobile",
+    DeviceType.DESKTOP: "Desktop",
+    DeviceType.UNKNOWN: "Unknown",
 }
-PRESENCES: Mapping[str, str] = {"in_intune": "Yes", "gone": "No, gone"}
+PRESENCES: Mapping[str, str] = {Presence.IN_INTUNE: "Yes", Presence.GONE: "No, gone"}
 CONTACTS: Mapping[str, str] = {
-    "day": "In the last 24 hours",
-    "week": "1 to 7 days ago",
-    "month": "8 to 30 days ago",
-    "quarter": "31 to 90 days ago",
-    "longer": "Over 90 days ago",
-    "never": "Never",
+    Contact.DAY: "In the last 24 hours",
+    Contact.WEEK: "1 to 7 days ago",
+    Contact.MONTH: "8 to 30 days ago",
+    Contact.QUARTER: "31 to 90 days ago",
+    Contact.LONGER: "Over 90 days ago",
+    Contact.NEVER: "Never",
 }
 DECIDED: Mapping[str, str] = {
-    "model_taught": "Type taught by you",
-    "field_locked": "A field is locked",
-    "undone": "Undone, kept back",
-    "assignee_chosen": "Assignee chosen in allwhere",
+    Decided.MODEL_TAUGHT: "Type taught by you",
+    Decided.FIELD_LOCKED: "A field is locked",
+    Decided.UNDONE: "Undone, kept back",
+    Decided.ASSIGNEE_CHOSEN: "Assignee chosen in allwhere",
 }
 TRIGGERS: Mapping[str, str] = {
-    "initial": "First sync",
-    "schedule": "Daily sync",
-    "manual": "Sync Now",
-    "operator": "Started by allwhere",
-    "undo": "Undo",
+    Trigger.INITIAL: "First sync",
+    Trigger.SCHEDULE: "Daily sync",
+    Trigger.MANUAL: "Sync Now",
+    Trigger.OPERATOR: "Started by allwhere",
+    Trigger.UNDO: "Undo",
 }
-WEBHOOK_STATUSES: Mapping[str, str] = {"on": "On", "paused": "Paused", "switched_off": "Switched off"}
-WEBHOOK_TONES: Mapping[str, str] = {"on": "good", "paused": "wait", "switched_off": "bad"}
-DELIVERY_STATUSES: Mapping[str, str] = {"waiting": "Waiting", "accepted": "Accepted", "refused": "Refused"}
-RUN_STATUSES: Mapping[str, str] = {"running": "Running", "succeeded": "Succeeded", "failed": "Failed"}
+WEBHOOK_STATUSES: Mapping[str, str] = {
+    WebhookStatus.ON: "On",
+    WebhookStatus.PAUSED: "Paused",
+    WebhookStatus.SWITCHED_OFF: "Switched off",
+}
+WEBHOOK_TONES: Mapping[str, str] = {
+    WebhookStatus.ON: "good",
+    WebhookStatus.PAUSED: "wait",
+    WebhookStatus.SWITCHED_OFF: "bad",
+}
+DELIVERY_STATUSES: Mapping[str, str] = {
+    DeliveryStatus.WAITING: "Waiting",
+    DeliveryStatus.ACCEPTED: "Accepted",
+    DeliveryStatus.REFUSED: "Refused",
+}
+RUN_STATUSES: Mapping[str, str] = {
+    RunStatus.RUNNING: "Running",
+    RunStatus.SUCCEEDED: "Succeeded",
+    RunStatus.FAILED: "Failed",
+}
 RUN_CHANGES: Mapping[str, str] = {
-    "created": "Created",
-    "updated": "Updated",
-    "removed": "Removed",
-    "employee_added": "Employee added",
-    "employee_removed": "Employee removed",
-    "failed": "Failed",
+    RunChange.CREATED: "Created",
+    RunChange.UPDATED: "Updated",
+    RunChange.REMOVED: "Removed",
+    RunChange.EMPLOYEE_ADDED: "Employee added",
+    RunChange.EMPLOYEE_REMOVED: "Employee removed",
+    RunChange.FAILED: "Failed",
 }
 PLAN_LINES: Mapping[str, str] = {
-    "created": "Assets created",
-    "updated": "Assets updated",
-    "ended": "Assets ended",
-    "employee_added": "Employees added",
-    "employee_held": "People held for a decision",
-    "ending_held": "Ends held for a decision",
-    "skipped": "Devices left out",
-    "failed": "Devices that fail",
+    PlanLineKind.CREATED: "Assets created",
+    PlanLineKind.UPDATED: "Assets updated",
+    PlanLineKind.ENDED: "Assets ended",
+    PlanLineKind.EMPLOYEE_ADDED: "Employees added",
+    PlanLineKind.EMPLOYEE_HELD: "People held for a decision",
+    PlanLineKind.ENDING_HELD: "Ends held for a decision",
+    PlanLineKind.SKIPPED: "Devices left out",
+    PlanLineKind.FAILED: "Devices that fail",
 }
 PLAN_LINE: Mapping[str, str] = {
-    "created": "Create",
-    "updated": "Update",
-    "ended": "End",
-    "employee_added": "Add employee",
-    "employee_held": "Hold person",
-    "ending_held": "Hold end",
-    "skipped": "Leave out",
-    "failed": "Fails",
+    PlanLineKind.CREATED: "Create",
+    PlanLineKind.UPDATED: "Update",
+    PlanLineKind.ENDED: "End",
+    PlanLineKind.EMPLOYEE_ADDED: "Add employee",
+    PlanLineKind.EMPLOYEE_HELD: "Hold person",
+    PlanLineKind.ENDING_HELD: "Hold end",
+    PlanLineKind.SKIPPED: "Leave out",
+    PlanLineKind.FAILED: "Fails",
 }
-GRADES: Mapping[str, str] = {"surely": "Surely", "probably": "Probably", "perhaps": "Perhaps"}
+GRADES: Mapping[str, str] = {
+    LookalikeGrade.SURELY: "Surely",
+    LookalikeGrade.PROBABLY: "Probably",
+    LookalikeGrade.PERHAPS: "Perhaps",
+}
 HOLD_DECISIONS: Mapping[str, str] = {
-    "created": "added as an employee",
-    "linked": "made one with an employee",
-    "skipped": "left out",
-    "released": "assignment ended",
-    "dropped": "kept as it is",
+    EmployeeDecision.CREATED: "added as an employee",
+    EmployeeDecision.LINKED: "made one with an employee",
+    EmployeeDecision.SKIPPED: "left out",
+    LifecycleDecision.RELEASED: "assignment ended",
+    LifecycleDecision.DROPPED: "kept as it is",
 }
-UNDO_ACTIONS: Mapping[str, str] = {"update": "Put back", "remove": "Removed", "create": "Brought back"}
+UNDO_ACTIONS: Mapping[str, str] = {
+    UndoAction.UPDATE: "Put back",
+    UndoAction.REMOVE: "Removed",
+    UndoAction.CREATE: "Brought back",
+}
 PHASES: Mapping[str, str] = {
-    "starting": "Starting.",
-    "listing": "Reading your devices from Microsoft Intune.",
-    "details": "Reading details of new devices.",
-    "reconciling": "Comparing your devices with your allwhere assets.",
-    "done": "Done.",
+    RunPhase.STARTING: "Starting.",
+    RunPhase.LISTING: "Reading your devices from Microsoft Intune.",
+    RunPhase.DETAILS: "Reading details of new devices.",
+    RunPhase.RECONCILING: "Comparing your devices with your allwhere assets.",
+    RunPhase.DONE: "Done.",
 }
 ASSET_STATUSES: Mapping[str, str] = {
-    "allocated": "Allocated",
-    "transferred": "Transferred",
-    "in_inventory": "In inventory",
-    "pending_allocation": "Pending allocation",
-    "processing": "Processing",
-    "locked": "Locked",
-    "retired": "Retired",
-    "disposed": "Disposed",
-    "lost": "Lost",
+    AssetStatus.ALLOCATED: "Allocated",
+    AssetStatus.TRANSFERRED: "Transferred",
+    AssetStatus.IN_INVENTORY: "In inventory",
+    AssetStatus.PENDING_ALLOCATION: "Pending allocation",
+    AssetStatus.PROCESSING: "Processing",
+    AssetStatus.LOCKED: "Locked",
+    AssetStatus.RETIRED: "Retired",
+    AssetStatus.DISPOSED: "Disposed",
+    AssetStatus.LOST: "Lost",
 }
 _FIELDS: Mapping[str, str] = {
     "serial_number": "Serial number",
@@ -159,7 +202,7 @@ def cause_of(name: str | None) -> Cause | None:
 
 
 def trouble(cause: str | None, sentence: str | None) -> str:
-    """What went wrong, for a customer's admins: what only an operator can mend is told without his instructions.
+    """What went wrong, for a customer's admins: what only an operator can mend is told without their instructions.
 
     Args:
         cause: the stored name of a cause.
@@ -195,7 +238,7 @@ def shown(field: str, stored: object) -> str:
 
 def outcome_reason(outcome: str, reason: str | None) -> str:
     """Why a device was not synced; a failure's reason is a sentence already. "" for synced devices."""
-    if outcome == "synced" or not reason:
+    if outcome == Outcome.SYNCED or not reason:
         return ""
     return SKIPPED[reason].name if reason in SKIPPED else reason
 

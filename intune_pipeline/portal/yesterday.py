@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from intune_pipeline.domain.vocabulary import Presence, RunChange, RunStatus
+from intune_pipeline.domain.vocabulary import NeedKind, Presence, RunChange, RunStatus
 from intune_pipeline.inventory.fleet_overview import Overview
 from intune_pipeline.inventory.sync_runs import SyncRun
 from intune_pipeline.portal.browser_sessions import HOME
@@ -25,7 +25,7 @@ _COUNTED: Final[tuple[tuple[str, str, RunChange | None], ...]] = (
     ("lifecycle_transitions", "Assignments ended: device left Intune", RunChange.UPDATED),
     ("employees_created", "Employees added", RunChange.EMPLOYEE_ADDED),
     ("employees_removed", "Employees removed by an undo", RunChange.EMPLOYEE_REMOVED),
-    ("devices_failed", "Devices that could not be written", RunChange.FAILED),
+    (NeedKind.DEVICES_FAILED, "Devices that could not be written", RunChange.FAILED),
 )
 
 

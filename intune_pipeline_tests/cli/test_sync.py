@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from intune_pipeline.inventory import sync_runs
+from intune_pipeline.inventory import sync_locks, sync_runs
 from intune_pipeline.inventory.schema import connections
 
 
@@ -21,7 +21,7 @@ def hold(engine, begun, finish, *, seconds):
     """Be another process that syncs the account for so long and ends as `finish` says."""
     with engine.connect() as db:
         connection_id = db.scalar(sa.select(connections.c.id))
-    with sync_runs.locked(engine, connection_id):
+    with sync_locks.locked(engine, connection_id):
         with engine.begin() as db:
             run = sync_runs.open_run(db, connection_id, "schedule", "the-other-run")
         begun.set()

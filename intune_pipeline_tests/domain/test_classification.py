@@ -9,14 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intune_pipeline.domain.classification import (
-    STAGES,
-    AccountRule,
-    Classifier,
-    PatternError,
-    catalogues,
-    check_pattern,
-)
+from intune_pipeline.domain.catalogue import STAGES, catalogues
+from intune_pipeline.domain.classification import AccountRule, Classifier
+from intune_pipeline.domain.patterns import PatternError, check_pattern
 from intune_pipeline.domain.vocabulary import DeviceType
 
 CLASSIFIER = Classifier()

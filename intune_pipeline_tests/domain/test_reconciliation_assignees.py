@@ -5,15 +5,8 @@ from typing import Any
 
 import pytest
 
-from intune_pipeline.domain.assignees import (
-    Assignees,
-    Assignment,
-    Candidate,
-    EmployeeHold,
-    Evidence,
-    HeldEmployee,
-    PrimaryUser,
-)
+from intune_pipeline.domain.assignees import Assignees
+from intune_pipeline.domain.assignments import Assignment, Candidate, EmployeeHold, Evidence, HeldEmployee, PrimaryUser
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.lifecycle import DeviceMemory
 from intune_pipeline.domain.people import EmployeeDirectory, Person

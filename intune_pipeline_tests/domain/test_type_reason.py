@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intune_pipeline.domain.classification import AccountRule, Classifier, catalogues
+from intune_pipeline.domain.catalogue import catalogues
+from intune_pipeline.domain.classification import AccountRule, Classifier
 from intune_pipeline.domain.type_reason import type_sentence
 from intune_pipeline.domain.vocabulary import DeviceType
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from intune_pipeline.domain.classification import AccountRule, PatternError
+from intune_pipeline.domain.classification import AccountRule
+from intune_pipeline.domain.patterns import PatternError
 from intune_pipeline.domain.rule_budget import RuleTooDearError
 from intune_pipeline.inventory import account_rules, audit, sync_runs, unknown_models
 from intune_pipeline.inventory.unknown_models import UnknownModel

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from intune_pipeline.domain.vocabulary import Trigger
-from intune_pipeline.inventory import audit, database, erasures, held, holds, sync_requests, sync_runs
+from intune_pipeline.inventory import audit, database, erasures, held, holds, sync_locks, sync_requests
 from intune_pipeline.inventory.holds import CannotUndoError, NothingWaitsError
 from intune_pipeline.inventory.reconciliation import DecisionUndoneError, apply
 from intune_pipeline_tests.syncing import Tenant, device
@@ -204,7 +204,7 @@ def test_a_decision_taken_back_between_plan_and_first_batch_stops_the_sync_befor
 def test_nothing_is_taken_back_while_a_sync_runs(tenant: Tenant) -> None:
     decide(tenant)
     with (
-        sync_runs.locked(tenant.engine, tenant.connection_id),
+        sync_locks.locked(tenant.engine, tenant.connection_id),
         pytest.raises(CannotUndoError, match="wait for its end"),
     ):
         undo(tenant, decided(tenant)[0].id)

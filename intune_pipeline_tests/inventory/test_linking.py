@@ -10,7 +10,16 @@ import sqlalchemy as sa
 
 from intune_pipeline.domain.vocabulary import DirectoryRole
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import accounts, audit, connections, database, linking, sync_requests, tenant_owners
+from intune_pipeline.inventory import (
+    accounts,
+    audit,
+    connections,
+    database,
+    linking,
+    sync_requests,
+    tenant_moves,
+    tenant_owners,
+)
 from intune_pipeline.inventory.linking import Proof, TenantMismatchError
 from intune_pipeline.inventory.tenant_owners import TenantLinkedElsewhereError
 from intune_pipeline_tests.conftest import ConnectedAccount
@@ -205,7 +214,7 @@ def test_an_operator_moves_a_tenant_and_both_accounts_are_told(engine: sa.Engine
     with engine.begin() as db:
         acme = linking.add(db, "acme", TENANT, actor="me")
         asked = sync_requests.request(db, acme.id, requested_by="petra", debounce=timedelta(minutes=30))
-        assert linking.move(db, TENANT.upper(), "globex", actor="operator:me", reason="acme was bought") == "acme"
+        assert tenant_moves.move(db, TENANT.upper(), "globex", actor="operator:me", reason="acme was bought") == "acme"
         former = connections.get(db, "acme")
         assert (former.status, former.status_cause, former.tenant_id) == ("disconnected", "moved", None)
         assert "moved your Microsoft tenant" in str(former.status_message)
@@ -227,14 +236,14 @@ def test_a_tenant_is_moved_after_a_disconnect_too_and_never_to_where_it_is(
 ) -> None:
     with engine.begin() as db:
         with pytest.raises(WrongUseError, match="belongs to no account yet"):
-            linking.move(db, TENANT, "globex", actor="me", reason="r")
+            tenant_moves.move(db, TENANT, "globex", actor="me", reason="r")
         linking.add(db, "acme", TENANT, actor="me")
         connections.disconnect(db, "acme", actor="me")
         with pytest.raises(WrongUseError, match="belongs to acme already"):
-            linking.move(db, TENANT, "acme", actor="me", reason="r")
+            tenant_moves.move(db, TENANT, "acme", actor="me", reason="r")
         with pytest.raises(accounts.UnknownAccountError):
-            linking.move(db, TENANT, "initech", actor="me", reason="r")
-        linking.move(db, TENANT, "globex", actor="me", reason="r")
+            tenant_moves.move(db, TENANT, "initech", actor="me", reason="r")
+        tenant_moves.move(db, TENANT, "globex", actor="me", reason="r")
         assert "moved your Microsoft tenant" in str(connections.get(db, "acme").status_message)
         assert linking.add(db, "globex", TENANT, actor="me").status == "connected"
 

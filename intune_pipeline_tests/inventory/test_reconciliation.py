@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from intune_pipeline.domain.assignees import PrimaryUser
+from intune_pipeline.domain.assignments import PrimaryUser
 from intune_pipeline.domain.reconciliation import Counts, Plan
 from intune_pipeline.inventory.reconciliation import RunClosedError, _Run, apply
 from intune_pipeline.inventory.state import forget_devices, load_state

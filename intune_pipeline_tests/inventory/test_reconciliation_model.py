@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from intune_pipeline.domain.assignees import listed_user
+from intune_pipeline.domain.assignments import listed_user
 from intune_pipeline.domain.devices import ManagedDevice, managed_device
 from intune_pipeline.domain.fields import INTUNE_FIELDS, DeviceDetails, intune_values
 from intune_pipeline.domain.reconciliation import Counts, Plan

@@ -3,7 +3,8 @@
 import pytest
 import sqlalchemy as sa
 
-from intune_pipeline.domain.classification import PatternError, read_catalogue
+from intune_pipeline.domain.catalogue import read_catalogue
+from intune_pipeline.domain.patterns import PatternError
 from intune_pipeline.domain.rehearsal import Effect
 from intune_pipeline.inventory import rehearsals
 from intune_pipeline_tests.syncing import Tenant, device

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from intune_pipeline.inventory import sync_requests, sync_runs
+from intune_pipeline.inventory import sync_locks, sync_requests, sync_runs
 from intune_pipeline.inventory.sync_requests import Answer
 from intune_pipeline_tests.conftest import ConnectedAccount
 
@@ -101,7 +101,7 @@ def test_the_first_sync_after_connecting_knows_no_debounce(engine: sa.Engine, pr
 def test_a_running_sync_is_joined_and_answers_the_request(
     engine: sa.Engine, press: Callable[..., Answer], acme: ConnectedAccount
 ) -> None:
-    with sync_runs.locked(engine, acme.connection_id):
+    with sync_locks.locked(engine, acme.connection_id):
         with engine.begin() as db:
             nightly = sync_runs.open_run(db, acme.connection_id, "schedule", "nightly")
         joined = press()

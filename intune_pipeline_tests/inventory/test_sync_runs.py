@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from intune_pipeline.domain.counts import MEANINGS
-from intune_pipeline.inventory import connections, sync_runs
+from intune_pipeline.inventory import connections, sync_locks, sync_runs
 from intune_pipeline_tests.conftest import ConnectedAccount
 
 COUNTS = {
@@ -25,34 +25,34 @@ def acme(connect_account: Callable[..., ConnectedAccount]) -> ConnectedAccount:
 
 
 def test_the_second_sync_is_told_who_holds_the_lock(engine: sa.Engine, acme: ConnectedAccount) -> None:
-    with sync_runs.locked(engine, acme.connection_id) as lock:
+    with sync_locks.locked(engine, acme.connection_id) as lock:
         with (
-            pytest.raises(sync_runs.SyncLockedError, match="just beginning"),
-            sync_runs.locked(engine, acme.connection_id),
+            pytest.raises(sync_locks.SyncLockedError, match="just beginning"),
+            sync_locks.locked(engine, acme.connection_id),
         ):
             pass
         with engine.begin() as db:
             run = sync_runs.open_run(db, acme.connection_id, "schedule", "one")
         with (
-            pytest.raises(sync_runs.SyncLockedError, match=rf"Sync {run} of acme \(schedule\) has been running since"),
-            sync_runs.locked(engine, acme.connection_id),
+            pytest.raises(sync_locks.SyncLockedError, match=rf"Sync {run} of acme \(schedule\) has been running since"),
+            sync_locks.locked(engine, acme.connection_id),
         ):
             pass
         lock.ensure_held()
-    with sync_runs.locked(engine, acme.connection_id):
+    with sync_locks.locked(engine, acme.connection_id):
         pass
 
 
 def test_connections_lock_apart(engine: sa.Engine, connect_account: Callable[..., ConnectedAccount]) -> None:
     one, two = connect_account("one"), connect_account("two")
-    with sync_runs.locked(engine, one.connection_id), sync_runs.locked(engine, two.connection_id):
+    with sync_locks.locked(engine, one.connection_id), sync_locks.locked(engine, two.connection_id):
         pass
 
 
 def test_the_lock_goes_with_the_database_connection(
     engine: sa.Engine, acme: ConnectedAccount, maintenance: sa.Engine
 ) -> None:
-    with sync_runs.locked(engine, acme.connection_id) as lock:
+    with sync_locks.locked(engine, acme.connection_id) as lock:
         with maintenance.connect() as db:
             # Other tests' locks lie on the same server.
             db.execute(
@@ -63,7 +63,7 @@ def test_the_lock_goes_with_the_database_connection(
                 """),
                 {"database": engine.url.database},
             )
-        with pytest.raises(sync_runs.SyncLockLostError):
+        with pytest.raises(sync_locks.SyncLockLostError):
             lock.ensure_held()
 
 
@@ -131,7 +131,7 @@ def test_a_sync_closed_by_others_cannot_succeed_any_more(engine: sa.Engine, acme
         run_id = sync_runs.open_run(db, acme.connection_id, "manual", "one")
         assert sync_runs.fail(db, run_id, "canceled", "Somebody cancelled it.")
         assert not sync_runs.fail(db, run_id, "died", "Too late.")
-        with pytest.raises(sync_runs.SyncLockLostError):
+        with pytest.raises(sync_locks.SyncLockLostError):
             sync_runs.succeed(db, run_id, COUNTS)
         assert sync_runs.report(sync_runs.of_dagster_run(db, "one"))["error"] == "Somebody cancelled it."
 

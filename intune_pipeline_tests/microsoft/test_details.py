@@ -10,7 +10,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from intune_pipeline.domain.assignees import PrimaryUser
+from intune_pipeline.domain.assignments import PrimaryUser
 from intune_pipeline.microsoft.causes import Cause
 from intune_pipeline.microsoft.graph import DETAIL_PROPERTIES, DetailFailure, DeviceDetail, Unanswered
 from intune_pipeline.microsoft.quota import Quota

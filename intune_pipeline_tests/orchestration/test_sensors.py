@@ -12,14 +12,8 @@ from dagster import DagsterRunStatus
 
 from intune_pipeline.inventory import sync_requests, sync_runs
 from intune_pipeline.inventory.open_syncs import locked_accounts
-from intune_pipeline.inventory.sync_runs import locked
-from intune_pipeline.orchestration.sensors import (
-    close_ended,
-    ended_runs,
-    find_dead,
-    remind,
-    run_key,
-)
+from intune_pipeline.inventory.sync_locks import locked
+from intune_pipeline.orchestration.sensors import close_ended, ended_runs, find_dead, remind, run_key
 from intune_pipeline.orchestration.sync import reaping
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline_tests.orchestration.conftest import World, ask, launch, state_of, tick

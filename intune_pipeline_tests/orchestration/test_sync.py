@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from intune_pipeline.inventory.sync_runs import locked
+from intune_pipeline.inventory.sync_locks import locked
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline_tests.orchestration.conftest import FLEET_SIZE, World
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from intune_pipeline.inventory import accounts, audit, change_feed, sync_runs
+from intune_pipeline.inventory import accounts, audit, change_feed, sync_locks
 from intune_pipeline.portal import limits
 from intune_pipeline_tests.portal.conftest import Clock
 from intune_pipeline_tests.syncing import Tenant, device
@@ -129,7 +129,7 @@ def test_a_first_sync_is_undone_with_its_employees_and_stays_listed(api: Api, te
 
 def test_while_a_sync_runs_nothing_is_undone(api: Api, tenant: Tenant, engine: sa.Engine) -> None:
     run = last_run(tenant)
-    with sync_runs.locked(engine, tenant.connection_id):
+    with sync_locks.locked(engine, tenant.connection_id):
         tenant.open_run()
         answer = api("acme-primary").post(f"/api/v1/runs/{run}/undo")
         assert answer.status_code == 409

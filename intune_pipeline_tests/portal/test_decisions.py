@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 
 from intune_pipeline.domain.vocabulary import LifecycleDecision
-from intune_pipeline.inventory import accounts, holds, schema, sync_runs
+from intune_pipeline.inventory import accounts, holds, schema, sync_locks
 from intune_pipeline_tests.portal.browser import Browser
 from intune_pipeline_tests.portal.customers import Customer, furnish
 
@@ -354,7 +354,7 @@ def test_a_secondary_admin_looks_and_is_not_told_to_decide(signed_in: SignIn, ac
 def test_while_a_sync_runs_nothing_is_taken_back(signed_in: SignIn, acme: Customer, engine: sa.Engine) -> None:
     browser = signed_in("acme-primary").open(PEOPLE)
     browser.press("chosen out", scope="found").press("Leave these 2 people out")
-    with sync_runs.locked(engine, acme.connection_id):
+    with sync_locks.locked(engine, acme.connection_id):
         browser.press("Undo")
     assert browser.answer.status_code == 409
     assert "A sync is running and may count on it" in browser.text

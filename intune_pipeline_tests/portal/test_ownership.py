@@ -262,11 +262,11 @@ def test_connecting_again_keeps_the_settings(signed_in: SignIn, tenants: Tenants
 def test_the_admins_of_an_account_read_that_their_tenant_was_moved(
     signed_in: SignIn, tenants: Tenants, engine: sa.Engine
 ) -> None:
-    from intune_pipeline.inventory import linking
+    from intune_pipeline.inventory import tenant_moves
 
     browser = connect(signed_in("acme-primary"), tenants["acme"])
     with engine.begin() as db:
-        linking.move(db, tenants["acme"].tenant_id, "globex", actor="operator:me", reason="acme was bought")
+        tenant_moves.move(db, tenants["acme"].tenant_id, "globex", actor="operator:me", reason="acme was bought")
     page = browser.open(HOME).text
     assert "allwhere moved your Microsoft tenant" in page
     assert "allwhere moved your Microsoft tenant" in browser.open(f"{HOME}/connect").text

@@ -248,9 +248,9 @@ def user_key(device: ManagedDevice) -> str | None:
 def people_of(devices: Iterable[ManagedDevice], conventions: Conventions = NO_CONVENTIONS) -> dict[str, Person]:
     """Everybody the devices show, by the ``email_key`` that `person_of` gives for each device.
 
-    Records with one e-mail or one user id show the same person, who is the same object under each of his keys. His
+    Records with one e-mail or one user id show the same person, who is the same object under each of their keys. Their
     e-mail and name come from the record with a name that can be split, a real e-mail and the newest contact, in this
-    order; the order of the devices never matters. An address that is another person's e-mail is not his.
+    order; the order of the devices never matters. An address that is another person's e-mail is not theirs.
     """
     seen = [(person, device) for device in devices if (person := person_of(device))]
     emails = {person.email_key for person, _ in seen}

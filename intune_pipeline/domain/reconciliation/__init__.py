@@ -13,7 +13,7 @@ In three steps: a few decisions need more than the database knows, and people lo
 The order of devices, assets and employees never matters.
 """
 
-from intune_pipeline.domain.assignees import EmployeeHold, Evidence, PrimaryUser
+from intune_pipeline.domain.assignments import EmployeeHold, Evidence, PrimaryUser
 from intune_pipeline.domain.fields import DeviceDetails, Sealed
 from intune_pipeline.domain.lifecycle import DeviceMemory, LifecycleHold
 from intune_pipeline.domain.policy import Policy

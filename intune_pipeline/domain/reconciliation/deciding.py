@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from intune_pipeline.domain import lifecycle
-from intune_pipeline.domain.assignees import Assignees, Assignment, Evidence, HeldEmployee
+from intune_pipeline.domain.assignees import Assignees
+from intune_pipeline.domain.assignments import Assignment, Evidence, HeldEmployee
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.fields import FILLED_FIELDS, INTUNE_FIELDS, Sealed, Value, intune_values
 from intune_pipeline.domain.kept import WHOLE_ASSET, KeptFields, keeping, outdated

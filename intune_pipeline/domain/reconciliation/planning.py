@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from intune_pipeline.domain import lifecycle
-from intune_pipeline.domain.assignees import Evidence
+from intune_pipeline.domain.assignments import Evidence
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.lifecycle import Absence
 from intune_pipeline.domain.people import Person

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from intune_pipeline.domain.assignees import EmployeeHold
+from intune_pipeline.domain.assignments import EmployeeHold
 from intune_pipeline.domain.fields import DeviceDetails, Value
 from intune_pipeline.domain.kept import KeptFields
 from intune_pipeline.domain.lifecycle import DeviceMemory, LifecycleHold

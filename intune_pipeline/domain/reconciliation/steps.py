@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from intune_pipeline.domain.assignees import HELD_GRADES, Candidate, HeldEmployee
+from intune_pipeline.domain.assignments import HELD_GRADES, Candidate, HeldEmployee
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.fields import Sealed, Value
 from intune_pipeline.domain.kept import KeptValue

@@ -181,7 +181,7 @@ admin_invitations = Table(
         "status",
         Text,
         nullable=False,
-        server_default="open",
+        server_default=InvitationStatus.OPEN,
         comment="open, answered, confirmed, refused, withdrawn; an open one ends by expires_at",
     ),
     Column("expires_at", DateTime(timezone=True), nullable=False, comment="72 hours after it was made"),

@@ -16,6 +16,7 @@ from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick
 from sqlalchemy import Engine
 
+from intune_pipeline.domain.vocabulary import ConnectionStatus
 from intune_pipeline.inventory import alerts
 from intune_pipeline.inventory.alerts import OF_EVERY_TENANT
 from intune_pipeline.inventory.fleet import FleetLine, fleet
@@ -211,7 +212,11 @@ def of_night(nightly: Finding, lines: Iterable[FleetLine], told: Collection[int 
     name = "last night"
     if nightly.sign is not Sign.GOOD:
         return Finding(name, nightly.sign, "not whole: its tick did not come")
-    expected = [line for line in lines if line.status == "connected" and line.connected_at and line.connected_at < due]
+    expected = [
+        line
+        for line in lines
+        if line.status == ConnectionStatus.CONNECTED and line.connected_at and line.connected_at < due
+    ]
     synced = [line for line in expected if line.last_good_at and line.last_good_at >= due]
     silent = [
         line.account

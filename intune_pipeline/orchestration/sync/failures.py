@@ -21,7 +21,7 @@ import structlog
 import intune_pipeline
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory.database import DatabaseUnreachableError
-from intune_pipeline.inventory.sync_runs import SyncLockLostError
+from intune_pipeline.inventory.sync_locks import SyncLockLostError
 from intune_pipeline.microsoft.causes import MicrosoftError
 
 log = structlog.get_logger(__name__)

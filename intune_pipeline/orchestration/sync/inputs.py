@@ -1,6 +1,6 @@
 """Whether frames may be used now: not too old, of the connected tenant, and of one list.
 
-Belongs here: refusing frames, in a sentence. Does not belong here: what frames hold (``frame_codec``).
+Belongs here: refusing frames, in a sentence. Does not belong here: what frames hold (``frame_conversion``).
 """
 
 from collections.abc import Iterable, Mapping

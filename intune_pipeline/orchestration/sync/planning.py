@@ -24,7 +24,7 @@ from intune_pipeline.inventory import account_rules, connections, details, erasu
 from intune_pipeline.inventory.state import load_state
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.orchestration.sync import steps
-from intune_pipeline.orchestration.sync.graph_evidence import GraphEvidence
+from intune_pipeline.orchestration.sync.device_lookups import DeviceLookups
 from intune_pipeline.orchestration.sync.session import OpenClient
 
 
@@ -33,7 +33,7 @@ def decide_people(
     state: State,
     policy: Policy,
     listing: Listing,
-    evidence: GraphEvidence,
+    lookups: DeviceLookups,
     erased: Sequence[Erasure],
 ) -> DecidedPeople:
     """Whom the devices belong to, and who would be created.
@@ -43,11 +43,11 @@ def decide_people(
         state: what allwhere knows; it needs no values.
         policy: the connection's settings.
         listing: the list.
-        evidence: asks Graph what it has not been asked yet.
+        lookups: asks Graph what it has not been asked yet.
         erased: people whom no answer brings back.
     """
     needed = reconciliation.needed_evidence(judged, state, policy, listing)
-    return reconciliation.decide_people(judged, state, policy, evidence.answers(needed, erased))
+    return reconciliation.decide_people(judged, state, policy, lookups.answers(needed, erased))
 
 
 def make_plan(
@@ -55,7 +55,7 @@ def make_plan(
     state: State,
     policy: Policy,
     listing: Listing,
-    evidence: GraphEvidence,
+    lookups: DeviceLookups,
     erased: Sequence[Erasure],
     decided: Sequence[PersonDecision],
     people: DecidedPeople | None,
@@ -67,13 +67,13 @@ def make_plan(
         state: with values.
         policy: likewise.
         listing: likewise.
-        evidence: likewise.
+        lookups: likewise.
         erased: likewise.
         decided: what `decide_people` decided, now or a while ago.
         people: what it returned in this run; None where another run did.
     """
     needed = reconciliation.needed_evidence(judged, state, policy, listing)
-    answers = evidence.answers(needed, erased)
+    answers = lookups.answers(needed, erased)
     return reconciliation.plan(judged, state, policy, listing, answers, decided, people)
 
 
@@ -216,7 +216,7 @@ def plan_account(
         with engine.connect() as db:
             state = _without(load_state(db, record.id), listed.personal_ids).with_details(fetched)
         listing = Listing(listed.listed_at, listed.complete, len(listed.personal_ids), listed.unreadable)
-        evidence = GraphEvidence(lambda: client)
+        evidence = DeviceLookups(lambda: client)
         people = decide_people(judged, state, record.policy, listing, evidence, erased)
         return make_plan(judged, state, record.policy, listing, evidence, erased, people.decisions, people)
 

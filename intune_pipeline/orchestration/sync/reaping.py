@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 
 from dagster import DagsterRun, DagsterRunStatus
 
+from intune_pipeline.domain.vocabulary import OwnCause, RunStatus
 from intune_pipeline.inventory.open_syncs import Unserved
-from intune_pipeline.inventory.sync_runs import CANCELED, DIED
+from intune_pipeline.inventory.sync_runs import CANCELED
 from intune_pipeline.orchestration.partitions import MAX_RETRIES_TAG, PARTITION_TAG, WILL_RETRY_TAG
 
 GRACE = timedelta(seconds=30)
@@ -28,12 +29,15 @@ _DEATH_SENTENCE = "The run's process is gone: its machine or container stopped, 
 _ENDINGS = {
     DagsterRunStatus.CANCELED: CANCELED,
     DagsterRunStatus.FAILURE: (
-        DIED,
+        OwnCause.DIED,
         "The run's process ended before the sync was done; a crashed run is started over.",
     ),
-    DagsterRunStatus.SUCCESS: (DIED, "The run ended before the sync was done; sync again."),
+    DagsterRunStatus.SUCCESS: (OwnCause.DIED, "The run ended before the sync was done; sync again."),
 }
-_UNKNOWN_RUN = (DIED, "Dagster knows nothing of the run any more: it was deleted, or its database is another one.")
+_UNKNOWN_RUN = (
+    OwnCause.DIED,
+    "Dagster knows nothing of the run any more: it was deleted, or its database is another one.",
+)
 _NO_RESULT = "The run ended before its sync was done; the run's page in Dagster says why."
 
 Sightings = Mapping[str, float]
@@ -109,4 +113,4 @@ def is_overdue(run: DagsterRun, ended: datetime, now: datetime) -> bool:
 
 def request_error(request: Unserved) -> str | None:
     """The sentence a request that nobody serves any more is closed with; None when its sync succeeded."""
-    return None if request.sync_status == "succeeded" else request.error or _NO_RESULT
+    return None if request.sync_status == RunStatus.SUCCEEDED else request.error or _NO_RESULT

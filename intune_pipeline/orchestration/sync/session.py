@@ -17,17 +17,17 @@ from dagster import DagsterExecutionInterruptedError
 from sqlalchemy import Connection, Engine
 
 from intune_pipeline.domain.reconciliation import Counts, Plan
-from intune_pipeline.domain.vocabulary import RunStatus, Trigger
+from intune_pipeline.domain.vocabulary import OwnCause, RunStatus, Trigger
 from intune_pipeline.errors import WrongUseError
-from intune_pipeline.inventory import connections, open_syncs, plans, reconciliation, sync_runs
+from intune_pipeline.inventory import connections, open_syncs, plans, reconciliation, sync_locks, sync_runs
 from intune_pipeline.inventory.database import WITHOUT_WAITING, DatabaseUnreachableError
-from intune_pipeline.inventory.reconciliation import run_columns
+from intune_pipeline.inventory.reconciliation_totals import run_columns
 from intune_pipeline.inventory.sync_runs import CANCELED
 from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.partitions import PARTITION_TAG, REJUDGE, RETRY_ON_FAILURE_TAG, TRIGGER_TAG
+from intune_pipeline.orchestration.sync.device_lookups import DeviceLookups
 from intune_pipeline.orchestration.sync.failures import StepFailure, failing_in_one_sentence
-from intune_pipeline.orchestration.sync.graph_evidence import GraphEvidence
 
 log = structlog.get_logger(__name__)
 
@@ -65,12 +65,12 @@ class Session:
         self._instance = instance
         self._open_client = open_client
         self._held = ExitStack()
-        self._locked: tuple[connections.Record, sync_runs.SyncLock] | None = None
+        self._locked: tuple[connections.Record, sync_locks.SyncLock] | None = None
         #: The run's line in the sync log; None before the first step, and when the run is no sync.
         self.sync_run_id: int | None = None
         self._approved_plan: UUID | None = None
         #: Graph's answers about single devices.
-        self.evidence = GraphEvidence(lambda: self.client)
+        self.lookups = DeviceLookups(lambda: self.client)
 
     @property
     def account(self) -> str:
@@ -128,7 +128,7 @@ class Session:
                     "A run is about one tenant; choose a single partition, or a backfill of single runs."
                 )
             found = _patiently(self._connection)
-            self._locked = found, self._held.enter_context(sync_runs.locked(self._engine, found.id))
+            self._locked = found, self._held.enter_context(sync_locks.locked(self._engine, found.id))
             if self.is_sync:
                 self._approved_plan = self._plan_to_do(found)
                 self.sync_run_id = self._open_log(found.id)
@@ -244,7 +244,7 @@ class Session:
     def _record(self, failure: StepFailure) -> None:
         """Write a failure down; that the database is gone too must not hide it."""
         cause = failure.error.cause if isinstance(failure.error, MicrosoftError) else None
-        ours = failure.error.cause if isinstance(failure.error, plans.PlanChangedError) else "failed"
+        ours = failure.error.cause if isinstance(failure.error, plans.PlanChangedError) else OwnCause.FAILED
         with suppress(StepFailure), failing_in_one_sentence("recording the failure"):
             retry = "true" if failure.is_passing else "false"
             self._instance.add_run_tags(self.run_id, {RETRY_ON_FAILURE_TAG: retry})

@@ -19,7 +19,7 @@ from intune_pipeline.domain.devices import LARGEST_MEMORY, ManagedDevice, manage
 from intune_pipeline.domain.eligibility import JudgedDevice, newest_by_id, without_personal_details
 from intune_pipeline.domain.fields import DeviceDetails
 from intune_pipeline.domain.sizes import memory_gb
-from intune_pipeline.domain.vocabulary import Ownership, SkipReason
+from intune_pipeline.domain.vocabulary import DetailState, Ownership, SkipReason
 from intune_pipeline.inventory import details, erasures
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.inventory.unknown_models import UnknownModel
@@ -184,8 +184,19 @@ def refresh_details(
 
     def row(device_id: str) -> tuple[str, int | None, bool, str]:
         known = kept.get(device_id, DeviceDetails())
-        state = "failed" if device_id in failed else "fetched" if device_id in fresh else "kept"
-        return device_id, known.memory_gb, known.bypass_code is not None, state if device_id in kept else "not needed"
+        state = (
+            DetailState.FAILED
+            if device_id in failed
+            else DetailState.FETCHED
+            if device_id in fresh
+            else DetailState.KEPT
+        )
+        return (
+            device_id,
+            known.memory_gb,
+            known.bypass_code is not None,
+            state if device_id in kept else DetailState.NOT_NEEDED,
+        )
 
     return Detailed(
         rows=[row(one.device.intune_device_id) for one in judged if one.skip_reason is None],

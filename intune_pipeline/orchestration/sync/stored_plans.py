@@ -12,7 +12,7 @@ import dagster as dg
 from dagster import RunsFilter
 from sqlalchemy import Engine
 
-from intune_pipeline.inventory import connections, plans, sync_runs
+from intune_pipeline.inventory import connections, plans, sync_locks
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.orchestration.partitions import PLAN_TAG
@@ -45,7 +45,7 @@ def make(
                 record = connections.syncable(db, account)
                 if not plans.begin(db, plan_id):
                     return
-            with sync_runs.locked(engine, record.id) as lock:
+            with sync_locks.locked(engine, record.id) as lock:
                 planned = plan_account(
                     engine, account, open_client=open_client, vault=vault, details_refresh=details_refresh
                 )

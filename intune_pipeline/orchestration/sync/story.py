@@ -12,9 +12,9 @@ from typing import Final
 from dagster import AssetCheckResult
 
 from intune_pipeline.domain.reconciliation import Counts, PersonStep, Plan
-from intune_pipeline.domain.vocabulary import EmployeeHoldKind, PersonAction
+from intune_pipeline.domain.vocabulary import DetailState, EmployeeHoldKind, PersonAction
 from intune_pipeline.inventory.frames import Listing
-from intune_pipeline.orchestration.sync.graph_evidence import Asked
+from intune_pipeline.orchestration.sync.device_lookups import Asked
 from intune_pipeline.orchestration.sync.steps import Detailed, Listed
 
 #: A long sync says so often how far it is; a short one is done before.
@@ -61,10 +61,14 @@ def judged(listing: Listing, types: Mapping[str, int], skipped: Mapping[str, int
 def details(found: Detailed, *, seconds: float) -> str:
     """What was asked about single devices."""
     states = Counter(freshness for *_, freshness in found.rows)
-    asked = states["fetched"] + states["failed"]
+    asked = states[DetailState.FETCHED] + states[DetailState.FAILED]
     said = f"Asked for details of {_devices(asked)} ({seconds:.1f} s)" if asked else "No details were due"
-    failed = f"; {states['failed']} without an answer are asked again next time" if states["failed"] else ""
-    return f"{said}{failed}; {states['kept']} are known from before. {found.said}".strip()
+    failed = (
+        f"; {states[DetailState.FAILED]} without an answer are asked again next time"
+        if states[DetailState.FAILED]
+        else ""
+    )
+    return f"{said}{failed}; {states[DetailState.KEPT]} are known from before. {found.said}".strip()
 
 
 def evidence(asked: Asked, why: str) -> str | None:

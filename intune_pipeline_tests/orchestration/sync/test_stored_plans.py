@@ -6,8 +6,8 @@ from uuid import UUID
 import dagster as dg
 import pytest
 
-from intune_pipeline.domain.vocabulary import PlanLineKind, PlanStatus
-from intune_pipeline.inventory import plan_lists, plans, retention, sync_requests, sync_runs
+from intune_pipeline.domain.vocabulary import OwnCause, PlanLineKind, PlanStatus
+from intune_pipeline.inventory import plan_lists, plans, retention, sync_locks, sync_requests
 from intune_pipeline.inventory.connections import AwaitingApprovalError
 from intune_pipeline.inventory.plans import NotApprovableError, StoredPlan, UnknownPlanError
 from intune_pipeline.orchestration.jobs import intune_plan
@@ -116,7 +116,7 @@ def test_a_plan_that_holds_no_more_is_not_done_and_says_what_changed(waiting: Wo
     waiting.tenant.update(serials[other], osVersion="99.9")
     run = waiting.sync("initial")
     assert run is not None
-    assert (run.status, run.cause) == ("failed", plans.PLAN_CHANGED)
+    assert (run.status, run.cause) == ("failed", OwnCause.PLAN_CHANGED)
     assert waiting.query("select count(*) from assets") == [(0,)]
     assert stored(waiting, plan.id).status == PlanStatus.CHANGED
 
@@ -211,7 +211,7 @@ def test_a_tenant_that_refuses_is_said_and_a_plan_that_is_made_again_waits_again
 
 
 def test_a_plan_waits_for_a_running_sync(world: World) -> None:
-    with sync_runs.locked(world.engine, connection_id(world)):
+    with sync_locks.locked(world.engine, connection_id(world)):
         assert made(world).status == PlanStatus.FAILED
 
 

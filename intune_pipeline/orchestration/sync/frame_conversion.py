@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from intune_pipeline.domain.classification import Classification
+from intune_pipeline.domain.catalogue import Classification
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.reconciliation import DecidedPeople, PersonDecision, PersonStep, Plan

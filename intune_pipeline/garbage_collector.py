@@ -16,7 +16,7 @@ SEARCHES_BEFORE_AN_OLDER = 3
 _left_by_runs: list[bool] = []
 
 
-def leave_alone() -> None:
+def collect_rarely() -> None:
     """Search seldom in this process, and not once more when it ends; to be called before anything large is imported.
 
     What is imported all stays: searching it as often as Python does by default takes a fifth of a command's start and a
@@ -27,7 +27,7 @@ def leave_alone() -> None:
 
 
 @contextmanager
-def set_aside() -> Iterator[None]:
+def frozen() -> Iterator[None]:
     """Never search what is there when the block begins, nor, when it has ended, what the block has left.
 
     What is imported when a run begins stays, and a process usually ends with its run: searching all that took almost half

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from intune_pipeline.domain.assignees import Evidence, PrimaryUser
+from intune_pipeline.domain.assignments import Evidence, PrimaryUser
 from intune_pipeline.domain.erasure import Erasure, is_erased
 from intune_pipeline.domain.reconciliation import NeededEvidence
 from intune_pipeline.microsoft import graph
@@ -30,7 +30,7 @@ class Asked:
     seconds: float = 0.0
 
 
-class GraphEvidence:
+class DeviceLookups:
     """What Graph says about single devices in one run; each question that was answered is asked once.
 
     Args:
