@@ -2,13 +2,13 @@
 
 translate() looks each character up among some three hundred, which took most of the time of writing a device's outcome.
 
-Revision ID: quick_serial_keys
+Revision ID: 0022
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "quick_serial_keys"
+revision = "0022"
 down_revision = "0021"
 
 _SHOWN = "compared form: upper case, without spaces and invisible characters, plain digits and dashes"
