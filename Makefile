@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ONCE ?=
+MUTANTS ?=
 
-.PHONY: demo dev test lint types architecture scan tests bench lock clean
+.PHONY: demo dev test lint types architecture scan tests mutants bench lock clean
 
 demo: .venv/runtime
 	$(BIN)/intune-pipeline demo $(if $(ONCE),--once)
@@ -35,6 +36,11 @@ scan: .venv/dev
 tests: .venv/dev
 	$(BIN)/pytest -n auto
 
+# Long, and not part of CI: which small changes of the rules no test notices.
+mutants: .venv/dev
+	$(BIN)/mutmut run $(MUTANTS)
+	$(BIN)/mutmut results
+
 bench: .venv/dev
 	$(BIN)/python -m bench
 
@@ -60,4 +66,4 @@ lock: .venv/dev
 	touch $@
 
 clean:
-	rm -rf .venv .local build *.egg-info
+	rm -rf .venv .local build mutants *.egg-info

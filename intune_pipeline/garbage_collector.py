@@ -8,8 +8,10 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Imports and runs make objects by the hundred thousand, hardly one of them garbage; Python's own number is 700.
-NEW_OBJECTS_BEFORE_A_SEARCH = 100_000
+#: Imports make half a million objects and runs as many, hardly one of them garbage; Python's own numbers are 700, 10 and 10.
+#: The other two numbers let processes that live for long search what is older every few million.
+NEW_OBJECTS_BEFORE_A_SEARCH = 1_000_000
+SEARCHES_BEFORE_AN_OLDER = 3
 
 _left_by_runs: list[bool] = []
 
@@ -20,7 +22,7 @@ def collect_rarely() -> None:
     What is imported all stays: searching it as often as Python does by default takes a fifth of a command's start and a
     tenth of a small run, and searching it at the end as long again.
     """
-    gc.set_threshold(NEW_OBJECTS_BEFORE_A_SEARCH)
+    gc.set_threshold(NEW_OBJECTS_BEFORE_A_SEARCH, SEARCHES_BEFORE_AN_OLDER, SEARCHES_BEFORE_AN_OLDER)
     atexit.register(gc.freeze)
 
 

@@ -1,7 +1,8 @@
 """What a sync counts: each count once, with its meaning.
 
 Belongs here: the counts' names and meanings. The columns of ``sync_runs``, the reports of the command line and the API's
-model derive from them, so a new count is a line here and a migration. Does not belong here: counting (``reconciliation``).
+model derive from them; pages and tables that show chosen counts are listed in ``docs/extending.md``. Does not belong here:
+counting (``reconciliation``).
 """
 
 from dataclasses import dataclass, field, fields

@@ -68,7 +68,8 @@ def intune_plan() -> None:
 #: Reads the kept list only: changed rules are looked at without asking Microsoft, and the next sync goes by them.
 rejudge_devices = dg.define_asset_job(
     REJUDGE,
-    selection=["classified_devices"],
+    # An expression would load the parser of Dagster's selection language in every process.
+    selection=dg.AssetSelection.assets("classified_devices"),
     executor_def=dg.in_process_executor,
     config={"ops": {"classified_devices": {"config": {"any_age": True}}}},
     description="Judges a tenant's kept list by the rules of now, without asking Microsoft, and shows which models the next "

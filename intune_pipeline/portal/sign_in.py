@@ -235,6 +235,8 @@ async def _signed_out(request: Request, portal: PortalContext, *, everywhere: bo
     else:
         answer = RedirectResponse("/signed-out", status_code=303)
     browser_sessions.forget(answer, portal)
+    # Browsers keep pages for the back button, which the next person at this desk may press.
+    answer.headers["Clear-Site-Data"] = '"cache", "storage"'
     return answer
 
 

@@ -76,6 +76,8 @@ def test_from_a_consent_to_a_quiet_second_day(stores, cloud, environment, engine
     story = command("why", "acme", sealed.serial_number.lower())
     assert story.status == 0
     assert sealed.intune_device_id in story.out
+    assert re.search(r"Addresses at \S+ are made as: \S+ \(\d+ of \d+ certain names\)", story.out)
+    assert command("why", "acme", sealed.serial_number, "--json").json()["conventions"]
     revealed = command("bypass-code", "reveal", "acme", sealed.serial_number, "--reason", "the owner left")
     code = cloud.tenants[0].details(sealed.intune_device_id)["activationLockBypassCode"]
     assert revealed.out.strip() == code

@@ -1,8 +1,10 @@
 """What waits for a person is told once, with the one thing to do; and nothing is told when nothing waits."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from intune_pipeline.domain.drift import Drift, Measure
 from intune_pipeline.domain.needs import NeedFacts, Waiting, needs
@@ -109,3 +111,38 @@ def test_every_check_that_may_warn_has_its_line(check: Check) -> None:
     [need] = needs(facts)
     assert (need.kind, need.what) == (NeedKind.CHECK_WARNED, "Something is odd.")
     assert need.to_do.endswith(".")
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_what_waits_is_said_in_these_words(count: int, snapshot: SnapshotAssertion) -> None:
+    since = NOW - timedelta(days=3)
+    waiting = Waiting(count, since)
+    everything = {
+        "status_message": "Consent was removed.",
+        "status_cause": "consent_removed",
+        "status_since": since,
+        "last_failure": "Microsoft was not reachable.",
+        "failure_cause": "outage",
+        "failed_at": since,
+        "endings": waiting,
+        "ending_reason": "They are more than may end at once.",
+        "people": waiting,
+        "unknown": waiting,
+        "unknown_models": count,
+        "collisions": waiting,
+        "ownership": waiting,
+        "failed": waiting,
+        "webhooks_off": waiting,
+        "drifts": [Drift(measure, 0.5, 0.1) for measure in Measure],
+    }
+    said = {
+        f"{status}, {'late' if late else 'in time'}": [
+            dataclasses.astuple(need)
+            for need in needs(
+                NeedFacts(**CALM, **everything, status=status, last_good_at=NOW - timedelta(days=9 if late else 0))
+            )
+        ]
+        for status in ConnectionStatus
+        for late in (False, True)
+    }
+    assert said == snapshot

@@ -65,6 +65,12 @@ def test_a_stolen_cookie_ends_with_the_owners_sign_out(signed_in: SignIn, app: F
     assert not opens(thief)
 
 
+def test_after_signing_out_the_browser_keeps_no_page(signed_in: SignIn, acme: Customer) -> None:
+    browser = signed_in("acme-primary").open(HOME)
+    answer = browser.portal.post("/sign-out", data={"form_token": browser.form_token()}, follow_redirects=False)
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+
+
 def test_a_cookie_found_after_an_idle_hour_opens_nothing(
     signed_in: SignIn, app: FastAPI, acme: Customer, wait: Wait
 ) -> None:
