@@ -1,6 +1,5 @@
 """What waits for a person is told once, with the one thing to do; and nothing is told when nothing waits."""
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -115,34 +114,47 @@ def test_every_check_that_may_warn_has_its_line(check: Check) -> None:
 
 @pytest.mark.parametrize("count", [1, 12])
 def test_what_waits_is_said_in_these_words(count: int, snapshot: SnapshotAssertion) -> None:
-    since = NOW - timedelta(days=3)
-    waiting = Waiting(count, since)
-    everything = {
-        "status_message": "Consent was removed.",
-        "status_cause": "consent_removed",
-        "status_since": since,
-        "last_failure": "Microsoft was not reachable.",
-        "failure_cause": "outage",
-        "failed_at": since,
-        "endings": waiting,
-        "ending_reason": "They are more than may end at once.",
-        "people": waiting,
-        "unknown": waiting,
-        "unknown_models": count,
-        "collisions": waiting,
-        "ownership": waiting,
-        "failed": waiting,
-        "webhooks_off": waiting,
-        "drifts": [Drift(measure, 0.5, 0.1) for measure in Measure],
-    }
-    said = {
-        f"{status}, {'late' if late else 'in time'}": [
-            dataclasses.astuple(need)
-            for need in needs(
-                NeedFacts(**CALM, **everything, status=status, last_good_at=NOW - timedelta(days=9 if late else 0))
-            )
-        ]
-        for status in ConnectionStatus
-        for late in (False, True)
-    }
-    assert said == snapshot
+    waiting = Waiting(count, NOW - timedelta(days=count))
+    facts = NeedFacts(
+        **CALM,
+        status=ConnectionStatus.CONNECTED,
+        endings=waiting,
+        ending_reason="They are more than may end at once.",
+        people=waiting,
+        unknown=waiting,
+        unknown_models=count,
+        collisions=waiting,
+        ownership=waiting,
+        failed=waiting,
+        webhooks_off=waiting,
+        drifts=[Drift(measure, 0.5, 0.1) for measure in Measure],
+    )
+    assert said(facts) == snapshot
+
+
+@pytest.mark.parametrize("status", ConnectionStatus)
+@pytest.mark.parametrize("last_good_at", [NOW, NOW - timedelta(days=9), None], ids=["in time", "late", "never"])
+def test_what_a_connection_needs_is_said_in_these_words(
+    status: ConnectionStatus, last_good_at: datetime | None, snapshot: SnapshotAssertion
+) -> None:
+    facts = NeedFacts(
+        **CALM,
+        status=status,
+        status_message="Consent was removed.",
+        status_cause="consent_removed",
+        status_since=NOW - timedelta(days=2),
+        last_good_at=last_good_at,
+        last_failure="Microsoft was not reachable.",
+        failure_cause="outage",
+        failed_at=NOW - timedelta(days=1),
+    )
+    assert said(facts) == snapshot
+
+
+def said(facts: NeedFacts) -> list[str]:
+    return [
+        f"{one.kind}, {one.count}, {one.since:%d %b}, {one.cause}: {one.what} {one.to_do}"
+        if one.since
+        else f"{one.kind}, {one.count}: {one.what} {one.to_do}"
+        for one in needs(facts)
+    ]
