@@ -64,6 +64,8 @@ def create_engine(url: str, application_name: str = "intune-pipeline", *, acting
         pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,
+        # No column holds hstore; each new connection would ask whether there is such a type.
+        use_native_hstore=False,
         connect_args={
             "application_name": application_name,
             "connect_timeout": 10,

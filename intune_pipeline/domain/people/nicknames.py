@@ -6,12 +6,17 @@ Belongs here: asking the list of English nicknames, which is a library's, and ou
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
-from nicknames import NickNamer
+if TYPE_CHECKING:
+    from nicknames import NickNamer
 
 
 @cache
-def _groups() -> tuple[NickNamer, dict[str, frozenset[str]]]:
+def _groups() -> "tuple[NickNamer, dict[str, frozenset[str]]]":
+    # Most syncs look for nobody's look-alikes.
+    from nicknames import NickNamer
+
     others: dict[str, set[str]] = {}
     text = (resources.files("intune_pipeline.domain.people") / "data" / "nicknames.txt").read_text("ascii")
     for line in text.splitlines():
