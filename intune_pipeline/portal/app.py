@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import urlencode
 
 import anyio.to_thread
@@ -82,6 +83,40 @@ from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
 _THREADS = 12
 
 
+_ROUTES: Final = (
+    sign_in,
+    connect_pages,
+    invitation_pages,
+    status_pages,
+    device_list_pages,
+    device_pages,
+    reveal_pages,
+    run_pages,
+    decided_pages,
+    people_pages,
+    held_device_pages,
+    duplicate_pages,
+    lock_pages,
+    teach_pages,
+    plan_pages,
+    mail_pages,
+    settings_pages,
+    audit_pages,
+    webhook_pages,
+    kept_forms,
+    help_pages,
+    api,
+    api_audit,
+    api_runs,
+    api_plans,
+    api_holds,
+    api_rules,
+    api_changes,
+    api_lists,
+    api_webhooks,
+)
+
+
 def create_app(
     settings: Settings,
     portal: PortalSettings,
@@ -128,44 +163,23 @@ def create_app(
     )
     app.state.portal = parts
     app.state.sign_in = sign_in.client_of(portal)
-    for routes in (
-        sign_in,
-        connect_pages,
-        invitation_pages,
-        status_pages,
-        device_list_pages,
-        device_pages,
-        reveal_pages,
-        run_pages,
-        decided_pages,
-        people_pages,
-        held_device_pages,
-        duplicate_pages,
-        lock_pages,
-        teach_pages,
-        plan_pages,
-        mail_pages,
-        settings_pages,
-        audit_pages,
-        webhook_pages,
-        kept_forms,
-        help_pages,
-        api,
-        api_audit,
-        api_runs,
-        api_plans,
-        api_holds,
-        api_rules,
-        api_changes,
-        api_lists,
-        api_webhooks,
-    ):
+    for routes in _ROUTES:
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=STATIC_DIRECTORY), name="static")
+    _add_middleware(app, parts)
+    app.add_exception_handler(PortalError, _refused)
+    app.add_exception_handler(PipelineError, _not_possible)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _broken)
+    return app
+
+
+def _add_middleware(app: FastAPI, parts: PortalContext) -> None:
     # Each stands before those added earlier.
     app.add_middleware(
         SessionMiddleware,
-        secret_key=portal.portal_session_secret.get_secret_value(),
+        secret_key=parts.settings.portal_session_secret.get_secret_value(),
         session_cookie="__Secure-allwhere-sign-in" if parts.https else "allwhere-sign-in",
         max_age=sign_in.FLOW_SECONDS,
         path=sign_in.FLOW_PATH,
@@ -176,14 +190,8 @@ def create_app(
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[parts.host], www_redirect=False)
     app.add_middleware(Probes, portal=parts)
     app.add_middleware(SecurityHeaders, https=parts.https)
-    app.add_middleware(Metrics, token=settings.intune_metrics_token)
+    app.add_middleware(Metrics, token=parts.pipeline.intune_metrics_token)
     app.add_middleware(HeadAsGet)
-    app.add_exception_handler(PortalError, _refused)
-    app.add_exception_handler(PipelineError, _not_possible)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _broken)
-    return app
 
 
 def _refused(request: Request, error: Exception) -> Response:
