@@ -8,10 +8,10 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Imports make half a million objects and runs as many, hardly one of them garbage; Python's own numbers are 700, 10 and 10.
-#: The other two numbers let processes that live for long search what is older every few million.
-NEW_OBJECTS_BEFORE_A_SEARCH = 1_000_000
-SEARCHES_BEFORE_AN_OLDER = 3
+#: Imports make half a million objects, hardly one of them garbage; Python's own numbers are 700, 10 and 10. Not higher: a
+#: code server lives for long, and what Dagster opens for a sensor's tick, connections too, is closed when it is collected.
+NEW_OBJECTS_BEFORE_A_SEARCH = 100_000
+SEARCHES_BEFORE_AN_OLDER = 10
 
 _left_by_runs: list[bool] = []
 
