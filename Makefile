@@ -34,7 +34,7 @@ scan: .venv/dev
 	$(BIN)/python .ci/audit.py requirements.lock requirements-demo.lock
 
 tests: .venv/dev
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n auto
 
 # Long, and not part of CI: which small changes of the rules no test notices.
 mutants: .venv/dev
