@@ -45,7 +45,7 @@ ORIGIN = RemoteJobOrigin(
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[SandboxCloud]:
     """A running Microsoft cloud with more tenants than there are tests, all with equal fleets."""
-    tenants = [SandboxTenant(f"tenant-{number}", domain=f"t{number}.example") for number in range(100)]
+    tenants = [SandboxTenant(f"tenant-{number}", domain=f"t{number}.example") for number in range(400)]
     with SandboxCloud(tenants).running() as cloud:
         yield cloud
 
