@@ -1,12 +1,14 @@
 """Dagster's own database, at the address the settings name.
 
-Belongs here: the storage that ``dagster.yaml`` names, which is ``dagster-postgres``'s with three differences.
+Belongs here: the storage that ``dagster.yaml`` names, which is ``dagster-postgres``'s with these differences.
 
 - Every Dagster process, however it was started, reads the address as the rest of the product does: any PostgreSQL scheme, the
   driver named, the embedded server when nothing is set.
 - What does not change is asked for once. ``dagster-postgres`` opens a connection per statement except in the webserver
   (dagster#33935, dagster#20325), and looks again and again which tables and columns there are (dagster#34058): seven eighths
   of PostgreSQL's time and a quarter of the statements in a small tenant's run.
+- What an instance opened is closed when Dagster disposes of it. A code server makes an instance for each tick of a sensor;
+  connections that only Python's garbage collector closes would use up all that PostgreSQL has.
 - Nobody waits for the disk: Dagster commits every event alone, a hundred times in a small run. A server that crashes forgets
   the last moments of Dagster's history, never allwhere's data; what was under way is found by ``sync.reaping``.
 
@@ -15,7 +17,8 @@ Does not belong here: what is stored.
 
 import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any, Final, Self
 
 import psycopg2
@@ -38,6 +41,8 @@ CONNECTIONS_AT_ONCE: Final = 20
 #: Questions about the schema, which only `intune-pipeline db upgrade` changes, while nothing runs.
 ASKED_ONCE: Final = ("has_table", "has_asset_key_col", "has_run_stats_index_cols", "has_backfill_id_column")
 
+_engines: ContextVar[list[Engine] | None] = ContextVar("engines", default=None)
+
 
 class PingAfterRest(CreateEnginePlugin):
     """Makes sure that a kept connection still lives before it is used, unless it was used a moment ago.
@@ -56,9 +61,11 @@ class PingAfterRest(CreateEnginePlugin):
         return url
 
     def engine_created(self, engine: Engine) -> None:
-        """Listen to the engine's connections."""
+        """Listen to the engine's connections, and note the engine for the storage that is being made."""
         event.listen(engine, "checkout", _ping_after_a_rest)
         event.listen(engine, "checkin", _note_use)
+        if (engines := _engines.get()) is not None:
+            engines.append(engine)
 
 
 plugins.register(PingAfterRest.NAME, __name__, PingAfterRest.__name__)
@@ -81,11 +88,16 @@ class SettingsStorage(DagsterPostgresStorage):
             DatabaseUnreachable: the server does not answer.
         """
         storage = cls(postgres_url=address(dagster_url(Settings.load())), inst_data=inst_data)
+        engines: list[Engine] = []
+        noting = _engines.set(engines)
         for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
             part.optimize_for_webserver(NO_STATEMENT_TIMEOUT, SECONDS_A_CONNECTION_LIVES, CONNECTIONS_AT_ONCE)
             for question in ASKED_ONCE:
                 if hasattr(part, question):
                     setattr(part, question, functools.cache(getattr(part, question)))
+        _engines.reset(noting)
+        # What an instance calls when it is disposed of; dagster-postgres does nothing there.
+        storage.run_storage.dispose = functools.partial(_close, engines)  # type: ignore[method-assign]
         return storage
 
 
@@ -95,6 +107,11 @@ def address(url: str) -> str:
     options = f"{parsed.query.get('options', '')} -c synchronous_commit=off".strip()
     wanted = parsed.update_query_dict({"options": options, "plugin": PingAfterRest.NAME})
     return wanted.render_as_string(hide_password=False)
+
+
+def _close(engines: Iterable[Engine]) -> None:
+    for engine in engines:
+        engine.dispose()
 
 
 def _note_use(_: Any, record: ConnectionPoolEntry) -> None:

@@ -3,6 +3,7 @@
 It leans on what ``dagster-postgres`` makes public, and a few names it does not promise: what it renames fails here.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib import import_module
@@ -33,11 +34,11 @@ def storage(monkeypatch: pytest.MonkeyPatch, new_database: Callable[..., str]) -
         part.dispose()
 
 
-def parts(storage: SettingsStorage) -> list[Any]:
+def parts(storage: SettingsStorage | DagsterInstance) -> list[Any]:
     return [storage.run_storage, storage.event_log_storage, storage.schedule_storage]
 
 
-def connecting(storage: SettingsStorage) -> list[Callable[[], Any]]:
+def connecting(storage: SettingsStorage | DagsterInstance) -> list[Callable[[], Any]]:
     """How each part of the storage opens a connection."""
     runs, events, schedules = parts(storage)
     return [runs.connect, events.index_connection, schedules.connect]
@@ -68,6 +69,32 @@ def test_after_a_restart_of_postgresql_the_first_request_works(
         for pid in before:
             db.execute(sa.text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
     assert not set(before) & {answers(connect)[0] for connect in connecting(storage)}
+
+
+def test_an_instance_that_is_disposed_of_leaves_no_connection(
+    storage: SettingsStorage, tmp_path: Path, maintenance: sa.Engine
+) -> None:
+    """As after each tick of a sensor in a code server; nothing waits for Python's garbage collector."""
+    named = f"module: {SettingsStorage.__module__}, class: {SettingsStorage.__name__}, config: {{}}"
+    (tmp_path / "dagster.yaml").write_text(f"storage: {{custom: {{{named}}}}}")
+    with DagsterInstance.from_config(str(tmp_path)) as instance:
+        pids = [answers(connect)[0] for connect in connecting(instance)]
+        with maintenance.connect() as db:
+            assert open_connections(db, pids) == len(pids)
+    with maintenance.connect() as db:
+        wait_for(lambda: open_connections(db, pids) == 0)
+
+
+def open_connections(db: sa.Connection, pids: list[int]) -> int:
+    return db.scalar(sa.text("select count(*) from pg_stat_activity where pid = any(:pids)"), {"pids": pids}) or 0
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    """PostgreSQL ends a closed connection's process a moment later."""
+    until = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_what_does_not_change_is_asked_once(storage: SettingsStorage) -> None:
