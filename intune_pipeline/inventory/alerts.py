@@ -11,7 +11,8 @@ from datetime import UTC, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from intune_pipeline.domain.vocabulary import Check, NeedKind
+from intune_pipeline.domain.needs import SAID_BY
+from intune_pipeline.domain.vocabulary import NeedKind
 from intune_pipeline.inventory import security_counts
 from intune_pipeline.inventory.fleet import FleetLine, fleet
 from intune_pipeline.inventory.vault import REVEALS_PER_HOUR
@@ -82,9 +83,6 @@ _WARNINGS = sa.text(
     order by c.id, r.finished_at desc
     """
 )
-
-#: What says the same as a check's warning, which then is not told a second time.
-_SAID_BY = {Check.LIST_NOT_SHRUNK: NeedKind.LIFECYCLE_HOLD, Check.NO_LOOKALIKES: NeedKind.EMPLOYEE_HOLD}
 
 _RAISE = sa.text(
     """
@@ -196,7 +194,7 @@ def _warnings(db: Connection, said: Set[tuple[int | None, str]]) -> Iterator[Tro
     """What checks of each tenant's last good sync warn of; the cause is the check's name."""
     for row in db.execute(_WARNINGS):
         for check, sentence in sorted(row.warnings.items()):
-            if (row.connection_id, _SAID_BY.get(check)) not in said:
+            if not any((row.connection_id, kind) in said for kind in SAID_BY.get(check, ())):
                 message = f"{row.account}: {sentence} The check {check} in Dagster shows since when."
                 yield Trouble(check, row.connection_id, row.account, message)
 

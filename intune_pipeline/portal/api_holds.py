@@ -24,13 +24,12 @@ from intune_pipeline.inventory import held, holds
 from intune_pipeline.inventory.sync_requests import Answer
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
-from intune_pipeline.portal.api_schema import COMMON, CONFLICT, TOO_OFTEN, Input, Output, ThePortal
-from intune_pipeline.portal.device_links import MAX_PAGE
+from intune_pipeline.portal.api_schema import COMMON, CONFLICT, MAX_PAGE_SIZE, TOO_OFTEN, Input, Output, ThePortal
 from intune_pipeline.portal.inputs import MAX_TEXT, FilledText, Id, LifecycleAnswer, Text
+from intune_pipeline.portal.paging import MAX_PAGE
 from intune_pipeline.portal.portal import PortalContext
 
 router = APIRouter(prefix="/api/v1/holds", responses=COMMON)
-MAX_PAGE_SIZE = 1_000
 MAX_CHOSEN = 10_000
 DECISIONS_SHOWN = 50
 #: Holds something to search for: what is only spaces would find everything.

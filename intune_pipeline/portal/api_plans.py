@@ -12,13 +12,12 @@ from fastapi import APIRouter, Query
 from intune_pipeline.domain.vocabulary import LookalikeGrade, PlanLineKind, PlanStatus
 from intune_pipeline.inventory import plan_lists, plans
 from intune_pipeline.portal.access import TokenAdmin, TokenPrimaryAdmin
-from intune_pipeline.portal.api_schema import COMMON, CONFLICT, NOT_FOUND, TOO_OFTEN, Output, ThePortal
-from intune_pipeline.portal.device_links import MAX_PAGE
+from intune_pipeline.portal.api_schema import COMMON, CONFLICT, MAX_PAGE_SIZE, NOT_FOUND, TOO_OFTEN, Output, ThePortal
 from intune_pipeline.portal.inputs import Text
+from intune_pipeline.portal.paging import MAX_PAGE
 from intune_pipeline.portal.plan_pages import DIFFERENCES_SHOWN, approved, asked, plan_of
 
 router = APIRouter(prefix="/api/v1/plans", responses=COMMON)
-MAX_PAGE_SIZE = 1_000
 
 
 class Plan(Output):

@@ -12,8 +12,8 @@ from intune_pipeline.domain.vocabulary import NeedKind, RunChange, RunStatus, Tr
 from intune_pipeline.inventory import kept_values, run_changes, run_story, sync_runs
 from intune_pipeline.portal.access import TokenAdmin, TokenPrimaryAdmin, TokenRecentPrimaryAdmin
 from intune_pipeline.portal.api_schema import COMMON, CONFLICT, MAX_PAGE_SIZE, NOT_FOUND, TOO_OFTEN, Output, ThePortal
-from intune_pipeline.portal.device_links import MAX_PAGE
 from intune_pipeline.portal.inputs import FilledText, Id, Text
+from intune_pipeline.portal.paging import MAX_PAGE
 from intune_pipeline.portal.run_pages import previewed, run_of, undone
 from intune_pipeline.portal.status_pages import RUNS_SHOWN, status_of
 

@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 
 from intune_pipeline.inventory import waiting
 from intune_pipeline.portal.browser_sessions import HOME
-from intune_pipeline.portal.device_links import MAX_PAGE
 from intune_pipeline.portal.inputs import Text
+from intune_pipeline.portal.paging import MAX_PAGE
 
 DECISIONS: Final = f"{HOME}/decisions"
 PAGE_SIZE: Final = 50

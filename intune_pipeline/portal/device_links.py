@@ -12,7 +12,6 @@ from intune_pipeline.portal.browser_sessions import HOME
 
 DEVICES: Final = f"{HOME}/devices"
 DEVICE: Final = f"{HOME}/device"
-MAX_PAGE: Final = 100_000
 #: What a list's address may hold.
 _OF_LIST: Final = frozenset(
     {"search", "outcome", "reason", "device_type", "presence", "system", "decided", "contact", "released"}

@@ -17,8 +17,9 @@ from intune_pipeline.inventory import device_list
 from intune_pipeline.inventory.device_filters import UNKNOWN_YEAR
 from intune_pipeline.portal import device_csv, limits, words
 from intune_pipeline.portal.access import Admin, PageAdmin
-from intune_pipeline.portal.device_links import DEVICES, MAX_PAGE, record_href
+from intune_pipeline.portal.device_links import DEVICES, record_href
 from intune_pipeline.portal.inputs import Text
+from intune_pipeline.portal.paging import MAX_PAGE, page_count
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 
@@ -165,7 +166,7 @@ def devices_page(request: Request, portal: ThePortal, admin: PageAdmin, query: Q
         "devices.html",
         found=found,
         query=query,
-        pages=max(1, -(-found.total // query.page_size)),
+        pages=page_count(found.total, query.page_size),
         links=Links(query),
         filters=_filters(query, portal.clock().year),
     )

@@ -21,6 +21,7 @@ from intune_pipeline.portal.decision_choice import DECISIONS, PAGE_SIZE, Address
 from intune_pipeline.portal.device_links import device_href
 from intune_pipeline.portal.errors import ConflictError
 from intune_pipeline.portal.inputs import Id, Text
+from intune_pipeline.portal.paging import page_count
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.run_pages import run_href
@@ -78,7 +79,7 @@ def duplicates_page(
             pairs=shown[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
             total=len(shown),
             number=page,
-            pages=max(1, -(-len(shown) // PAGE_SIZE)),
+            pages=page_count(len(shown), PAGE_SIZE),
             here=Address(DUPLICATES, {"search": search.strip(), "grade": grade}),
             done=done,
             one=one,

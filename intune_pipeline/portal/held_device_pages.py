@@ -29,6 +29,7 @@ from intune_pipeline.portal.decision_choice import (
 )
 from intune_pipeline.portal.device_links import device_href
 from intune_pipeline.portal.inputs import FilledText, Id, LifecycleAnswer, Text
+from intune_pipeline.portal.paging import page_count
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -167,7 +168,7 @@ def _list(
         devices=held.devices(db, account, part.search, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE),
         total=total,
         number=number,
-        pages=max(1, -(-total // PAGE_SIZE)),
+        pages=page_count(total, PAGE_SIZE),
         here=Address(DEVICES, part.params()),
         answers=decision_words.DEVICES,
         device_href=device_href,

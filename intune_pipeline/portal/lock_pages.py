@@ -14,6 +14,7 @@ from intune_pipeline.portal.access import PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.decision_choice import DECISIONS, PAGE_SIZE, Address, PageNumber, address
 from intune_pipeline.portal.device_links import device_href
 from intune_pipeline.portal.inputs import FilledText, Text
+from intune_pipeline.portal.paging import page_count
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page as rendered
 from intune_pipeline.portal.run_pages import run_href
@@ -49,7 +50,7 @@ def locks_page(
         total=total,
         search=search.strip(),
         number=page,
-        pages=max(1, -(-total // PAGE_SIZE)),
+        pages=page_count(total, PAGE_SIZE),
         here=Address(LOCKS, {"search": search.strip()}),
         lifted=lifted,
         field=field,

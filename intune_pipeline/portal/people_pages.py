@@ -31,6 +31,7 @@ from intune_pipeline.portal.decision_choice import (
     shown,
 )
 from intune_pipeline.portal.inputs import Id, Text
+from intune_pipeline.portal.paging import page_count
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -190,7 +191,7 @@ def _list(
         grades=grades,
         total=total,
         number=number,
-        pages=max(1, -(-total // PAGE_SIZE)),
+        pages=page_count(total, PAGE_SIZE),
         here=Address(PEOPLE, part.params()),
         answers=decision_words.OF_PEOPLE[query.kind],
         problem=problem,

@@ -20,9 +20,10 @@ from intune_pipeline.inventory.plans import StoredPlan, UnknownPlanError
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
-from intune_pipeline.portal.device_links import MAX_PAGE, device_href
+from intune_pipeline.portal.device_links import device_href
 from intune_pipeline.portal.errors import NotHereError
 from intune_pipeline.portal.inputs import Text
+from intune_pipeline.portal.paging import MAX_PAGE, page_count
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.run_pages import run_href
@@ -186,7 +187,7 @@ def plan_page(request: Request, portal: ThePortal, admin: PageAdmin, plan_id: UU
         "plan.html",
         query=query,
         links=Links(plan.id, query),
-        pages=max(1, -(-shown["found"].total // query.page_size)),
+        pages=page_count(shown["found"].total, query.page_size),
         newer=plan_href(newer) if newer else None,
         can_approve=plan.status is PlanStatus.READY and newer is None,
         figures=_figures(plan),

@@ -19,9 +19,10 @@ from intune_pipeline.inventory.sync_runs import RunOfAccount, SyncRun
 from intune_pipeline.portal import limits
 from intune_pipeline.portal.access import Admin, PageAdmin, PagePrimaryAdmin, PageRecentPrimaryAdmin
 from intune_pipeline.portal.browser_sessions import HOME
-from intune_pipeline.portal.device_links import MAX_PAGE, device_href
+from intune_pipeline.portal.device_links import device_href
 from intune_pipeline.portal.errors import NotHereError
 from intune_pipeline.portal.inputs import Id, Text
+from intune_pipeline.portal.paging import MAX_PAGE, page_count
 from intune_pipeline.portal.portal import PortalContext, portal_of
 from intune_pipeline.portal.rendering import page
 from intune_pipeline.portal.security import checked_form
@@ -159,7 +160,7 @@ def run_page(request: Request, portal: ThePortal, admin: PageAdmin, run_id: Id, 
         "run.html",
         run=run,
         query=query,
-        pages=max(1, -(-shown["found"].total // query.page_size)),
+        pages=page_count(shown["found"].total, query.page_size),
         links=Links(run_id, query),
         totals=totals_of(run),
         figures=[(label, count) for label, count in _figures(run) if count or label in _ALWAYS],

@@ -6,7 +6,6 @@ Belongs here: the attempts and what their results do to the connection. Does not
 
 import contextlib
 import logging
-import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +15,7 @@ from intune_pipeline.inventory import connections, linking, plans, security_coun
 from intune_pipeline.inventory.tenant_owners import TenantLinkedElsewhereError
 from intune_pipeline.microsoft.causes import Audience, Cause
 from intune_pipeline.microsoft.consent import ConsentOutcome, GrantOutcome, verify_grant
+from intune_pipeline.portal.background import Repeated
 from intune_pipeline.portal.portal import PortalContext
 
 #: More than MSAL's and Entra's own minute of remembering a refusal.
@@ -115,19 +115,13 @@ class Verification:
     def __init__(self, portal: PortalContext) -> None:
         self._portal = portal
         self._tried: dict[tuple[int, datetime | None], datetime] = {}
-        self._stopped = threading.Event()
+        self._repeated = Repeated(self.step, "verifying connections", _LOOK_EVERY_SECONDS)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Try in a thread of its own until the block ends."""
-        self._stopped.clear()
-        thread = threading.Thread(target=self._loop, name="verification", daemon=True)
-        thread.start()
-        try:
+        with self._repeated.running():
             yield
-        finally:
-            self._stopped.set()
-            thread.join()
 
     def step(self) -> None:
         """Try what is due now, by the portal's clock."""
@@ -163,10 +157,3 @@ class Verification:
         )
         with self._portal.transaction_for(connection.account_id) as db:
             linking.end_verifying(db, connection, ConnectionStatus.NEEDS_CONSENT, Cause.CONSENT_MISSING.value, sentence)
-
-    def _loop(self) -> None:
-        while not self._stopped.wait(_LOOK_EVERY_SECONDS):
-            try:
-                self.step()
-            except Exception:  # the next step may find the database again
-                log.exception("verifying connections failed; it is tried again")

@@ -10,7 +10,6 @@ messages keep their order. A process that dies lets go by the claim's end, and t
 import contextlib
 import logging
 import random
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from intune_pipeline.domain.webhooks import next_try
 from intune_pipeline.inventory import change_feed, webhook_deliveries, webhooks
 from intune_pipeline.inventory.webhook_deliveries import Claim, Delivery
 from intune_pipeline.inventory.webhooks import NoKeyError
+from intune_pipeline.portal.background import Repeated
 from intune_pipeline.portal.portal import PortalContext
 from intune_pipeline.portal.webhook_client import Answer
 
@@ -48,19 +48,13 @@ class WebhookSender:
 
     def __init__(self, portal: PortalContext) -> None:
         self._portal = portal
-        self._stopped = threading.Event()
+        self._repeated = Repeated(self.step, "sending to webhooks", _LOOK_EVERY_SECONDS)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Send until the block ends."""
-        self._stopped.clear()
-        thread = threading.Thread(target=self._loop, name="webhooks", daemon=True)
-        thread.start()
-        try:
+        with self._repeated.running():
             yield
-        finally:
-            self._stopped.set()
-            thread.join()
 
     def step(self) -> int:
         """Send what is due now, by the portal's clock; returns how many messages were tried."""
@@ -86,7 +80,7 @@ class WebhookSender:
         if claimed is None:
             return 0
         tried, until = 0, time.monotonic() + _TURN_SECONDS
-        while not self._stopped.is_set() and time.monotonic() < until:
+        while not self._repeated.stopped.is_set() and time.monotonic() < until:
             delivery = self._next(claimed)
             if delivery is None:
                 break
@@ -149,10 +143,3 @@ class WebhookSender:
     @property
     def _late_after(self) -> timedelta:
         return timedelta(hours=self._portal.pipeline.intune_late_after_hours)
-
-    def _loop(self) -> None:
-        while not self._stopped.wait(_LOOK_EVERY_SECONDS):
-            try:
-                self.step()
-            except Exception:  # the next step may find the database again
-                log.exception("sending to webhooks failed; it is tried again")
