@@ -198,6 +198,7 @@ def test_while_a_receiver_refuses_changes_gather(
     receiver.answer = lambda _: 500
     for number in range(20):
         tenant.add_asset(f"SN-{number}")
+        tenant.wait_for_feed()
         clock.move(timedelta(minutes=2))
         sender.step()
     receiver.answer = lambda _: 200
