@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -19,6 +20,10 @@ from intune_pipeline.inventory import database as databases
 from intune_pipeline.inventory import embedded_postgres, schema
 from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 from intune_pipeline.inventory.roles import DEFAULT_PREFIX
+from intune_pipeline_tests.chromium import CHROMIUM, SWITCHES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SERVER_DIRECTORY = "INTUNE_PIPELINE_TEST_POSTGRES"
 TEMPLATE = "migrated"
@@ -207,3 +212,14 @@ def connect_account(engine: sa.Engine) -> Callable[..., ConnectedAccount]:
         return ConnectedAccount(account_id, connection_id, slug, tenant_id)
 
     return connect
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """A browser without tabs."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield browser
+        browser.close()

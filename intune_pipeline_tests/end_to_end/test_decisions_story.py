@@ -12,24 +12,15 @@ import sqlalchemy as sa
 from intune_pipeline.inventory import accounts, kept_values, schema
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
-from intune_pipeline_tests.end_to_end.test_portal_story import CHROMIUM, HOME, SWITCHES, heading, press, served, sign_in
+from intune_pipeline_tests.chromium import needs_chromium
+from intune_pipeline_tests.end_to_end.test_portal_story import HOME, heading, press, served, sign_in
 from intune_pipeline_tests.portal.customers import furnish
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+pytestmark = needs_chromium
 LONG = "Wolfeschlegelsteinhausenbergerdorff" * 2
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

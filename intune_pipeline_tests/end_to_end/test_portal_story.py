@@ -7,7 +7,6 @@ Chromium drives a portal served on loopback, beside the sandbox cloud and a real
 import contextlib
 import os
 import re
-import shutil
 import socket
 import threading
 import time
@@ -29,16 +28,12 @@ from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.fleets import generate_fleet
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
+from intune_pipeline_tests.chromium import needs_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
-SWITCHES = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
+pytestmark = needs_chromium
 HOME = "/integrations/intune"
 SCREENSHOTS = os.environ.get("PORTAL_SCREENSHOTS")
 SHARED_NAME = ("Ada", "Byron")
@@ -152,16 +147,6 @@ def sync(database: str, sandbox: SandboxCloud, monkeypatch: pytest.MonkeyPatch) 
         yield start
         for thread in threads:
             thread.join()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

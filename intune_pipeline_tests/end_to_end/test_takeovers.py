@@ -14,23 +14,14 @@ from intune_pipeline.inventory import accounts, connections, schema
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.fleets import generate_fleet
 from intune_pipeline.sandbox.tenants import SandboxTenant
-from intune_pipeline_tests.end_to_end.test_portal_story import CHROMIUM, HOME, SWITCHES, served
+from intune_pipeline_tests.chromium import needs_chromium
+from intune_pipeline_tests.end_to_end.test_portal_story import HOME, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+pytestmark = needs_chromium
 VERIFICATION_LOOKS_EVERY_MS = 5_000
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from intune_pipeline.inventory import accounts, audit, change_feed, sync_locks
 from intune_pipeline.portal import limits
 from intune_pipeline_tests.portal.conftest import Clock
+from intune_pipeline_tests.portal.fleets import fleet, last_run
 from intune_pipeline_tests.syncing import Tenant, device
 
 Api = Callable[[str], TestClient]
@@ -25,15 +26,6 @@ def tenant(app: FastAPI, engine: sa.Engine, connected: Callable[..., int]) -> Te
     acme.sync(fleet("10.0.1"))
     acme.sync([*fleet("10.0.2")[:2], fleet("10.0.1")[2]])
     return acme
-
-
-def fleet(version: str):
-    users = ("ann.berg", "bob.falk", "cleo.lund")
-    return [device(f"d{n}", f"SN-{n}", f"{user}@acme.example", osVersion=version) for n, user in enumerate(users)]
-
-
-def last_run(tenant: Tenant) -> int:
-    return int(tenant.rows("select max(id) as id from sync_runs")[0]["id"])
 
 
 def test_runs_are_listed_newest_first_with_their_counts(api: Api, tenant: Tenant) -> None:

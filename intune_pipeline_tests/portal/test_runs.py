@@ -13,6 +13,7 @@ from intune_pipeline.inventory import accounts, schema
 from intune_pipeline_tests.portal.browser import Browser
 from intune_pipeline_tests.portal.conftest import Clock
 from intune_pipeline_tests.portal.customers import Customer, furnish
+from intune_pipeline_tests.portal.fleets import fleet, last_run
 from intune_pipeline_tests.syncing import Tenant, device
 
 HOME = "/integrations/intune"
@@ -28,15 +29,6 @@ def tenant(app: FastAPI, engine: sa.Engine, connected: Callable[..., int]) -> Te
     acme.sync(fleet("10.0.1"))
     acme.sync([fleet("10.0.2")[0], *fleet("10.0.1")[1:]])
     return acme
-
-
-def fleet(version: str):
-    users = ("ann.berg", "bob.falk", "cleo.lund")
-    return [device(f"d{n}", f"SN-{n}", f"{user}@acme.example", osVersion=version) for n, user in enumerate(users)]
-
-
-def last_run(tenant: Tenant) -> int:
-    return int(tenant.rows("select max(id) as id from sync_runs")[0]["id"])
 
 
 def test_nothing_needs_you_is_said_when_it_is_true(signed_in: SignIn, tenant: Tenant) -> None:

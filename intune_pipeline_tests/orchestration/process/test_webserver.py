@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 
 from intune_pipeline.orchestration.process.webserver import MAKES_APP, Guard
 from intune_pipeline.settings import DagsterUiSettings, SettingsError
-from intune_pipeline_tests.end_to_end.test_portal_story import CHROMIUM, SWITCHES
+from intune_pipeline_tests.chromium import needs_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -211,17 +211,7 @@ def attacking_page() -> Iterator[Callable[[Ui], str]]:
     server.server_close()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield browser
-        browser.close()
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+@needs_chromium
 def test_a_page_in_a_browser_starts_nothing_and_the_ui_still_works(
     uis: Mapping[str, Ui], chromium: "Browser", attacking_page: Callable[[Ui], str]
 ) -> None:
