@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from intune_pipeline.inventory import accounts, kept_values, schema
+from intune_pipeline.inventory import accounts, kept_values, plans, schema
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline_tests.chromium import needs_chromium
 from intune_pipeline_tests.end_to_end.test_portal_story import HOME, heading, press, served, sign_in
 from intune_pipeline_tests.portal.customers import furnish
+from intune_pipeline_tests.syncing import Tenant, device
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -181,3 +182,37 @@ def test_a_model_is_taught_by_keyboard(page: "Page", engine: sa.Engine) -> None:
     flawless(page)
     with engine.connect() as db:
         assert "unknown" in db.scalars(sa.select(schema.account_rules.c.device_type)).all()
+
+
+def test_settings_plans_webhooks_and_help_fit_and_read_by_day_and_night(page: "Page", engine: sa.Engine) -> None:
+    with engine.begin() as db:
+        webhook, run, connection = db.execute(
+            sa.text("select w.id, r.id, r.connection_id from webhooks w, sync_runs r limit 1")
+        ).one()
+        account_id = accounts.get(db, "acme").id
+        plan_id = plans.request(db, connection, requested_by="primary@acme.example")
+        plans.begin(db, plan_id)
+    listed = [device(f"d{n}", f"SN-{n}", f"ann.{LONG.lower()}@acme.example", osVersion=LONG) for n in range(60)]
+    planned = Tenant(engine, connection, account_id).plan(listed)
+    with engine.begin() as db:
+        plans.store(db, plan_id, planned)
+    sign_in(page, "acme-primary")
+    for path in (
+        f"{HOME}/plan",
+        f"{HOME}/plan/{plan_id}",
+        f"{HOME}/webhooks",
+        f"{HOME}/webhooks/{webhook}",
+        f"{HOME}/settings/assignee",
+        f"{HOME}/settings/disconnect",
+        f"{HOME}/audit?action=settings",
+        f"{HOME}/runs/{run}/undo",
+        f"{HOME}/decisions/locks",
+        f"{HOME}/decisions/decided",
+        f"{HOME}/models/teach?manufacturer=Acme+Inc.&model=Acme+Model+X",
+        "/guide",
+        "/api/v1/docs",
+    ):
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, path
+        flawless(page)
