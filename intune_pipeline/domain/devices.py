@@ -6,8 +6,9 @@ Belongs here: reading one record of Graph into a :class:`ManagedDevice`. Does no
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from intune_pipeline.domain.empty_values import EMPTY_WORDS, imei
@@ -24,6 +25,9 @@ LARGEST_STORAGE: Final = 10**15
 
 LARGEST_MEMORY: Final = 64 * 2**40
 """Bytes of memory a device can have: 64 TiB."""
+
+REMEMBERED_WORDS: Final = 4_096
+"""Distinct values kept of fields that have few: systems, makers, models, versions, states."""
 
 CLOCK_TOLERANCE: Final = timedelta(days=1)
 """How far a date may lie after the listing; what lies further has not happened, so it says nothing."""
@@ -44,7 +48,7 @@ class ManagedDevice:
 
     Sizes stay in bytes and the model stays as shown; ``sizes`` and ``facts`` turn them into what allwhere stores.
     ``ownership`` is lower-cased; anything but ``company`` and ``personal`` counts as unknown. ``serial_number`` may be
-    junk such as "Unknown"; ``eligibility`` says so.
+    junk such as "Unknown"; ``eligibility`` says so. ``serial_key`` is its compared form, None where there is none.
     """
 
     intune_device_id: str
@@ -66,11 +70,15 @@ class ManagedDevice:
     user_email: str | None
     user_principal_name: str | None
     user_display_name: str | None
+    serial_key: str | None = field(init=False, repr=False, compare=False)
 
-    @property
-    def serial_key(self) -> str | None:
-        """The serial in its compared form, None where there is none."""
-        return serial_key(self.serial_number)
+    def __post_init__(self) -> None:
+        # Once, for a sync asks for it a dozen times.
+        object.__setattr__(self, "serial_key", serial_key(self.serial_number))
+
+
+DEVICE_FIELDS: Final = tuple(one.name for one in fields(ManagedDevice) if one.init)
+"""What Intune shows of a device, in the order in which a `ManagedDevice` is made of it."""
 
 
 def managed_device(record: object, *, listed_at: datetime | None = None) -> ManagedDevice:
@@ -89,22 +97,22 @@ def managed_device(record: object, *, listed_at: datetime | None = None) -> Mana
     device_id = identifier(record.get("id"))
     if device_id is None or device_id.lower() in EMPTY_WORDS:
         raise ValueError("Microsoft Graph returned a managed device without an id.")
-    ownership = text(record.get("managedDeviceOwnerType"))
+    ownership = _word(record.get("managedDeviceOwnerType"))
     latest = listed_at + CLOCK_TOLERANCE if listed_at else None
     return ManagedDevice(
         intune_device_id=device_id,
         ownership=ownership.lower() if ownership else None,
         serial_number=identifier(record.get("serialNumber")),
-        operating_system=text(record.get("operatingSystem"), at_most=LONGEST_NAME),
-        os_version=text(record.get("osVersion")),
-        manufacturer=text(record.get("manufacturer"), at_most=LONGEST_NAME),
-        model=text(record.get("model"), at_most=LONGEST_NAME),
+        operating_system=_word(record.get("operatingSystem"), LONGEST_NAME),
+        os_version=_word(record.get("osVersion")),
+        manufacturer=_word(record.get("manufacturer"), LONGEST_NAME),
+        model=_word(record.get("model"), LONGEST_NAME),
         imei=imei(identifier(record.get("imei"))),
         azure_ad_device_id=text(record.get("azureADDeviceId")),
         storage_bytes=size(record.get("totalStorageSpaceInBytes"), at_most=LARGEST_STORAGE),
         device_name=line(record.get("deviceName")),
-        management_agent=text(record.get("managementAgent")),
-        management_state=text(record.get("managementState")),
+        management_agent=_word(record.get("managementAgent")),
+        management_state=_word(record.get("managementState")),
         enrolled_at=moment(record.get("enrolledDateTime"), latest=latest),
         last_contact_at=moment(record.get("lastSyncDateTime"), latest=latest),
         user_id=text(record.get("userId")),
@@ -130,6 +138,16 @@ def text(value: object, *, at_most: int = LONGEST_TEXT) -> str | None:
     """The same as `line`, for fields where a word of `EMPTY_WORDS` cannot be a value: None for these too."""
     cleaned = line(value, at_most=at_most)
     return None if cleaned is None or cleaned.lower() in EMPTY_WORDS else cleaned
+
+
+def _word(value: object, at_most: int = LONGEST_TEXT) -> str | None:
+    """The same as `text`, for fields of which a fleet has few values: each is cleaned once."""
+    return _cleaned_word(value, at_most) if isinstance(value, str) else None
+
+
+@lru_cache(REMEMBERED_WORDS)
+def _cleaned_word(value: str, at_most: int) -> str | None:
+    return text(value, at_most=at_most)
 
 
 def identifier(value: object) -> str | None:
@@ -180,7 +198,8 @@ def moment(value: object, *, latest: datetime | None = None) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(value.strip())
-        parsed = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        if parsed.tzinfo is not UTC:
+            parsed = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
     return parsed if parsed.year in _YEARS and (latest is None or parsed <= latest) else None

@@ -11,7 +11,8 @@ sizes no machine has and year 1, and ``empty_values`` knows what else is empty i
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from intune_pipeline.domain import empty_values
 from intune_pipeline.domain.eligibility import JudgedDevice
@@ -59,11 +60,15 @@ class DeviceDetails:
     bypass_code: Sealed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(NamedTuple):
     judged: JudgedDevice
-    facts: Mapping[str, str]
     details: DeviceDetails
+
+
+class _Kind(NamedTuple):
+    operating_system: str
+    manufacturer: str
+    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +78,19 @@ class Field:
     Attributes:
         name: The column.
         owner: Whose word counts.
-        reading: What Intune says, cleaned; None for fields Intune says nothing about.
+        reading: What Intune says of one device, cleaned.
+        of_kind: What it says, or is known, of every device with the same system, maker and model.
     """
 
     name: str
     owner: Owner
     reading: Callable[[_Reading], Value] | None = None
+    of_kind: Callable[[_Kind], Value] | None = None
+
+    @property
+    def is_said(self) -> bool:
+        """Whether Intune says anything about the field."""
+        return bool(self.reading or self.of_kind)
 
 
 SEALED_FIELD: Final = "activation_lock_bypass_code"
@@ -87,21 +99,17 @@ SEALED_FIELD: Final = "activation_lock_bypass_code"
 FIELDS: Final = (
     # Graph has no colour: the column is Intune's by the specification, and stays as it is.
     Field("color", Owner.INTUNE),
-    Field("display_size", Owner.INTUNE, lambda reading: reading.facts.get("display_size")),
+    Field("display_size", Owner.INTUNE, of_kind=lambda kind: kind.facts.get("display_size")),
     Field("imei", Owner.INTUNE, lambda reading: reading.judged.device.imei),
-    Field("make", Owner.INTUNE, lambda reading: empty_values.maker(reading.judged.device.manufacturer)),
-    Field("model", Owner.INTUNE, lambda reading: reading.facts.get("model")),
-    Field("model_name", Owner.INTUNE, lambda reading: reading.facts.get("model_name")),
+    Field("make", Owner.INTUNE, of_kind=lambda kind: empty_values.maker(kind.manufacturer)),
+    Field("model", Owner.INTUNE, of_kind=lambda kind: kind.facts.get("model")),
+    Field("model_name", Owner.INTUNE, of_kind=lambda kind: kind.facts.get("model_name")),
     Field("memory_gb", Owner.INTUNE, lambda reading: reading.details.memory_gb),
     Field("storage_gb", Owner.INTUNE, lambda reading: storage_gb(reading.judged.device.storage_bytes)),
-    Field("storage_type", Owner.INTUNE, lambda reading: reading.facts.get("storage_type")),
-    Field(
-        "operating_system",
-        Owner.INTUNE,
-        lambda reading: empty_values.operating_system(reading.judged.device.operating_system),
-    ),
+    Field("storage_type", Owner.INTUNE, of_kind=lambda kind: kind.facts.get("storage_type")),
+    Field("operating_system", Owner.INTUNE, of_kind=lambda kind: empty_values.operating_system(kind.operating_system)),
     Field("os_version", Owner.INTUNE, lambda reading: empty_values.os_version(reading.judged.device.os_version)),
-    Field("release_date", Owner.INTUNE, lambda reading: reading.facts.get("release_date")),
+    Field("release_date", Owner.INTUNE, of_kind=lambda kind: kind.facts.get("release_date")),
     Field("intune_device_id", Owner.INTUNE, lambda reading: reading.judged.device.intune_device_id),
     Field("azure_ad_device_id", Owner.INTUNE, lambda reading: reading.judged.device.azure_ad_device_id),
     Field(SEALED_FIELD, Owner.INTUNE, lambda reading: reading.details.bypass_code),
@@ -123,6 +131,8 @@ FILLED_FIELDS: Final = tuple(field.name for field in FIELDS if field.owner is Ow
 """Names of the fields that Intune only fills."""
 
 _READINGS: Final = tuple((field.name, field.reading) for field in FIELDS if field.reading)
+_KIND_READINGS: Final = tuple((field.name, field.of_kind) for field in FIELDS if field.of_kind)
+_REMEMBERED_KINDS: Final = 4_096
 
 
 def intune_values(judged: JudgedDevice, details: DeviceDetails) -> dict[str, Value]:
@@ -133,8 +143,16 @@ def intune_values(judged: JudgedDevice, details: DeviceDetails) -> dict[str, Val
         details: What single requests told about it.
     """
     device = judged.device
-    facts = fact_values(
-        device.operating_system or "", device.manufacturer or "", empty_values.model(device.model) or ""
-    )
-    reading = _Reading(judged, facts, details)
-    return {name: value for name, read in _READINGS if (value := read(reading))}
+    reading = _Reading(judged, details)
+    values = _kind_values(device.operating_system or "", device.manufacturer or "", device.model or "").copy()
+    for name, read in _READINGS:
+        if value := read(reading):
+            values[name] = value
+    return values
+
+
+@lru_cache(_REMEMBERED_KINDS)
+def _kind_values(operating_system: str, manufacturer: str, model: str) -> dict[str, Value]:
+    facts = fact_values(operating_system, manufacturer, empty_values.model(model) or "")
+    kind = _Kind(operating_system, manufacturer, facts)
+    return {name: value for name, read in _KIND_READINGS if (value := read(kind))}

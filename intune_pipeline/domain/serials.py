@@ -5,6 +5,7 @@ counts (``eligibility``).
 """
 
 import re
+from itertools import pairwise
 from typing import Final
 
 import re2
@@ -85,9 +86,18 @@ _WORDS: Final = (
 )
 # RE2 takes linear time whatever the words; X stands for "anything" in firmware.
 _EMPTY_WORDS: Final = re2.compile(f"(?:{_WORDS})+(?:X*|(?P<rest>[0-9].*))")
+# Nearly every real serial begins otherwise, and is not searched.
+_BEGINNINGS: Final = frozenset(word[:2] for word in _WORDS.split("|"))
 _COUNTING: Final = "0123456789" * 60
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _KEYBOARD: Final = ("QWERTYUIOP", "QWERTZUIOP", "ASDFGHJKL")
+#: The first two characters of whatever counts up or down.
+_NEIGHBOURS: Final = frozenset(
+    pair
+    for row in (_COUNTING, _ALPHABET, *_KEYBOARD)
+    for one, other in pairwise(row)
+    for pair in (one + other, other + one)
+)
 _SHORTEST_RUN: Final = 4
 _ZEROS_AND_ONES: Final = re.compile("[01]+")
 _VERSION: Final = re.compile(r"\d{1,2}(?:\.\d{1,2}){1,3}")
@@ -107,7 +117,7 @@ def is_junk_serial(key: str) -> bool:
     Junk is what is too short, one character or a short unit repeated, counts up or down, is made of words that say
     nothing, or is a phrase of firmware, also cut short or decorated.
     """
-    bare = _NO_LETTER_OR_DIGIT.sub("", key).upper()
+    bare = (key if key.isalnum() else _NO_LETTER_OR_DIGIT.sub("", key)).upper()
     return (
         len(key.replace(".", "")) < SHORTEST_SERIAL
         or len(set(bare)) <= 1
@@ -130,6 +140,8 @@ def _is_run(bare: str) -> bool:
 
 
 def _counts(run: str) -> bool:
+    if run[:2] not in _NEIGHBOURS:
+        return False
     if run.isascii() and run.isdecimal():
         return run in _COUNTING or run[::-1] in _COUNTING
     return any(run in row or run[::-1] in row for row in (_ALPHABET, *_KEYBOARD))
@@ -137,7 +149,7 @@ def _counts(run: str) -> bool:
 
 def _is_words(key: str, bare: str) -> bool:
     """Whether there is nothing but words that say nothing, and at most a count or a repetition behind them."""
-    match = _EMPTY_WORDS.fullmatch(bare)
+    match = _EMPTY_WORDS.fullmatch(bare) if bare[:2] in _BEGINNINGS else None
     if match is None:
         return False
     rest = match["rest"]

@@ -3,6 +3,7 @@
 Belongs here: turning Graph's bytes into sizes. Does not belong here: what a model has (``facts``).
 """
 
+from bisect import bisect
 from functools import lru_cache
 from itertools import chain
 
@@ -32,7 +33,8 @@ def storage_gb(size_in_bytes: int | None) -> int | None:
     if not size_in_bytes or size_in_bytes < 0:
         return None
     size = size_in_bytes / _GB
-    marketed = min(MARKETED_STORAGE_GB, key=lambda candidate: abs(candidate - size))
+    at = bisect(MARKETED_STORAGE_GB, size)
+    marketed = min(MARKETED_STORAGE_GB[max(at - 1, 0) : at + 1], key=lambda candidate: abs(candidate - size))
     return marketed if abs(marketed - size) <= marketed * MARKETED_TOLERANCE else round(size) or None
 
 

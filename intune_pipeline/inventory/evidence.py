@@ -5,21 +5,18 @@ of (``domain.fields``) and what allwhere has (``history``).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
 from intune_pipeline.domain.catalogue import Classification
-from intune_pipeline.domain.devices import ManagedDevice
+from intune_pipeline.domain.devices import DEVICE_FIELDS, ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.fields import DeviceDetails, Value, intune_values
 from intune_pipeline.domain.vocabulary import DeviceType
-
-_DEVICE_FIELDS: Final = tuple(field.name for field in fields(ManagedDevice))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +64,11 @@ def intune_says(db: Connection, account: str, intune_device_id: str) -> IntuneSa
 
 def _judged(row: RowMapping) -> JudgedDevice:
     verdict = Classification(DeviceType(row["device_type"]), row["rule"], row["rule_reason"])
-    return JudgedDevice(ManagedDevice(**{name: row[name] for name in _DEVICE_FIELDS}), verdict, row["skip_reason"])
+    return JudgedDevice(ManagedDevice(**{name: row[name] for name in DEVICE_FIELDS}), verdict, row["skip_reason"])
 
 
 _LISTED = sa.text(f"""
-    select s.listed_at, d.device_type, d.rule, d.rule_reason, d.skip_reason, {", ".join(f"d.{name}" for name in _DEVICE_FIELDS)},
+    select s.listed_at, d.device_type, d.rule, d.rule_reason, d.skip_reason, {", ".join(f"d.{name}" for name in DEVICE_FIELDS)},
            t.memory_gb, t.bypass_code is not null as has_bypass_code
     from pipeline.classified_devices d
     join pipeline.snapshots s on s.partition_key = d.partition_key and s.asset = 'classified_devices'

@@ -7,12 +7,14 @@ columns mean (``schema``) and what is done with them. Secrets never enter a fram
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 import psycopg2
 import sqlalchemy as sa
@@ -37,7 +39,14 @@ _DTYPES: dict[type[Any], Any] = {
     sa.DateTime: pd.DatetimeTZDtype("us", "UTC"),
     sa.Text: np.dtype(object),
 }
-_TEXT = {str, type(None)}
+#: What the values of a column are, besides None, when they need no conversion: so in the assets' own frames.
+_PLAIN: dict[type[Any], type] = {
+    sa.BigInteger: int,
+    sa.Integer: int,
+    sa.Boolean: bool,
+    sa.DateTime: datetime,
+    sa.Text: str,
+}
 _NULL = r"\N"
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -99,6 +108,11 @@ def typed(asset: str, frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         FrameRefusedError: a column is missing, unknown, secret, or holds what its type cannot.
     """
+    return pd.DataFrame({column.name: _typed(asset, column, frame[column.name]) for column in _checked(asset, frame)})
+
+
+def _checked(asset: str, frame: pd.DataFrame) -> list[sa.Column[Any]]:
+    """The columns of the asset's table, which are the frame's."""
     columns = _columns(asset)
     given = [str(name) for name in frame.columns]
     for name in given:
@@ -109,7 +123,7 @@ def typed(asset: str, frame: pd.DataFrame) -> pd.DataFrame:
         raise FrameRefusedError(
             f"The frame of {asset} does not have the columns of its table: {', '.join(wrong) or 'some are there twice'}."
         )
-    return pd.DataFrame({column.name: _typed(asset, column, frame[column.name]) for column in columns})
+    return columns
 
 
 def write(db: Connection, asset: str, snapshot: Snapshot) -> None:
@@ -127,7 +141,8 @@ def write(db: Connection, asset: str, snapshot: Snapshot) -> None:
         FrameRefusedError: see :func:`typed`.
     """
     table = FRAMES[asset]
-    frame = typed(asset, snapshot.frame)
+    frame = snapshot.frame
+    columns = _checked(asset, frame)
     key = snapshot.listing.partition_key
     values = dict(zip((field.name for field in fields(Listing)), astuple(snapshot.listing), strict=True))
     stored = insert(snapshots).values(asset=asset, rows=len(frame), **values)
@@ -143,7 +158,7 @@ def write(db: Connection, asset: str, snapshot: Snapshot) -> None:
     db.execute(sa.delete(table).where(table.c.partition_key == key))
     if asset == JUDGED:
         frame = _without_users_of_skipped(frame)
-    _copy(db, table, frame, key)
+    _copy(db, table, key, {column.name: _copied(asset, column, frame[column.name]) for column in columns})
     if asset == JUDGED:
         db.execute(_FORGET_USERS, {"partition_key": key})
 
@@ -226,8 +241,7 @@ def _typed(asset: str, column: sa.Column[Any], series: "pd.Series[Any]") -> "pd.
     try:
         if dtype != np.dtype(object):
             return series.astype(object).where(series.notna(), None).astype(dtype).reset_index(drop=True)
-        values = series.tolist()
-        if set(map(type, values)) <= _TEXT:
+        if _are_plain(values := series.tolist(), str):
             return pd.Series(values, dtype=object)
         values = series.astype(object).where(series.notna(), None).tolist()
     except (TypeError, ValueError, OverflowError):
@@ -243,15 +257,14 @@ def _misfit(asset: str, column: sa.Column[Any]) -> FrameRefusedError:
     return FrameRefusedError(f"The column {column.name} of the frame of {asset} holds something else than {kind}.")
 
 
-def _copy(db: Connection, table: Table, frame: pd.DataFrame, partition_key: str) -> None:
+def _copy(db: Connection, table: Table, partition_key: str, columns: Mapping[str, Sequence[str]]) -> None:
     """COPY the rows in PostgreSQL's text format, built column by column.
 
     PostgreSQL does not COPY into a table with row-level security, so the rows go through a temporary one.
     """
-    columns = [_copied(frame[name]) for name in frame.columns]
-    head = [_escaped(partition_key)] * len(frame)
-    lines = map("\t".join, zip(head, *columns, strict=True))
-    names = ", ".join(["partition_key", *frame.columns])
+    head = repeat(_escaped(partition_key))
+    lines = map("\t".join, zip(head, *columns.values(), strict=False))
+    names = ", ".join(["partition_key", *columns])
     arriving = f"arriving_{table.name}"
     cursor = db.connection.cursor()
     try:
@@ -268,17 +281,36 @@ def _copy(db: Connection, table: Table, frame: pd.DataFrame, partition_key: str)
         cursor.close()
 
 
-def _copied(series: "pd.Series[Any]") -> Sequence[str]:
-    if isinstance(series.dtype, pd.DatetimeTZDtype):
-        naive = series.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-        texts = np.char.add(np.datetime_as_string(naive, unit="us"), "Z").tolist()
-        return [_NULL if text == "NaTZ" else text for text in texts]
-    if series.dtype == np.dtype(object):
-        values = series.tolist()
-        if _SPECIAL.search("".join(filter(None, values))):
-            values = [value and _escaped(value) for value in values]
-        return [_NULL if value is None else value for value in values]
-    return [_NULL if value is pd.NA else str(value) for value in series.tolist()]
+def _copied(asset: str, column: sa.Column[Any], series: "pd.Series[Any]") -> Sequence[str]:
+    """A column's values as COPY takes them.
+
+    Raises:
+        FrameRefusedError: the column holds what its type cannot.
+    """
+    values, plain = series.tolist(), _PLAIN[type(column.type)]
+    if not _are_plain(values, plain):
+        values = _typed(asset, column, series).astype(object).tolist()
+    if plain is datetime and _are_plain(values, plain):
+        return _times(values)
+    if plain is not str:
+        return [_NULL if value is None or value is pd.NA or value is pd.NaT else str(value) for value in values]
+    if _SPECIAL.search("".join(filter(None, values))):
+        values = [value and _escaped(value) for value in values]
+    return [_NULL if value is None else value for value in values] if None in values else values
+
+
+def _times(values: Sequence[datetime | None]) -> Sequence[str]:
+    """Times as COPY takes them; orjson writes them a dozen times as fast as Python."""
+    written = orjson.dumps(values).decode()[1:-1].replace('"', "")
+    return [_NULL if text == "null" else text for text in written.split(",")] if values else []
+
+
+def _are_plain(values: Iterable[Any], plain: type) -> bool:
+    """Whether there is nothing but None and values of one type, times with their time zone."""
+    kinds = set(map(type, values)) - {type(None)}
+    if plain is str:
+        return all(issubclass(kind, str) for kind in kinds)
+    return kinds <= {plain} and (plain is not datetime or all(value is None or value.tzinfo for value in values))
 
 
 def _escaped(value: str) -> str:

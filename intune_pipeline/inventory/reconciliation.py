@@ -83,13 +83,14 @@ def apply(
         DecisionUndoneError: A decision about a hold was taken back since the plan was made; nothing was written.
         DatabaseUnreachable: The connection to the database was lost; batches committed so far stay.
     """
-    run = _Run(engine, plan, sync_run_id, finish)
     batches = list(_batches([*plan.steps, *plan.endings])) or [[]]
-    for number, batch in enumerate(batches, start=1):
-        if before_batch:
-            before_batch(run.totals.counts)
-        run.commit(batch, is_last=number == len(batches))
-    return run.totals.counts
+    with engine.connect() as db:
+        run = _Run(db, plan, sync_run_id, finish)
+        for number, batch in enumerate(batches, start=1):
+            if before_batch:
+                before_batch(run.totals.counts)
+            run.commit(batch, is_last=number == len(batches))
+        return run.totals.counts
 
 
 def _batches(work: Iterable[DeviceStep | Ending]) -> Iterator[list[DeviceStep | Ending]]:
@@ -109,9 +110,9 @@ class _Run:
     """One plan being applied."""
 
     def __init__(
-        self, engine: Engine, plan: Plan, sync_run_id: int, finish: Callable[[Connection, Counts], None] | None
+        self, db: Connection, plan: Plan, sync_run_id: int, finish: Callable[[Connection, Counts], None] | None
     ) -> None:
-        self._engine = engine
+        self._db = db
         self._plan = plan
         self._sync_run_id = sync_run_id
         self._finish = finish
@@ -121,10 +122,10 @@ class _Run:
 
     def commit(self, batch: Sequence[DeviceStep | Ending], *, is_last: bool) -> None:
         """Write one batch in one transaction; the devices one by one when the batch as a whole cannot be written."""
-        one_by_one = False
+        db, one_by_one = self._db, False
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with self._engine.begin() as db:
+                with db.begin():
                     if not is_last:
                         db.execute(WITHOUT_WAITING)
                     self._take_up_decisions(db)
@@ -195,13 +196,23 @@ class _Run:
         self._note_endings(db, endings)
         return Written(steps, endings, created)
 
-    def _locked(self, db: Connection, batch: Iterable[DeviceStep | Ending]) -> dict[str, Asset]:
+    def _locked(self, db: Connection, batch: Sequence[DeviceStep | Ending]) -> dict[str, Asset]:
         """The batch's assets as they are now, locked until the transaction ends."""
         keys = [key for item in batch if (key := _serial_key(item))]
         if not keys:
             return {}
-        rows = db.execute(statements.LOCKED_ASSETS, {**self._known, "keys": keys}).mappings()
-        return {asset.serial_key: asset for asset in map(asset_of, rows)}
+        planned = {item.asset.id: item.asset for item in batch if item.asset}
+        current, others = {}, []
+        for asset_id, version in db.execute(statements.LOCKED_ASSETS, {**self._known, "keys": keys}).all():
+            asset = planned.get(asset_id)
+            if asset and asset.version == version:
+                current[asset.serial_key] = asset
+            else:
+                others.append(asset_id)
+        if others:
+            rows = db.execute(statements.ASSETS_BY_ID, {**self._known, "ids": others}).all()
+            current |= {asset.serial_key: asset for asset in map(asset_of, rows)}
+        return current
 
     def _now(self, step: DeviceStep, current: Mapping[str, Asset]) -> DeviceStep:
         """The step, decided again where its asset is not what it was when the plan was made."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from intune_pipeline.inventory import schema
-from intune_pipeline.inventory.state import ASSET_COLUMNS, VALUE_FIELDS
+from intune_pipeline.inventory.state import ASSETS, ROW_VERSION, VALUE_FIELDS
 
 
 def _columns(table: sa.Table, names: Iterable[str]) -> str:
@@ -37,10 +37,11 @@ _OUTCOME_FIELDS: Final = (
 )  # fmt: skip
 
 LOCKED_ASSETS = sa.text(f"""
-    select {_list(ASSET_COLUMNS)} from assets
+    select id, {ROW_VERSION} from assets
     where account_id = :account_id and serial_key = any(cast(:keys as text[]))
     order by id for no key update
 """)
+ASSETS_BY_ID = ASSETS.where(schema.assets.c.id == sa.any_(sa.bindparam("ids", type_=postgresql.ARRAY(sa.BigInteger))))
 NEW_EMPLOYEES = sa.text("""
     with drafts as (
         select * from json_to_recordset(cast(:rows as json)) as d

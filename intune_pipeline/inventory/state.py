@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
 from intune_pipeline.domain.fields import FILLED_FIELDS, INTUNE_FIELDS, SEALED_FIELD, Value
 from intune_pipeline.domain.kept import KeptValue
@@ -30,9 +30,19 @@ from intune_pipeline.inventory.details import kept
 VALUE_FIELDS: Final = (*INTUNE_FIELDS, *FILLED_FIELDS)
 """Columns of ``assets`` a sync may write, but for status and assignee."""
 
-_IDENTITY: Final = ("id", "serial_number", "serial_key", "status", "assignee_id", "assigned_by_person_at")
-ASSET_COLUMNS: Final = (*_IDENTITY, *VALUE_FIELDS)
-"""Columns that `asset_of` reads."""
+#: Every change of a row gives it another xmin: whoever sees the same one again need not look at the values.
+ROW_VERSION: Final = "cast(cast(xmin as text) as bigint)"
+_IDENTITY: Final = (
+    *(
+        schema.assets.c[name]
+        for name in ("id", "serial_number", "serial_key", "status", "assignee_id", "assigned_by_person_at")
+    ),
+    sa.literal_column(ROW_VERSION),
+)
+_OF_ACCOUNT: Final = schema.assets.c.account_id == sa.bindparam("account_id")
+ASSETS: Final = sa.select(*_IDENTITY, *(schema.assets.c[name] for name in VALUE_FIELDS)).where(_OF_ACCOUNT)
+"""The assets of an account, for `asset_of`."""
+_ASSETS_WITHOUT_VALUES: Final = sa.select(*_IDENTITY).where(_OF_ACCOUNT)
 
 
 def load_state(db: Connection, connection_id: int, *, values: bool = True, memory: bool = True) -> State:
@@ -54,9 +64,7 @@ def load_state(db: Connection, connection_id: int, *, values: bool = True, memor
         raise LookupError(f"There is no connection {connection_id}.")
     # Before the holds: of what is decided while they are read, the next sync is the one that takes it up.
     open_decisions = tuple(row.id for row in _rows(db, _OPEN_DECISIONS, connection_id))
-    columns = [schema.assets.c[name] for name in (ASSET_COLUMNS if values else _IDENTITY)]
-    owned = db.execute(sa.select(*columns).where(schema.assets.c.account_id == account_id))
-    assets = map(asset_of, owned.mappings()) if values else map(_without_values, owned)
+    assets = map(asset_of, db.execute(ASSETS if values else _ASSETS_WITHOUT_VALUES, {"account_id": account_id}).all())
     return State(
         connection_id=connection_id,
         account_id=account_id,
@@ -96,30 +104,18 @@ def forget_devices(db: Connection, connection_id: int, intune_device_ids: Iterab
     return forgotten
 
 
-def asset_of(row: RowMapping) -> Asset:
-    """One row of ``assets`` with `ASSET_COLUMNS`."""
-    values: dict[str, Value] = {name: row[name] for name in VALUE_FIELDS}
-    if token := row[SEALED_FIELD]:
-        values[SEALED_FIELD] = Sealed(token)
-    return Asset(
-        row["id"],
-        row["serial_number"],
-        row["serial_key"],
-        row["status"],
-        row["assignee_id"],
-        values,
-        row["assigned_by_person_at"],
-    )
-
-
-def _without_values(row: sa.Row[Any]) -> Asset:
-    asset_id, serial_number, serial_key, status, assignee_id, assigned_at = row
-    return Asset(asset_id, serial_number, serial_key, status, assignee_id, {}, assigned_at)
+def asset_of(row: sa.Row[Any]) -> Asset:
+    """One row of `ASSETS`; without values where it has none."""
+    asset_id, serial_number, serial_key, status, assignee_id, assigned_at, version, *stored = row
+    values: dict[str, Value] = dict(zip(VALUE_FIELDS, stored, strict=False))
+    if token := values.get(SEALED_FIELD):
+        values[SEALED_FIELD] = Sealed(str(token))
+    return Asset(asset_id, serial_number, serial_key, status, assignee_id, values, assigned_at, version)
 
 
 def employees_of(db: Connection, account_id: int) -> Iterator[Employee]:
     """The employees of an account with their addresses, by id."""
-    rows = db.execute(_EMPLOYEES, {"account_id": account_id})
+    rows = db.execute(_EMPLOYEES, {"account_id": account_id}).all()
     for (employee_id, first_name, last_name), group in itertools.groupby(rows, key=lambda row: row[:3]):
         emails = tuple((row.email_key, row.kind) for row in group if row.email_key is not None)
         yield Employee(employee_id, first_name, last_name, emails)
@@ -138,7 +134,7 @@ def _known_users(db: Connection, connection_id: int) -> list[KnownUser]:
 
 
 def _rows(db: Connection, query: sa.TextClause, connection_id: int) -> Iterable[sa.Row[Any]]:
-    return db.execute(query, {"connection_id": connection_id})
+    return db.execute(query, {"connection_id": connection_id}).all()
 
 
 _EMPLOYEES = sa.text("""

@@ -55,7 +55,7 @@ from intune_pipeline.orchestration.sync.frame_conversion import (
     frame_of_people,
     judged_of,
     people_behind,
-    remember_people,
+    remember,
 )
 from intune_pipeline.orchestration.sync.inputs import accepted
 from intune_pipeline.orchestration.sync.session import Session
@@ -118,6 +118,7 @@ def raw_intune_devices(
             listed, tenant_id=str(connection.tenant_id), account=connection.account, run_id=session.run_id
         )
         snapshot = Snapshot(listing, frame_of_devices(listed.devices))
+        remember(snapshot, listed.devices)
         context.log_event(catalog.listed(connection.account, listed, links, listing.tenant_id))
         return dg.MaterializeResult(
             value=snapshot,
@@ -157,7 +158,7 @@ def classified_devices(
             rules = account_rules.for_classifier(db, connection.account)
             changed = [] if session.is_sync else rehearsals.rehearsed(db)
         classifier = account_rules.classifier(rules)
-        judged = judge(devices_of(raw_intune_devices.frame), classifier, listed_at=listing.listed_at)
+        judged = judge(devices_of(raw_intune_devices), classifier, listed_at=listing.listed_at)
         session.progress(devices_listed=listing.devices_listed, devices_classified=len(judged))
         skipped = {SkipReason.PERSONAL: listing.personal, **steps.skipped_by_reason(judged)}
         types = Counter(str(one.classification.device_type) for one in judged if one.skip_reason is None)
@@ -167,6 +168,7 @@ def classified_devices(
             with tenant_database.begin() as db:
                 unknown_models.record(db, session.sync_run_id, connection.id, unknown)
         snapshot = Snapshot(listing, frame_of_judged(judged))
+        remember(snapshot, judged)
         return dg.MaterializeResult(
             value=snapshot,
             metadata={
@@ -262,7 +264,7 @@ def employees(
             judged_of(classified_devices), state, connection.policy, domain_listing(listing), session.lookups, erased
         )
         snapshot = Snapshot(listing, frame_of_people(people.steps))
-        remember_people(snapshot, people)
+        remember(snapshot, people)
         _tell_evidence(context, session, "before deciding about people")
         actions = Counter(str(person.action) for person in people.steps)
         context.log.info(story.people(people.steps))

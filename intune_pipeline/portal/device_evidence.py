@@ -22,7 +22,7 @@ from intune_pipeline.portal.health import Tone
 _ASSIGNEE: Final = "assignee_id"
 _FIRST: Final = (_ASSIGNEE, "status", "asset_type", "make", "model_name", "model", "operating_system", "os_version")
 _ORDER: Final = (*_FIRST, *(field.name for field in FIELDS if field.name not in {*_FIRST, "serial_number"}))
-_FROM_INTUNE: Final = frozenset({_ASSIGNEE, *(field.name for field in FIELDS if field.reading)})
+_FROM_INTUNE: Final = frozenset({_ASSIGNEE, *(field.name for field in FIELDS if field.is_said)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from intune_pipeline.domain.people.names import evidence_of
 
 T = TypeVar("T", bound=tuple[str, ...])
 
-ENOUGH: Final = 300
+ENOUGH: Final = 100
 """Names of a domain that are asked for evidence; more would not say more."""
 
 

@@ -27,6 +27,7 @@ class Asset:
         assignee_id: The employee who has it.
         values: Every field of `INTUNE_FIELDS` and `FILLED_FIELDS`.
         assigned_by_person_at: When a person chose the assignee; None when the sync did so last.
+        version: Names the stored row as it was read; another version need not differ in what is here.
     """
 
     id: int
@@ -36,6 +37,7 @@ class Asset:
     assignee_id: int | None
     values: Mapping[str, Value]
     assigned_by_person_at: datetime | None = None
+    version: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ Belongs here: which column holds which attribute. Does not belong here: deciding
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -13,15 +12,14 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 
 from intune_pipeline.domain.catalogue import Classification
-from intune_pipeline.domain.devices import ManagedDevice
+from intune_pipeline.domain.devices import DEVICE_FIELDS, ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.reconciliation import DecidedPeople, PersonDecision, PersonStep, Plan
 from intune_pipeline.domain.vocabulary import DeviceType, PersonAction, SkipReason
 from intune_pipeline.inventory.frames import Snapshot
 from intune_pipeline.inventory.schema import FRAMES
 
-_DEVICE_FIELDS = [field.name for field in fields(ManagedDevice)]
-_device_values = attrgetter(*_DEVICE_FIELDS)
+_device_values = attrgetter(*DEVICE_FIELDS)
 
 
 def frame_of(asset: str, rows: Iterable[Sequence[Any]], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -58,12 +56,18 @@ def _plain(series: "pd.Series[Any]") -> list[Any]:
 
 def frame_of_devices(devices: Iterable[ManagedDevice]) -> pd.DataFrame:
     """The frame of ``raw_intune_devices``."""
-    return frame_of("raw_intune_devices", map(_device_values, devices), _DEVICE_FIELDS)
+    return frame_of("raw_intune_devices", map(_device_values, devices), DEVICE_FIELDS)
 
 
-def devices_of(frame: pd.DataFrame) -> list[ManagedDevice]:
-    """The devices of a frame that has a device's columns."""
-    return [ManagedDevice(*row) for row in rows_of(frame, _DEVICE_FIELDS)]
+def devices_of(snapshot: Snapshot) -> Sequence[ManagedDevice]:
+    """The devices of a frame of ``raw_intune_devices``."""
+    if snapshot not in _made_of:
+        _made_of[snapshot] = _devices_of(snapshot.frame)
+    return cast("Sequence[ManagedDevice]", _made_of[snapshot])
+
+
+def _devices_of(frame: pd.DataFrame) -> list[ManagedDevice]:
+    return [ManagedDevice(*row) for row in rows_of(frame, DEVICE_FIELDS)]
 
 
 def frame_of_judged(judged: Iterable[JudgedDevice]) -> pd.DataFrame:
@@ -79,28 +83,26 @@ def frame_of_judged(judged: Iterable[JudgedDevice]) -> pd.DataFrame:
         )
         for one in judged
     )
-    columns = [*_DEVICE_FIELDS, "device_type", "rule", "rule_reason", "users_are_rooms", "skip_reason"]
+    columns = [*DEVICE_FIELDS, "device_type", "rule", "rule_reason", "users_are_rooms", "skip_reason"]
     return frame_of("classified_devices", rows, columns)
 
 
 def judged_of(snapshot: Snapshot) -> Sequence[JudgedDevice]:
-    """The judged devices of a frame of ``classified_devices``; made once, for three assets of a run ask for them."""
-    if snapshot not in _judged:
+    """The judged devices of a frame of ``classified_devices``."""
+    if snapshot not in _made_of:
         verdicts = rows_of(snapshot.frame, ["device_type", "rule", "rule_reason", "users_are_rooms", "skip_reason"])
-        _judged[snapshot] = [
+        _made_of[snapshot] = [
             JudgedDevice(
                 device,
                 Classification(DeviceType(device_type), rule, reason, bool(rooms)),
                 skip_reason and SkipReason(skip_reason),
             )
             for device, (device_type, rule, reason, rooms, skip_reason) in zip(
-                devices_of(snapshot.frame), verdicts, strict=True
+                _devices_of(snapshot.frame), verdicts, strict=True
             )
         ]
-    return _judged[snapshot]
+    return cast("Sequence[JudgedDevice]", _made_of[snapshot])
 
-
-_judged: WeakKeyDictionary[Snapshot, list[JudgedDevice]] = WeakKeyDictionary()
 
 _PERSON_COLUMNS = ("email", "first_name", "last_name", "devices", "employee_id", "action", "lookalike_id")
 
@@ -132,17 +134,22 @@ def decisions_of(frame: pd.DataFrame) -> list[PersonDecision]:
     ]
 
 
-def remember_people(snapshot: Snapshot, people: DecidedPeople) -> None:
-    """Keep the people behind a frame of ``employees`` as long as the frame itself: reading them is most of the work."""
-    _people[snapshot] = people
-
-
 def people_behind(snapshot: Snapshot) -> DecidedPeople | None:
-    """The people behind a frame of ``employees``; None where another run made it."""
-    return _people.get(snapshot)
+    """The people a frame of ``employees`` was made of; None where another run made it."""
+    return cast("DecidedPeople | None", _made_of.get(snapshot))
 
 
-_people: WeakKeyDictionary[Snapshot, DecidedPeople] = WeakKeyDictionary()
+def remember(snapshot: Snapshot, made_of: object) -> None:
+    """Keep what a frame was made of as long as the frame itself: the assets after it, in the same run, work on that.
+
+    Args:
+        snapshot: the frame.
+        made_of: its devices, judged devices or people, whichever it shows.
+    """
+    _made_of[snapshot] = made_of
+
+
+_made_of: WeakKeyDictionary[Snapshot, object] = WeakKeyDictionary()
 
 
 def details_of(frame: pd.DataFrame) -> Iterator[tuple[str, int | None, bool | None]]:
