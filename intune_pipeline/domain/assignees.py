@@ -81,6 +81,7 @@ class Assignees:
         self._pending = pending
         self._policy = policy
         self._evidence = evidence
+        self._employed: dict[Person, Assignment] = {}
         self._lookalikes: dict[str, tuple[Lookalike, ...]] = {}
 
     @cached_property
@@ -128,6 +129,11 @@ class Assignees:
 
     def employ(self, person: Person) -> Assignment:
         """The employee a person is or becomes; the duplicate shield may hold the creation back."""
+        if person not in self._employed:
+            self._employed[person] = self._employ(person)
+        return self._employed[person]
+
+    def _employ(self, person: Person) -> Assignment:
         if employee := self._directory.match(person):
             return Assignment(employee.id)
         hold = self._hold_of(person)

@@ -131,7 +131,10 @@ def line(value: object, *, at_most: int = LONGEST_TEXT) -> str | None:
         value: Anything.
         at_most: Characters that are kept.
     """
-    return (_one_line(value)[:at_most].rstrip() or None) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    cleaned = _one_line(value)
+    return (cleaned if len(cleaned) <= at_most else cleaned[:at_most].rstrip()) or None
 
 
 def text(value: object, *, at_most: int = LONGEST_TEXT) -> str | None:

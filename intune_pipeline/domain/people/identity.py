@@ -241,8 +241,13 @@ def person_of(device: ManagedDevice) -> Person | None:
 
 def user_key(device: ManagedDevice) -> str | None:
     """The ``email_key`` of the user one record shows, as `person_of` has it."""
-    addresses = _addresses(device)
-    return email_key(addresses[0]) if addresses else None
+    return _key_of(device.user_email, device.user_principal_name)
+
+
+@lru_cache(REMEMBERED_ADDRESSES)
+def _key_of(email: str | None, principal_name: str | None) -> str | None:
+    address = _address(email) or _address(principal_name)
+    return email_key(address) if address else None
 
 
 def people_of(devices: Iterable[ManagedDevice], conventions: Conventions = NO_CONVENTIONS) -> dict[str, Person]:
@@ -252,7 +257,7 @@ def people_of(devices: Iterable[ManagedDevice], conventions: Conventions = NO_CO
     e-mail and name come from the record with a name that can be split, a real e-mail and the newest contact, in this
     order; the order of the devices never matters. An address that is another person's e-mail is not theirs.
     """
-    seen = [(person, device) for device in devices if (person := person_of(device))]
+    seen = _shown(devices)
     emails = {person.email_key for person, _ in seen}
     people: dict[str, Person] = {}
     for group in _same_people([person for person, _ in seen]):
@@ -266,6 +271,15 @@ def people_of(devices: Iterable[ManagedDevice], conventions: Conventions = NO_CO
             dict.fromkeys(own, Person(best.email, best.email_key, keys, user_id, best.display_name, conventions))
         )
     return people
+
+
+def _shown(devices: Iterable[ManagedDevice]) -> list[tuple[Person, list[ManagedDevice]]]:
+    """The users as they are shown, each with the records that show them so."""
+    records: dict[tuple[str | None, ...], list[ManagedDevice]] = {}
+    for device in devices:
+        shown = (device.user_email, device.user_principal_name, device.user_id, device.user_display_name)
+        records.setdefault(shown, []).append(device)
+    return [(person, of_one) for of_one in records.values() if (person := person_of(of_one[0]))]
 
 
 def _addresses(device: ManagedDevice) -> list[str]:
@@ -282,7 +296,7 @@ def _address(text: str | None) -> str | None:
     return address if len(address) <= LONGEST_EMAIL and _ADDRESS.fullmatch(address) else None
 
 
-def _best(seen: Sequence[tuple[Person, ManagedDevice]]) -> Person:
+def _best(seen: Sequence[tuple[Person, Sequence[ManagedDevice]]]) -> Person:
     """The person as the record shows them that tells the most."""
     names_differ = len({(person.display_name, person.email) for person, _ in seen}) > 1
 
@@ -298,7 +312,7 @@ def _best(seen: Sequence[tuple[Person, ManagedDevice]]) -> Person:
             person.user_id or "",
         )
 
-    return max(seen, key=tells)[0]
+    return max(((person, device) for person, records in seen for device in records), key=tells)[0]
 
 
 def _same_people(seen: Sequence[Person]) -> Iterable[list[int]]:

@@ -4,6 +4,7 @@ Belongs here: gathering evidence, independent of any order. Does not belong here
 """
 
 from collections.abc import Iterable
+from heapq import nsmallest
 from typing import Final, TypeVar
 from zlib import crc32
 
@@ -38,9 +39,7 @@ def learn(shown: Iterable[tuple[str | None, str]], employees: Iterable[tuple[str
 
 def _some(people: set[T]) -> list[T]:
     """At most `ENOUGH` of them, always the same ones."""
-    if len(people) <= ENOUGH:
-        return list(people)
-    return sorted(people, key=lambda one: (crc32(one[-1].encode()), one))[:ENOUGH]
+    return nsmallest(ENOUGH, people, key=lambda one: (crc32(one[-1].encode()), one))
 
 
 def _of_employee(employee: tuple[str, str, str]) -> Evidence | None:
