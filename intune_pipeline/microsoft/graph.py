@@ -151,7 +151,8 @@ class GraphClient:
         self._give_up_after = give_up_after
         self._max_devices = max_devices
         self._clock = clock
-        self._threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="graph")
+        # One more, so that the list's next page never waits for batches.
+        self._threads = ThreadPoolExecutor(IN_FLIGHT + 1, thread_name_prefix="graph")
         self._exchange = Exchange(
             cloud,
             tenant_id,

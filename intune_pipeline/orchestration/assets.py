@@ -13,6 +13,7 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from intune_pipeline.domain import reconciliation
+from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.eligibility import judge
 from intune_pipeline.domain.reconciliation import Plan
 from intune_pipeline.domain.vocabulary import Outcome, RunPhase, SkipReason
@@ -44,6 +45,7 @@ from intune_pipeline.orchestration.metadata import (
 from intune_pipeline.orchestration.resources import Limits
 from intune_pipeline.orchestration.source import catalogue_version
 from intune_pipeline.orchestration.sync import planning, steps, story
+from intune_pipeline.orchestration.sync.device_details import DetailReader
 from intune_pipeline.orchestration.sync.frame_conversion import (
     decisions_of,
     details_of,
@@ -93,6 +95,8 @@ def raw_intune_devices(
     context: dg.AssetExecutionContext,
     session: dg.ResourceParam[Session],
     tenant_database: dg.ResourceParam[Engine],
+    vault: dg.ResourceParam[Vault],
+    limits: Limits,
     links: Links,
     config: ListingConfig,
 ) -> Materialized:
@@ -104,9 +108,16 @@ def raw_intune_devices(
             )
         session.progress(phase=RunPhase.LISTING)
         began = time.monotonic()
-        listed = steps.list_devices(
-            session.client, max_devices=config.max_devices, on_page=lambda read: session.progress(devices_read=read)
-        )
+        if session.includes("intune_device_details"):
+            with tenant_database.connect() as db:
+                classifier = account_rules.classifier(account_rules.for_classifier(db, connection.account))
+            session.details_ahead.begin(_reader(session, tenant_database, connection, vault, limits), classifier)
+
+        def on_page(read: int, devices: Sequence[ManagedDevice]) -> None:
+            session.progress(devices_read=read)
+            session.details_ahead.add(devices)
+
+        listed = steps.list_devices(session.client, max_devices=config.max_devices, on_page=on_page)
         sent = session.client.stats
         seconds = time.monotonic() - began
         context.log.info(story.listed(listed, seconds=seconds, throttled=sent.throttled, waited=sent.seconds_waited))
@@ -131,6 +142,10 @@ def raw_intune_devices(
             },
             check_results=_warned(context, session, checks.of_listing(listed, before=before, policy=connection.policy)),
         )
+
+
+def _reader(session: Session, engine: Engine, connection: Record, vault: Vault, limits: Limits) -> DetailReader:
+    return DetailReader(engine, connection.id, lambda: session.client, vault, limits.details_refresh)
 
 
 @chain_asset(
@@ -197,11 +212,12 @@ def classified_devices(
 
 @chain_asset(
     "intune_device_details",
-    steps.refresh_details,
+    DetailReader.ask,
     kinds={"microsoft", "postgres"},
     description="What Graph tells of single devices only: the memory of Windows devices, and whether an Apple device "
     "has an activation-lock bypass code. Asked for eligible devices that are new or were not asked for a week. The "
-    "code itself is encrypted as it arrives and never part of a frame. allwhere_assets takes the memory from here.",
+    "code itself is encrypted as it arrives and never part of a frame. allwhere_assets takes the memory from here. "
+    "Where one run makes both, asking begins while the list is still being read.",
 )
 def intune_device_details(
     context: dg.AssetExecutionContext,
@@ -216,14 +232,9 @@ def intune_device_details(
         listing = accepted(connection, maximum_age=limits.input_max_age, classified_devices=classified_devices)
         session.progress(phase=RunPhase.DETAILS)
         began = time.monotonic()
-        detailed = steps.refresh_details(
-            tenant_database,
-            connection.id,
-            judged_of(classified_devices),
-            lambda: session.client,
-            vault=vault,
-            refresh_after=limits.details_refresh,
-        )
+        judged, reader = judged_of(classified_devices), _reader(session, tenant_database, connection, vault, limits)
+        ahead = session.details_ahead.finish()
+        detailed = reader.detailed(judged, ahead | reader.ask(judged, failed=ahead.failed))
         context.log.info(story.details(detailed, seconds=time.monotonic() - began))
         snapshot = Snapshot(listing, frame_of("intune_device_details", detailed.rows))
         return dg.MaterializeResult(

@@ -17,7 +17,7 @@ from intune_pipeline.domain.vocabulary import Outcome, SkipReason
 from intune_pipeline.inventory import details
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.microsoft.graph import DeviceDetail
-from intune_pipeline.orchestration.sync.steps import answer_of
+from intune_pipeline.orchestration.sync.device_details import answer_of
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline_tests.conftest import ConnectedAccount
 from intune_pipeline_tests.orchestration.conftest import KEY, World

@@ -197,6 +197,18 @@ def test_details_are_asked_for_once_a_week(world: World) -> None:
     assert third.assets_updated == 0
 
 
+def test_details_are_asked_for_while_the_list_is_still_being_read(world: World, sandbox: SandboxCloud) -> None:
+    sandbox.faults.largest_page, sandbox.faults.slow_seconds, sandbox.faults.batch_seconds = 12, 0.2, 0.0
+    sandbox.requests.clear()
+    assert world.sync()
+    asked = [one.path.rpartition("/")[2] for one in sandbox.requests]
+    assert asked.index("$batch") < len(asked) - 1 - asked[::-1].index("managedDevices")
+    fetched = world.materialization("intune_device_details")["details/fetched"]
+    items = sum(one.items for one in sandbox.requests if one.path.endswith("$batch"))
+    twins = world.query("select count(*) from device_outcomes where reason in ('superseded', 'serial_collision')")
+    assert 0 < fetched <= items <= fetched + twins[0][0]
+
+
 def test_a_run_that_is_refused_by_the_lock_says_who_holds_it(world: World) -> None:
     with locked(world.engine, world.account.connection_id):
         assert world.sync() is None

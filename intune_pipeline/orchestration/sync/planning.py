@@ -23,7 +23,7 @@ from intune_pipeline.domain.vocabulary import PersonAction
 from intune_pipeline.inventory import account_rules, connections, details, erasures
 from intune_pipeline.inventory.state import load_state
 from intune_pipeline.inventory.vault import Vault
-from intune_pipeline.orchestration.sync import steps
+from intune_pipeline.orchestration.sync import device_details, steps
 from intune_pipeline.orchestration.sync.device_lookups import DeviceLookups
 from intune_pipeline.orchestration.sync.session import OpenClient
 
@@ -208,9 +208,9 @@ def plan_account(
             listed = steps.without_erased(db, record.account_id, listed)
         judged = judge(listed.devices, classifier, listed_at=listed.listed_at)
         with engine.connect() as db:
-            due = steps.details_due(db, record.id, judged, vault, details_refresh)
+            due = device_details.details_due(db, record.id, judged, vault, details_refresh)
         fetched: dict[str, DeviceDetails] = {}
-        for answers in steps.ask_details(lambda: client, due, judged):
+        for answers in device_details.ask_details(lambda: client, due, judged):
             with engine.connect() as db:
                 fetched |= details.sealed(db, record.id, answers, vault)
         with engine.connect() as db:

@@ -26,6 +26,7 @@ from intune_pipeline.inventory.sync_runs import CANCELED
 from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.orchestration.partitions import PARTITION_TAG, REJUDGE, RETRY_ON_FAILURE_TAG, TRIGGER_TAG
+from intune_pipeline.orchestration.sync.device_details import DetailsAhead
 from intune_pipeline.orchestration.sync.device_lookups import DeviceLookups
 from intune_pipeline.orchestration.sync.failures import StepFailure, failing_in_one_sentence
 
@@ -71,6 +72,9 @@ class Session:
         self._approved_plan: UUID | None = None
         #: Graph's answers about single devices.
         self.lookups = DeviceLookups(lambda: self.client)
+        #: What Graph tells of single devices while the list is read.
+        self.details_ahead = DetailsAhead()
+        self._held.callback(self.details_ahead.close)
 
     @property
     def account(self) -> str:
@@ -82,13 +86,17 @@ class Session:
         """Dagster's id of the run."""
         return self._run.run_id
 
+    def includes(self, asset: str) -> bool:
+        """Whether this run makes an asset."""
+        chosen = self._run.asset_selection
+        return not chosen or dg.AssetKey(asset) in chosen
+
     @property
     def is_sync(self) -> bool:
         """Whether this run goes through to allwhere's assets; a single asset by hand or a dry run is not a sync."""
-        chosen = self._run.asset_selection
         config: Mapping[str, Any] = self._run.run_config
         is_dry = bool(config.get("ops", {}).get(LAST_ASSET, {}).get("config", {}).get(DRY_RUN))
-        return not is_dry and self._run.job_name != REJUDGE and (not chosen or dg.AssetKey(LAST_ASSET) in chosen)
+        return not is_dry and self._run.job_name != REJUDGE and self.includes(LAST_ASSET)
 
     @contextmanager
     def step(self, name: str) -> Iterator[connections.Record]:

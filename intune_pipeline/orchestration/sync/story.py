@@ -14,8 +14,9 @@ from dagster import AssetCheckResult
 from intune_pipeline.domain.reconciliation import Counts, PersonStep, Plan
 from intune_pipeline.domain.vocabulary import DetailState, EmployeeHoldKind, PersonAction
 from intune_pipeline.inventory.frames import Listing
+from intune_pipeline.orchestration.sync.device_details import Detailed
 from intune_pipeline.orchestration.sync.device_lookups import Asked
-from intune_pipeline.orchestration.sync.steps import Detailed, Listed
+from intune_pipeline.orchestration.sync.steps import Listed
 
 #: A long sync says so often how far it is; a short one is done before.
 SECONDS_BETWEEN_BATCH_LINES: Final = 2.0
