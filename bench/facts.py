@@ -100,7 +100,9 @@ def hidden(known: list[Known], chosen: list[Known], *, names: bool) -> Iterator[
     def without(maker: str) -> Table:
         if maker not in tables:
             rows = {key: row for key, row in read(maker).items() if key not in gone}
-            kept = {key: (row[0], (row[1][0], "", "", ""), row[2]) for key in keys & set(rows) if (row := rows[key])[1][0]}
+            kept = {
+                key: (row[0], (row[1][0], "", "", ""), row[2]) for key in keys & set(rows) if (row := rows[key])[1][0]
+            }
             tables[maker] = {key: row for key, row in rows.items() if key not in keys} | (kept if names else {})
         return tables[maker]
 
@@ -148,7 +150,9 @@ def is_right_size(fact: Known, size: str) -> bool:
 
 def is_readable(fact: Known, name: str) -> bool:
     """Whether a name says more than a key that is a code; other keys are names, and some phones are called by their code."""
-    return fact.maker not in {"lenovo", "android"} or name.lower() != fact.key.lower() or fact.name.lower() == name.lower()
+    return (
+        fact.maker not in {"lenovo", "android"} or name.lower() != fact.key.lower() or fact.name.lower() == name.lower()
+    )
 
 
 def main() -> None:
@@ -164,7 +168,9 @@ def main() -> None:
     counts: dict[tuple[str, str], Count] = defaultdict(Count)
     wrong: list[str] = []
     for seed in range(arguments.seeds if arguments.hide else 1):
-        chosen = [fact for fact in known if not arguments.hide or random.Random(f"{seed}{fact}").random() < arguments.hide]
+        chosen = [
+            fact for fact in known if not arguments.hide or random.Random(f"{seed}{fact}").random() < arguments.hide
+        ]
         with hidden(known, chosen, names=arguments.names) if arguments.hide else contextlib.nullcontext():
             judge(chosen, counts, wrong)
     print(f"{'':12}" + "".join(f"{column + '  known filled   right':>24}" for column in ("size", "year", "name")))
