@@ -36,6 +36,11 @@ def values(system: str, maker: str, model: str) -> tuple[str | None, ...]:
         ("Windows", "LENOVO", "20XW", "ThinkPad X1 Carbon Gen 9", "14", "2021", None),
         ("Windows", "LENOVO", "ThinkPad T14 Gen 3", "ThinkPad T14 Gen 3", "14", "2022", None),
         ("Windows", "LENOVO", "83AU0001US", "Yoga Pro 7 14ARP8", "14.5", "2023", None),
+        ("Windows", "LENOVO", "80XL0001US", "IdeaPad 320-15IKB", "15.6", "2017", None),
+        ("Windows", "LENOVO", "82N6", "Legion 7 16ACHg6", "16", "2021", None),
+        ("Windows", "LENOVO", "83K1", "IdeaPad Slim 3 15IRH10", "15.3", "2025", None),
+        ("Windows", "LENOVO", "20298", "IdeaPad S510p", "15.6", None, None),
+        ("Windows", "LENOVO", "10RUS00A00", "ThinkCentre M920q", None, "2018", None),
         ("Windows", "Dell Inc.", "Latitude 7450", "Latitude 7450", "14", "2024-03-04", None),
         ("Windows", "Dell Inc.", "Dell Pro 14 PC14250", "Dell Pro 14 PC14250", "14", "2025", None),
         ("Windows", "Dell Inc.", "Precision 5760", "Precision 5760", "17", "2021", None),
@@ -70,6 +75,38 @@ def test_a_model_is_what_its_maker_says(
     assert known[3] == storage
 
 
+@pytest.mark.parametrize(
+    ("maker", "model", "year"),
+    [
+        ("LENOVO", "IdeaPad 330-15XYZ", "2018"),
+        ("LENOVO", "IdeaPad FLEX-15XYZ", "2019"),
+        ("LENOVO", "IdeaPad FLEX 6-11IGM", "2018"),
+        ("LENOVO", "Yoga 520-15XYZ", "2017"),
+        ("LENOVO", "IdeaPad 5 16IIL05", "2020"),
+        ("LENOVO", "IdeaPad 5 16ALC05", None),
+        ("LENOVO", "IdeaPad S540-13ARE", None),
+        ("LENOVO", "ThinkBook 16 G7+ IXX", None),
+        ("LENOVO", "ThinkBook 16 G6+ IXX", "2024"),
+        ("LENOVO", "ThinkBook 16 G6 IXX", "2023"),
+        ("LENOVO", "V17 G4 IXX", "2023"),
+        ("LENOVO", "ThinkPad L13 Yoga Gen 3 (Intel)", "2022"),
+        ("LENOVO", "ThinkPad E485", "2018"),
+        ("LENOVO", "ThinkPad T14s Gen 6 (AMD) of some year", None),
+        ("LENOVO", "Yoga S730-13XYZ", None),
+        ("Dell Inc.", "OptiPlex 5480 AIO", "2020"),
+        ("Dell Inc.", "OptiPlex 5490 Ultra", None),
+        ("Dell Inc.", "OptiPlex 7010 Tower", "2023"),
+        ("Dell Inc.", "OptiPlex 990", "2011"),
+        ("Dell Inc.", "Precision 3660 Tower", "2022"),
+        ("Dell Inc.", "Dell Pro Tower QBT1250", "2025"),
+        ("Dell Inc.", "Precision M6700", "2012"),
+    ],
+)
+def test_a_family_with_one_year_states_it(maker: str, model: str, year: str | None) -> None:
+    known = fact_values("Windows", maker, model).get("release_date")
+    assert (known and known[:4]) == year
+
+
 @pytest.mark.parametrize("system", ["", "Windows", "macOS", "iOS", "Android"])
 @pytest.mark.parametrize(
     ("maker", "model", "empty"),
@@ -88,6 +125,7 @@ def test_a_model_is_what_its_maker_says(
         ("Microsoft Corporation", "Microsoft Surface Laptop, 7th Edition", "display_size"),
         ("Samsung", "SM-P617", "release_date"),
         ("LENOVO", "2007", "display_size release_date"),
+        ("LENOVO", "83LY", "display_size"),
         ("HP", "HP EliteBook 8440p Tablet 10 inch or 11 inch", ""),
     ],
 )
