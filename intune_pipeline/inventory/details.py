@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from intune_pipeline.domain.fields import DeviceDetails, Sealed
 from intune_pipeline.domain.serials import serial_key
+from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory.vault import Vault
 
 _STORED_AT_ONCE = 1000
@@ -55,6 +56,12 @@ def due(db: Connection, connection_id: int, device_ids: Sequence[str], *, refres
     """)
     given = {"ids": list(device_ids), "connection_id": connection_id, "refresh_after": refresh_after}
     return list(db.scalars(query, given))
+
+
+def skipped_before(db: Connection, connection_id: int) -> frozenset[str]:
+    """Ids of the devices that the last sync that listed them skipped."""
+    query = sa.text("select intune_device_id from device_outcomes where connection_id = :id and outcome = :skipped")
+    return frozenset(db.scalars(query, {"id": connection_id, "skipped": Outcome.SKIPPED}))
 
 
 def kept(db: Connection, connection_id: int) -> dict[str, DeviceDetails]:

@@ -163,13 +163,14 @@ class DetailReader:
 class DetailsAhead:
     """Asks about devices while the list is still being read, which leaves most of the quota unused.
 
-    Whoever is eligible by the pages read so far is asked about. A record of the same machine on a later page can
-    supersede one of them, which then was asked about in vain.
+    Asked about are devices that are eligible by the pages read so far and that no earlier sync skipped. A record of the
+    same machine on a later page can supersede one of them, which then was asked about in vain, once.
     """
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="details")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="details-ahead")
         self._judge_and_ask: Callable[[Sequence[ManagedDevice]], Asked] | None = None
+        self._left_out: frozenset[str] = frozenset()
         self._begun: list[Future[Asked]] = []
         self._waiting: list[ManagedDevice] = []
         self._lock = threading.Lock()
@@ -181,13 +182,15 @@ class DetailsAhead:
             return reader.ask(judge(devices, classifier, listed_at=datetime.now(UTC)))
 
         if reader.refresh_after is not None:
+            with reader.engine.connect() as db:
+                self._left_out = details.skipped_before(db, reader.connection_id)
             self._judge_and_ask = judge_and_ask
 
     def add(self, devices: Sequence[ManagedDevice]) -> None:
         """Ask about the devices of one page, together with those of other pages that still wait."""
         if self._judge_and_ask:
             with self._lock:
-                self._waiting += devices
+                self._waiting += [one for one in devices if one.intune_device_id not in self._left_out]
             self._begun.append(self._thread.submit(self._ask, self._judge_and_ask))
 
     def _ask(self, judge_and_ask: Callable[[Sequence[ManagedDevice]], Asked]) -> Asked:
