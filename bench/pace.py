@@ -30,5 +30,5 @@ def measure(devices: int) -> list[Table]:
     header = [
         "sync", "requests", "pages in a row s", "quota's floor s", "wall s", "wall / larger of them", "wall / their sum", "CPU s"
     ]  # fmt: skip
-    note = f"A page takes {stage.PAGE_SECONDS} s, a batch {stage.BATCH_SECONDS} s. Details are asked for when the list is whole."
+    note = f"A page takes {stage.PAGE_SECONDS} s, a batch {stage.BATCH_SECONDS} s. Asking for details begins with the first page of the list."
     return [Table(f"{devices:,} devices, details on, at Graph's pace", header, rows, [note])]

@@ -33,7 +33,7 @@ def references(*functions: Callable[..., Any]) -> dg.CodeReferencesMetadataValue
 
 def _reference(function: Callable[..., Any]) -> dg.LocalFileCodeReference:
     plain = inspect.unwrap(function)
-    line = inspect.getsourcelines(plain)[1]
+    line = plain.__code__.co_firstlineno
     return dg.LocalFileCodeReference(
         file_path=inspect.getfile(plain), line_number=line, label=f"{plain.__module__}.{plain.__qualname__}"
     )
