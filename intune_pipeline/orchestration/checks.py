@@ -94,7 +94,9 @@ def check_result(name: str, *, passed: bool, says: str, **numbers: float) -> dg.
 def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> list[dg.AssetCheckResult]:
     """The checks of ``raw_intune_devices``."""
     ids = {device.intune_device_id for device in listed.devices} | set(listed.personal_ids)
-    reason = f"{counted(listed.unreadable, 'entry', 'entries')} had no id" if listed.unreadable else "the list was capped"
+    reason = (
+        f"{counted(listed.unreadable, 'entry', 'entries')} had no id" if listed.unreadable else "the list was capped"
+    )
     return [
         check_result(
             "list_accounted_for",
@@ -227,7 +229,11 @@ def _failures(counts: Counts) -> str:
     unwritten = counts.devices_failed - unread
     said = [
         *([f"{counted(unwritten, 'device')} could not be written; device_outcomes says why."] if unwritten else []),
-        *([f"{counted(unread, 'entry', 'entries')} of Microsoft's list without an id could not be read."] if unread else []),
+        *(
+            [f"{counted(unread, 'entry', 'entries')} of Microsoft's list without an id could not be read."]
+            if unread
+            else []
+        ),
     ]
     return " ".join(said) or "Every device was read, and every eligible one written."
 

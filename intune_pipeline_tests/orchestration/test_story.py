@@ -33,7 +33,9 @@ def test_a_run_tells_what_it_read_decided_and_wrote(world: World) -> None:
 
 def test_who_waits_for_a_decision_is_told_so_by_every_run(world: World) -> None:
     waits = re.compile(r"\d+ waits? for a decision, because [^,.]+ shared accounts?")
-    reception = DirectoryUser("5ba3ad5b-0000-4000-8000-000000000001", "Reception", "reception@acme.example", "reception@acme.example")
+    reception = DirectoryUser(
+        "5ba3ad5b-0000-4000-8000-000000000001", "Reception", "reception@acme.example", "reception@acme.example"
+    )
     for device_id, record in world.tenant.devices.items():
         if record["managedDeviceOwnerType"] == "company" and record["operatingSystem"] in {"iOS", "macOS"}:
             world.tenant.set_primary_user(device_id, reception)

@@ -100,7 +100,11 @@ def evidence(asked: Asked, why: str) -> str | None:
     )
     if not questions:
         return None
-    unanswered = f"; {counted(asked.unanswered, 'was not answered and counts', 'were not answered and count')} as not known" if asked.unanswered else ""
+    unanswered = (
+        f"; {counted(asked.unanswered, 'was not answered and counts', 'were not answered and count')} as not known"
+        if asked.unanswered
+        else ""
+    )
     return f"Asked Microsoft {questions}, {why} ({asked.seconds:.1f} s{unanswered})."
 
 
