@@ -105,7 +105,7 @@ def _troubled(lines: Sequence[FleetLine]) -> dg.MarkdownMetadataValue:
             (line.account, f"/assets/allwhere_assets?view=partitions&partition={line.account}"),
             ", ".join(["late"] * line.late + ([line.cause.replace("_", " ")] if line.cause else [])),
             ("run", f"/runs/{line.dagster_run_id}") if line.dagster_run_id else "",
-            "never" if line.age_hours is None else f"{line.age_hours:g} h ago",
+            "never" if line.age_hours is None else f"{line.age_hours:g}",
         )
         for line in troubled[:TROUBLED_ROWS]
     ]
@@ -113,7 +113,7 @@ def _troubled(lines: Sequence[FleetLine]) -> dg.MarkdownMetadataValue:
         return dg.MetadataValue.md("No tenant is late or in trouble.")
     more = len(troubled) - len(rows)
     note = f"{more} more: intune-pipeline fleet --trouble" if more else ""
-    return linked_table(("tenant", "trouble", "last run", "list read"), rows, note=note)
+    return linked_table(("tenant", "trouble", "last run", "hours since list"), rows, note=note)
 
 
 def _lateness(lines: Sequence[FleetLine], late_after: timedelta) -> tuple[bool, str]:
