@@ -97,15 +97,14 @@ def _shown(numbers: FleetTotals, lines: Sequence[FleetLine]) -> dict[str, Any]:
 def _troubled(lines: Sequence[FleetLine]) -> dg.MarkdownMetadataValue:
     """The tenants that are late or in trouble, late ones first, each with its partition and its last run.
 
-    Four narrow columns: Dagster cuts off what is wider.
+    Three narrow columns: Dagster cuts off what is wider.
     """
     troubled = sorted((line for line in lines if line.is_in_trouble), key=lambda line: (not line.late, line.account))
     rows = [
         (
             (line.account, f"/assets/allwhere_assets?view=partitions&partition={line.account}"),
-            ", ".join(["late"] * line.late + ([line.cause.replace("_", " ")] if line.cause else [])),
+            _trouble(line),
             ("run", f"/runs/{line.dagster_run_id}") if line.dagster_run_id else "",
-            "never" if line.age_hours is None else f"{line.age_hours:g}",
         )
         for line in troubled[:TROUBLED_ROWS]
     ]
@@ -113,7 +112,13 @@ def _troubled(lines: Sequence[FleetLine]) -> dg.MarkdownMetadataValue:
         return dg.MetadataValue.md("No tenant is late or in trouble.")
     more = len(troubled) - len(rows)
     note = f"{more} more: intune-pipeline fleet --trouble" if more else ""
-    return linked_table(("tenant", "trouble", "last run", "hours since list"), rows, note=note)
+    return linked_table(("tenant", "trouble", "last run"), rows, note=note)
+
+
+def _trouble(line: FleetLine) -> str:
+    age = "never synced" if line.age_hours is None else f"list {line.age_hours:g} h old"
+    cause = line.cause.replace("_", " ") if line.cause else ""
+    return ", ".join([*(["late", age] if line.late else []), *([cause] if cause else [])])
 
 
 def _lateness(lines: Sequence[FleetLine], late_after: timedelta) -> tuple[bool, str]:

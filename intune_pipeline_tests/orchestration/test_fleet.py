@@ -57,9 +57,9 @@ def test_the_table_of_troubles_is_narrow_enough_to_be_seen_whole_and_comes_first
     world.execute("update connections set connected_at = now() - interval '30 hours', status = 'connected'")
     numbers, _ = reported(world)
     header, _, row = numbers["troubled"].splitlines()
-    assert header == "| tenant | trouble | last run | hours since list |"
+    assert header == "| tenant | trouble | last run |"
     link = "[acme](/assets/allwhere_assets?view=partitions&partition=acme)"
-    assert row == f"| {link} | late, conditional access | [run](/runs/{world.last.run_id}) | never |"
+    assert row == f"| {link} | late, never synced, conditional access | [run](/runs/{world.last.run_id}) |"
 
 
 def test_assets_written_from_yesterdays_list_are_as_late_as_it(world: World) -> None:
