@@ -14,6 +14,7 @@ from typing import Any, Final
 import dagster as dg
 from sqlalchemy import Engine
 
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.domain.vocabulary import ConnectionStatus
 from intune_pipeline.inventory.fleet import FleetLine, FleetTotals, fleet, totals
 from intune_pipeline.orchestration.metadata import linked_table
@@ -127,5 +128,4 @@ def _lateness(lines: Sequence[FleetLine], late_after: timedelta) -> tuple[bool, 
         return True, "Every connected tenant was synced lately."
     hours = late_after.total_seconds() / 3600
     names = ", ".join(late[:TROUBLED_ROWS]) + (f" and {len(late) - TROUBLED_ROWS} more" if late[TROUBLED_ROWS:] else "")
-    of_how_many = "tenant is" if len(late) == 1 else "tenants are"
-    return False, f"{len(late)} {of_how_many} not synced for {hours:g} hours: {names}."
+    return False, f"{counted(len(late), 'tenant is', 'tenants are')} not synced for {hours:g} hours: {names}."
