@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from intune_pipeline.domain.nouns import counted
+
 WHAT = ("assets", "employees", "outcomes", "changes")
 
 
@@ -30,4 +32,4 @@ def command(account: str, what: str, form: str, output: Path | None) -> None:
         else:
             with path.open("w", encoding="utf-8", newline="") as text:
                 count = exports.write_csv(db, account, what, text)
-    click.echo(f"{count} rows written to {path}.")
+    click.echo(f"{counted(count, 'row')} written to {path}.")

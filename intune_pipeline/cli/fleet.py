@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from intune_pipeline.domain.nouns import counted
+
 if TYPE_CHECKING:
     from intune_pipeline.inventory.fleet import FleetTotals
 
@@ -61,7 +63,7 @@ def command(*, as_json: bool, trouble: bool, check: bool) -> int:
 def _summary(numbers: "FleetTotals") -> str:
     states = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in sorted(numbers.by_status.items()))
     return (
-        f"{numbers.tenants} tenant{'' if numbers.tenants == 1 else 's'} ({states}): {numbers.late} late, "
-        f"{numbers.in_trouble} late or in trouble; {numbers.devices} devices, {numbers.synced} synced, "
+        f"{counted(numbers.tenants, 'tenant')} ({states}): {numbers.late} late, "
+        f"{numbers.in_trouble} late or in trouble; {counted(numbers.devices, 'device')}, {numbers.synced} synced, "
         f"{numbers.unknown_share:.1%} unknown; {numbers.throttled} of {numbers.requests} requests throttled."
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from intune_pipeline.cli.bypass_code import operator
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.domain.vocabulary import EmployeeAnswer, LifecycleDecision, Trigger
 
 if TYPE_CHECKING:
@@ -115,7 +116,9 @@ def release(account: str, device_ids: tuple[str, ...], search: str, *, drop: boo
         decided = holds.decide_lifecycle(
             db, account, decision, decided_by=operator(), device_ids=device_ids or None, search=search
         )
-        click.echo(f"The ends of {decided} devices are {decision}; {_next(db, account, apply_now=apply_now)}")
+        click.echo(
+            f"The {'end' if decided == 1 else 'ends'} of {counted(decided, 'device is', 'devices are')} {decision}; {_next(db, account, apply_now=apply_now)}"
+        )
 
 
 @group.command("decided")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from intune_pipeline.domain.nouns import counted
+
 ANSWERS = ("first_name", "last_name", "reason")
 
 
@@ -102,7 +104,9 @@ def merge(account: str, keep_id: int, other_id: int) -> None:
 
     with store.opened() as engine, engine.begin() as db:
         moved = pairs.merge(db, account, keep_id, other_id, actor=operator())
-    click.echo(f"Employee {other_id} is one with {keep_id} now; {moved} assets followed. people unmerge takes it back.")
+    click.echo(
+        f"Employee {other_id} is one with {keep_id} now; {counted(moved, 'asset')} followed. people unmerge takes it back."
+    )
 
 
 @group.command("unmerge")

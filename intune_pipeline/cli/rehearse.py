@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from intune_pipeline.domain.nouns import counted
+
 if TYPE_CHECKING:
     from intune_pipeline.domain.rehearsal import RehearsedChange
 
@@ -54,10 +56,10 @@ def command(rules: Path | None, *, as_json: bool) -> int:
         click.echo("Every known model would be judged as it was.")
     left_out = sum(one.known.devices for one in found if one.effect is Effect.LEFT_OUT)
     if left_out:
-        click.echo(f"Error: {left_out} devices that are synced would be left out.", err=True)
+        click.echo(f"Error: {counted(left_out, 'synced device')} would be left out.", err=True)
         for account, assets, assigned in _ended(found):
             click.echo(
-                f"{account}: syncs would keep {assets} assets up to date no more, {assigned} of them assigned; status and "
+                f"{account}: syncs would keep {counted(assets, 'asset')} up to date no more, {assigned} of them assigned; status and "
                 "assignee stay.",
                 err=True,
             )

@@ -6,6 +6,7 @@ Belongs here: the command. Does not belong here: what is put back (``domain.undo
 import click
 
 from intune_pipeline.cli.bypass_code import operator
+from intune_pipeline.domain.nouns import counted
 
 
 @click.command("undo")
@@ -40,6 +41,6 @@ def command(run_id: int, *, dry_run: bool, as_json: bool) -> None:
         output.print_table(("what", "field", "why it stays"), refused, title="Not undone")
     verb = "would change" if dry_run else "changed"
     click.echo(
-        f"Undoing run {run_id} {verb} {len(done.changes)} assets and {len(done.employees)} employees; "
-        f"{len(done.refused)} things stay as they are."
+        f"Undoing run {run_id} {verb} {counted(len(done.changes), 'asset')} and "
+        f"{counted(len(done.employees), 'employee')}; {counted(len(done.refused), 'thing stays as it is', 'things stay as they are')}."
     )

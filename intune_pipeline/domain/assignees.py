@@ -136,7 +136,7 @@ class Assignees:
     def _employ(self, person: Person) -> Assignment:
         if employee := self._directory.match(person):
             return Assignment(employee.id)
-        hold = self._hold_of(person)
+        hold = self.hold_of(person)
         if hold and hold.decision not in {EmployeeDecision.CREATED, EmployeeDecision.WAITING}:
             return Assignment(reason=f"the user's employee was {hold.decision} by a person")
         if hold and hold.decision == EmployeeDecision.CREATED:
@@ -318,10 +318,11 @@ class Assignees:
         assignment = self.employ(person) if person else _STAYS
         if assignment.employee is not None:
             return replace(assignment, reason="the user's employee had to be decided about first", settles=True)
-        hold = self._hold_of(person) if person else None
+        hold = self.hold_of(person) if person else None
         return replace(assignment, settles=hold is not None and hold.decision != EmployeeDecision.WAITING)
 
-    def _hold_of(self, person: Person) -> EmployeeHold | None:
+    def hold_of(self, person: Person) -> EmployeeHold | None:
+        """What was held about a user before, waiting or decided; None for nothing."""
         return next((self._holds[key] for key in _keys(person) if key in self._holds), None)
 
 

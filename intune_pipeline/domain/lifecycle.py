@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.vocabulary import AssetStatus, LifecycleDecision
 
@@ -247,13 +248,14 @@ def _why_held(count: int, synced_devices: int, is_waiting: bool, policy: Policy)
     if count == 0:
         return None
     if count > policy.lifecycle_max_devices:
-        return f"{count} devices would end at once; up to {policy.lifecycle_max_devices} may."
+        return f"{counted(count, 'device')} would end at once; up to {policy.lifecycle_max_devices} may."
     if count > policy.lifecycle_max_share * synced_devices:
         return (
-            f"{count} of {synced_devices} synced devices would end at once; up to {policy.lifecycle_max_share:.0%} may."
+            f"{count} of {counted(synced_devices, 'synced device')} would end at once; "
+            f"up to {policy.lifecycle_max_share:.0%} may."
         )
     if is_waiting:
-        return f"{count} devices would end while an earlier hold still waits for a decision."
+        return f"{counted(count, 'device')} would end while an earlier hold still waits for a decision."
     return None
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from intune_pipeline.domain.drift import Drift, Measure
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.domain.vocabulary import Check, ConnectionStatus, NeedKind
 
 NO_SYNC_EXPECTED: Final = frozenset(
@@ -80,7 +81,7 @@ class NeedFacts:
         unknown: Devices of models that no rule knows.
         unknown_models: How many models these are.
         collisions: Devices that share a serial number with another machine.
-        ownership: Devices whose owner Intune does not tell.
+        ownership: Devices of which Intune does not say whether the company owns them.
         failed: Devices the last good sync could not write.
         drifts: Numbers that have left their band.
         warnings: What checks of the last good sync warn of, sentences by check.
@@ -179,14 +180,14 @@ def _of_connection(facts: NeedFacts) -> Iterator[Need]:
     newest = facts.last_good_at or facts.connected_at
     if facts.status not in NO_SYNC_EXPECTED and newest and facts.now - newest > facts.late_after:
         hours = int((facts.now - newest).total_seconds() // 3600)
-        yield Need(NeedKind.LATE, f"No sync has succeeded for {hours} hours.", newest, 1, "Use Sync Now.")
+        yield Need(NeedKind.LATE, f"No sync has succeeded for {counted(hours, 'hour')}.", newest, 1, "Use Sync Now.")
 
 
 def _decisions(facts: NeedFacts) -> Iterator[Need]:
     if facts.endings.count:
         yield Need(
             NeedKind.LIFECYCLE_HOLD,
-            f"{_counted(facts.endings.count, 'device')} left Intune at once: {facts.ending_reason}",
+            f"{counted(facts.endings.count, 'device')} left Intune at once: {facts.ending_reason}",
             facts.endings.since,
             facts.endings.count,
             "Look at the devices, then end their assignments or keep them.",
@@ -194,10 +195,11 @@ def _decisions(facts: NeedFacts) -> Iterator[Need]:
     if facts.people.count:
         yield Need(
             NeedKind.EMPLOYEE_HOLD,
-            f"{_counted(facts.people.count, 'employee')} would be created who may be there already or are no person.",
+            f"{counted(facts.people.count, 'employee')} would be created who may be there already or "
+            + ("is no person." if facts.people.count == 1 else "are no person."),
             facts.people.since,
             facts.people.count,
-            "Say for each of them who they are.",
+            "Say who they are." if facts.people.count == 1 else "Say for each of them who they are.",
         )
 
 
@@ -206,7 +208,7 @@ def _webhooks(facts: NeedFacts) -> Iterator[Need]:
         were = "was" if facts.webhooks_off.count == 1 else "were"
         yield Need(
             NeedKind.WEBHOOK_OFF,
-            f"{_counted(facts.webhooks_off.count, 'webhook')} {were} switched off: the receiver accepts nothing.",
+            f"{counted(facts.webhooks_off.count, 'webhook')} {were} switched off: the receiver accepts nothing.",
             facts.webhooks_off.since,
             facts.webhooks_off.count,
             "Mend the receiver, then switch the webhook on; what happened meanwhile is sent then.",
@@ -225,30 +227,36 @@ def _drifts(facts: NeedFacts) -> Iterator[Need]:
 
 
 def _devices(facts: NeedFacts) -> Iterator[Need]:
-    models = f"of {_counted(facts.unknown_models, 'model')} that no rule knows."
-    for kind, waiting, what, to_do in (
+    models = f"of {counted(facts.unknown_models, 'model')} that no rule knows."
+    say = "Say what this model is." if facts.unknown_models == 1 else "Say what these models are."
+    failed = "Nothing if the next sync writes {}; else send allwhere the reason shown with the device."
+    collision = "Open {} in Intune and correct or retire the wrong record."
+    ownership = "Set {} device ownership to Corporate in Intune if {} your company's."
+    # Each about one device, and about several.
+    for kind, waiting, one, several in (
         (
             NeedKind.DEVICES_FAILED,
             facts.failed,
-            "could not be written.",
-            "Nothing if the next sync writes them; else send allwhere the reason shown with the device.",
+            ("could not be written.", failed.format("it")),
+            ("could not be written.", failed.format("them")),
         ),
         (
             NeedKind.SERIAL_COLLISION,
             facts.collisions,
-            "share a serial number with another machine.",
-            "Open them in Intune and correct or retire the wrong record.",
+            ("shares a serial number with another machine.", collision.format("it")),
+            ("share a serial number with another machine.", collision.format("them")),
         ),
-        (NeedKind.UNKNOWN_MODELS, facts.unknown, models, "Say what these models are."),
+        (NeedKind.UNKNOWN_MODELS, facts.unknown, (models, say), (models, say)),
         (
             NeedKind.OWNERSHIP_UNKNOWN,
             facts.ownership,
-            "whose owner Intune does not tell.",
-            "Set their device ownership to Corporate in Intune if they are your company's.",
+            ("is marked neither corporate nor personal in Intune.", ownership.format("its", "it is")),
+            ("are marked neither corporate nor personal in Intune.", ownership.format("their", "they are")),
         ),
     ):
         if waiting.count:
-            yield Need(kind, f"{_counted(waiting.count, 'device')} {what}", waiting.since, waiting.count, to_do)
+            what, to_do = one if waiting.count == 1 else several
+            yield Need(kind, f"{counted(waiting.count, 'device')} {what}", waiting.since, waiting.count, to_do)
 
 
 def _warnings(facts: NeedFacts, said: Set[NeedKind]) -> Iterator[Need]:
@@ -258,7 +266,3 @@ def _warnings(facts: NeedFacts, said: Set[NeedKind]) -> Iterator[Need]:
         if check in facts.warnings and not SAID_BY.get(check, frozenset()) & said:
             what, of_operators = facts.warnings[check], check in _OF_OPERATORS
             yield Need(NeedKind.CHECK_WARNED, what, facts.last_good_at, 1, _TO_DO[check], of_operators=of_operators)
-
-
-def _counted(count: int, one: str) -> str:
-    return f"{count} {one}{'' if count == 1 else 's'}"

@@ -55,7 +55,8 @@ SKIPPED: Final[Mapping[str, SkipExplanation]] = {
     SkipReason.UNKNOWN_TYPE: SkipExplanation(
         "Unknown type of device",
         "no rule knows what kind of device it is",
-        "Say what the model is; its devices are synced the next time.",
+        "Models that no rule knows wait under Unknown models; their devices are synced once you have said what they are. "
+        "Meeting-room screens, servers and the like are no employee devices and need nothing.",
     ),
     SkipReason.SUPERSEDED: SkipExplanation(
         "Older record of the same device",

@@ -112,23 +112,34 @@ def year_of(start: str | None) -> str:
 
 
 def matches(search: str) -> ColumnElement[bool]:
-    """Devices of which a part of what is shown is this, and assets are joined with their assignees."""
+    """Devices of which a part of what is shown is this.
+
+    Assignees are searched by themselves: to join every device with its asset and employee takes half as long again as all else.
+    """
     together: ColumnElement[str] = sa.func.concat_ws(
         " ",
         _table.serial_number,
         _table.device_name,
         _table.listed_user,
-        PERSON,
         _table.manufacturer,
         _table.model_name,
         _table.model,
         _table.operating_system,
     )
-    key = serial_key(search) or search
+    person: ColumnElement[str] = PERSON
     if search.isascii():
         # Only ASCII letters can be meant: by bytes is several times quicker than by a language's rules.
-        together = sa.collate(together, "C")
-    return sa.or_(_table.serial_key.contains(key, autoescape=True), together.icontains(search, autoescape=True))
+        together, person = sa.collate(together, "C"), sa.collate(person, "C")
+    assigned = (
+        sa.select(assets.c.id)
+        .join(employees, employees.c.id == assets.c.assignee_id)
+        .where(person.icontains(search, autoescape=True))
+    )
+    return sa.or_(
+        _table.serial_key.contains(serial_key(search) or search, autoescape=True),
+        together.icontains(search, autoescape=True),
+        _table.asset_id.in_(assigned),
+    )
 
 
 @dataclass(frozen=True, slots=True)

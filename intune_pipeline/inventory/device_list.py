@@ -174,12 +174,10 @@ def _found(chosen: filters.Chosen, query: Query) -> Select[Any]:
     """The keys of the devices that are found, joined only with what is asked about."""
     table = device_outcomes.c
     found = sa.select(table.connection_id, table.intune_device_id).where(table.connection_id == chosen.connection_id)
-    joins_people = bool(query.search.strip())
-    if joins_people or query.released or query.decided or query.sort in _BY_ASSET:
+    if query.released or query.decided or query.sort in _BY_ASSET:
         found = found.outerjoin_from(device_outcomes, assets, assets.c.id == table.asset_id)
-    if joins_people:
-        found = found.outerjoin(employees, employees.c.id == assets.c.assignee_id)
-        found = found.where(filters.matches(query.search.strip()))
+    if search := query.search.strip():
+        found = found.where(filters.matches(search))
     conditions = (
         query.outcome and table.outcome == query.outcome,
         query.reason and table.reason == query.reason,

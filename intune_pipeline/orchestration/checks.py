@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from intune_pipeline.domain.eligibility import JudgedDevice
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.reconciliation import Counts
 from intune_pipeline.domain.vocabulary import Check, SkipReason
@@ -93,12 +94,14 @@ def check_result(name: str, *, passed: bool, says: str, **numbers: float) -> dg.
 def of_listing(listed: Listed, *, before: SyncRun | None, policy: Policy) -> list[dg.AssetCheckResult]:
     """The checks of ``raw_intune_devices``."""
     ids = {device.intune_device_id for device in listed.devices} | set(listed.personal_ids)
-    reason = "the list was capped" if not listed.unreadable else f"{listed.unreadable} entries had no id"
+    reason = (
+        f"{counted(listed.unreadable, 'entry', 'entries')} had no id" if listed.unreadable else "the list was capped"
+    )
     return [
         check_result(
             "list_accounted_for",
             passed=len(ids) + listed.unreadable == listed.devices_listed,
-            says=f"{listed.devices_listed} devices: {len(listed.devices)} rows, {len(listed.personal_ids)} personal, "
+            says=f"{counted(listed.devices_listed, 'device')}: {counted(len(listed.devices), 'row')}, {len(listed.personal_ids)} personal, "
             f"{listed.unreadable} unreadable.",
         ),
         check_result(
@@ -118,7 +121,7 @@ def not_shrunk(listed: int, before: int | None, policy: Policy) -> dg.AssetCheck
         )
     missing = max(0, before - listed)
     passed = missing <= policy.lifecycle_max_devices and missing <= policy.lifecycle_max_share * before
-    says = f"{listed} devices listed, {before} at the last good sync" + (
+    says = f"{counted(listed, 'device')} listed, {before} at the last good sync" + (
         "." if passed else f": {missing} fewer is more than may leave at once, so lifecycle changes are held."
     )
     return check_result(Check.LIST_NOT_SHRUNK, passed=passed, says=says, listed=listed, before=before, missing=missing)
@@ -156,7 +159,7 @@ def of_classification(
         check_result(
             "one_device_per_serial",
             passed=len(set(eligible)) == len(eligible),
-            says=f"{len(eligible)} eligible devices have {len(set(eligible))} serial numbers.",
+            says=f"{counted(len(eligible), 'eligible device')}, {counted(len(set(eligible)), 'serial number')}.",
         ),
         _share_below(
             Check.FEW_UNKNOWN_MODELS,
@@ -177,7 +180,8 @@ def of_classification(
 
 def of_people(lookalikes: int) -> list[dg.AssetCheckResult]:
     """The check of ``employees``."""
-    says = f"{lookalikes} users share a name with an employee without a work e-mail: the same person twice?"
+    alike = f"{counted(lookalikes, 'user shares', 'users share')} a name with an employee without a work e-mail"
+    says = f"{alike}: the same person twice?" if lookalikes else f"{alike}."
     return [check_result(Check.NO_LOOKALIKES, passed=not lookalikes, says=says, lookalikes=lookalikes)]
 
 
@@ -203,7 +207,7 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
         check_result(
             "one_asset_per_serial",
             passed=len(set(asset_ids)) == len(asset_ids),
-            says=f"{len(asset_ids)} devices have {len(set(asset_ids))} assets.",
+            says=f"{counted(len(asset_ids), 'device')}, {counted(len(set(asset_ids)), 'asset')}.",
         ),
         check_result(
             Check.NO_DEVICE_FAILED,
@@ -214,7 +218,7 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
         check_result(
             Check.NO_PLAINTEXT_SECRETS,
             passed=not exposed,
-            says=f"{exposed} bypass codes lie in the database without encryption.",
+            says=f"{counted(exposed, 'bypass code is', 'bypass codes are')} in the database without encryption.",
             exposed=exposed,
         ),
     ]
@@ -222,11 +226,19 @@ def of_reconciliation(counts: Counts, asset_ids: Sequence[int], exposed: int) ->
 
 def _failures(counts: Counts) -> str:
     unread = counts.devices_unreadable
-    says = f"{counts.devices_failed - unread} devices could not be written; device_outcomes says why."
-    return f"{says} {unread} entries of Microsoft's list have no id and could not be read." if unread else says
+    unwritten = counts.devices_failed - unread
+    said = [
+        *([f"{counted(unwritten, 'device')} could not be written; device_outcomes says why."] if unwritten else []),
+        *(
+            [f"{counted(unread, 'entry', 'entries')} of Microsoft's list without an id could not be read."]
+            if unread
+            else []
+        ),
+    ]
+    return " ".join(said) or "Every device was read, and every eligible one written."
 
 
 def _share_below(name: str, *, count: int, of: int, limit: float, what: str) -> dg.AssetCheckResult:
     share = count / of if of else 0.0
-    says = f"{count} of {of} devices ({share:.1%}) {what}; up to {limit:.0%} is usual."
+    says = f"{count} of {counted(of, 'device')} ({share:.1%}) {what}; up to {limit:.0%} is usual."
     return check_result(name, passed=share <= limit, says=says, count=count, of=of, share=round(share, 4))

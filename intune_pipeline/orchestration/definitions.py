@@ -4,6 +4,7 @@ Belongs here: the one function that builds Dagster's definitions, so that tests 
 belong here: any definition itself.
 """
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,11 @@ from intune_pipeline.orchestration.schedules import build_schedules
 from intune_pipeline.orchestration.sensors import SENSORS
 from intune_pipeline.orchestration.source import commit
 from intune_pipeline.settings import Settings
+
+# Dagster copies each sensor together with its owners, of which ours have none, and warns that owners may change.
+warnings.filterwarnings(
+    "ignore", message="Parameter `owners` of initializer `SensorDefinition", category=dg.BetaWarning
+)
 
 
 def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

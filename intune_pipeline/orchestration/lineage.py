@@ -21,6 +21,7 @@ from dagster import DagsterEventType, RunsFilter
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.events.log import EventLogEntry
 
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.orchestration.jobs import INTUNE_SYNC
 from intune_pipeline.orchestration.partitions import PARTITION_TAG
@@ -88,7 +89,7 @@ def lineage(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         told[run.run_id] = ended
         until = max(until, ended)
         context.update_cursor(_cursor(until, told))
-    return dg.SkipReason(f"Told of {len(new)} runs.")
+    return dg.SkipReason(f"Told of {counted(len(new), 'run')}.")
 
 
 def tell(

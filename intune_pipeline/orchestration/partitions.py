@@ -5,10 +5,12 @@ database knows. Dagster's partitions follow it both ways: a key that no account 
 stays, because its history hangs on it.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import dagster as dg
+
+from intune_pipeline.domain.vocabulary import Trigger
 
 #: The name every workspace gives our code; toggles of schedules and sensors hang on it.
 CODE_LOCATION = "intune_pipeline"
@@ -23,6 +25,8 @@ PARTITION_TAG = "dagster/partition"
 PRIORITY_TAG = "dagster/priority"
 RUN_KEY_TAG = "dagster/run_key"
 WILL_RETRY_TAG = "dagster/will_retry"
+RETRY_NUMBER_TAG = "dagster/retry_number"
+PARENT_RUN_TAG = "dagster/parent_run_id"
 MAX_RETRIES_TAG = "dagster/max_retries"
 RETRY_ON_FAILURE_TAG = "dagster/retry_on_asset_or_op_failure"
 #: A crashed sync starts over with a fresh list; going on from the step that died would trust an older one.
@@ -38,6 +42,16 @@ SYNC_REQUEST_TAG = "intune/sync_request"
 PLAN_TAG = "intune/plan"
 #: The tenant's GUID, for people who search runs by it.
 TENANT_TAG = "intune/tenant_id"
+
+
+def trigger_of(tags: Mapping[str, str]) -> str:
+    """What asked for a run.
+
+    A run started again in the UI has all tags of the one before, and an operator asked for it. One that Dagster starts over
+    after a crash is still what it was.
+    """
+    is_started_again = PARENT_RUN_TAG in tags and RETRY_NUMBER_TAG not in tags
+    return Trigger.OPERATOR if is_started_again else tags.get(TRIGGER_TAG, Trigger.OPERATOR)
 
 
 def missing(instance: dg.DagsterInstance, keys: Iterable[str]) -> list[str]:

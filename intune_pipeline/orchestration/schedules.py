@@ -11,6 +11,7 @@ from typing import NamedTuple
 import dagster as dg
 from sqlalchemy import Engine
 
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.domain.vocabulary import ConnectionStatus, Trigger
 from intune_pipeline.inventory.connections import Tenant, tenants_of
 from intune_pipeline.orchestration.jobs import intune_sync, maintenance
@@ -95,7 +96,7 @@ def build_schedules(*, hour: int, time_zone: str) -> list[dg.ScheduleDefinition]
         night = plan_night(tenants, day, known)
         add_missing(context.instance, {str(request.partition_key) for request in night.run_requests})
         left_out = ", ".join(f"{account} ({status})" for account, status in sorted(night.skipped.items()))
-        message = f"{len(night.run_requests)} tenants to sync; left out: {left_out or 'none'}."
+        message = f"{counted(len(night.run_requests), 'tenant')} to sync; left out: {left_out or 'none'}."
         context.log.info(message)
         return night.run_requests or dg.SkipReason(message)
 

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 from sqlalchemy import Engine
 
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.inventory import accounts, heartbeats, open_syncs, plans, sync_requests, sync_runs
 from intune_pipeline.inventory.connections import tenants_of
 from intune_pipeline.inventory.fleet import fleet
@@ -155,7 +156,10 @@ def ended_runs(
         context.instance.report_run_failed(run, reaping.death_sentence(run))
     reminded = remind(context.instance, datetime.now(UTC))
     closed = close_ended(context.instance, database)
-    message = f"{len(dead)} runs were dead, {reminded} forgotten, {closed} syncs and requests were closed."
+    message = (
+        f"{counted(len(dead), 'dead run')}, {counted(reminded, 'forgotten one')}; "
+        f"{counted(closed, 'sync or request', 'syncs and requests')} closed."
+    )
     return dg.SensorResult(skip_reason=dg.SkipReason(message), cursor=cursor)
 
 
@@ -254,7 +258,9 @@ def troubles(
     with database.connect() as db:
         lines = fleet(db, late_after=limits.late_after)
     late = sum(line.late for line in lines)
-    message = f"{len(found)} troubles; {late} of {len(lines)} tenants late. {notifier.problem}".strip()
+    message = (
+        f"{counted(len(found), 'trouble')}; {late} of {counted(len(lines), 'tenant')} late. {notifier.problem}".strip()
+    )
     return dg.SensorResult(skip_reason=dg.SkipReason(message), asset_events=report(lines, limits.late_after))
 
 
@@ -273,7 +279,7 @@ def customer_mails(
     """Send what is due; each person is told of each thing once, until it is over."""
     this = mails.Round(datetime.now(UTC), limits.sync_hour, limits.sync_time_zone, limits.late_after)
     sent = mails.tell(database, mailer, this)
-    return dg.SkipReason(f"{sent} messages were sent. {mailer.problem}".strip())
+    return dg.SkipReason(f"{counted(sent, 'message')} sent. {mailer.problem}".strip())
 
 
 @dg.sensor(
@@ -291,7 +297,7 @@ def tenant_partitions(
         connected = {tenant.account for tenant in tenants_of(db) if tenant.tenant_id}
         slugs = known if known <= connected else set(accounts.slugs(db))
     if known == connected:
-        return dg.SkipReason(f"{len(known)} partitions, as many as tenants.")
+        return dg.SkipReason(f"{counted(len(known), 'partition')}, as many as tenants.")
     suspects = known - connected - slugs
     busy = _accounts_under_way(context.instance, suspects)
     add, delete = changes(known, connected, slugs, busy)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from intune_pipeline.domain.vocabulary import RunStatus
 from intune_pipeline.inventory.sync_runs import SyncRun
 
-WIDTH, HEIGHT = 640, 150
-_LEFT, _TOP, _BOTTOM = 44, 12, 130
-_SLOTS = 30
+HEIGHT = 150
+_LEFT, _TOP, _BOTTOM = 60, 12, 130
+_MOST_RUNS, _FEWEST_RUNS = 30, 3
+#: All runs together are so wide, in pixels, and a few of them no wider than this each.
+_BARS, _WIDEST_BAR = 580, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +31,24 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars from the oldest run to the newest, and the top of the scale in devices."""
+    """Bars from the oldest run to the newest, the top of the scale in devices, and how wide they are together."""
 
     bars: tuple[Bar, ...]
     top: int
-    width: int = WIDTH
+    width: int
     height: int = HEIGHT
     left: int = _LEFT
     top_y: int = _TOP
     base_y: int = _BOTTOM
 
 
-def of_runs(newest_first: Sequence[SyncRun]) -> Chart:
-    """Lay out up to 30 runs."""
-    runs = list(reversed(newest_first[:_SLOTS]))
-    top = _round_up(max((run.devices_listed for run in runs), default=1))
-    slot = (WIDTH - _LEFT) / _SLOTS
-    first = _LEFT + (_SLOTS - len(runs)) * slot
+def of_runs(newest_first: Sequence[SyncRun]) -> Chart | None:
+    """Lay out up to 30 runs, in a chart as wide as they need; None for so few that their table says it all."""
+    if len(newest_first) < _FEWEST_RUNS:
+        return None
+    runs = list(reversed(newest_first[:_MOST_RUNS]))
+    top = _round_up(max(run.devices_listed for run in runs))
+    slot = min(_WIDEST_BAR, _BARS / len(runs))
 
     def length(devices: int) -> float:
         return round((_BOTTOM - _TOP) * devices / top, 1)
@@ -55,7 +58,7 @@ def of_runs(newest_first: Sequence[SyncRun]) -> Chart:
         synced, whole = length(run.devices_synced), length(max(run.devices_listed, run.devices_synced))
         bars.append(
             Bar(
-                x=round(first + index * slot + 2, 1),
+                x=round(_LEFT + index * slot + 2, 1),
                 width=round(slot - 4, 1),
                 synced_y=round(_BOTTOM - synced, 1),
                 synced_height=synced,
@@ -64,7 +67,7 @@ def of_runs(newest_first: Sequence[SyncRun]) -> Chart:
                 failed=run.status == RunStatus.FAILED,
             )
         )
-    return Chart(tuple(bars), top)
+    return Chart(tuple(bars), top, round(_LEFT + len(runs) * slot))
 
 
 def _round_up(count: int) -> int:

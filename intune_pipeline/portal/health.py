@@ -14,7 +14,7 @@ from intune_pipeline.domain.vocabulary import ConnectionStatus, OwnCause, RunSta
 from intune_pipeline.inventory.connections import Record
 from intune_pipeline.inventory.sync_runs import SyncRun
 from intune_pipeline.microsoft.causes import Audience
-from intune_pipeline.portal.words import cause_of, trouble
+from intune_pipeline.portal.words import cause_of, counted, trouble
 
 Tone = Literal["good", "wait", "bad"]
 
@@ -174,7 +174,7 @@ def _of_runs(newest_first: Sequence[SyncRun], now: datetime, late_after: timedel
     good = next((run.finished_at for run in newest_first if run.status == RunStatus.SUCCEEDED), None)
     if good is not None and now - good > late_after:
         hours = int((now - good).total_seconds() // 3600)
-        return Health("bad", "Late", f"The last good sync is {hours} hours old.", RETRY)
+        return Health("bad", "Late", f"The last good sync is {counted(hours, 'hour')} old.", RETRY)
     if waiting:
         return Health(
             "wait", "Connected, with decisions waiting", "Syncing works. Some changes wait for a Primary Admin.",

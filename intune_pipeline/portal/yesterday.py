@@ -16,25 +16,38 @@ from intune_pipeline.portal.browser_sessions import HOME
 from intune_pipeline.portal.device_links import devices_href
 
 _DAY: Final = timedelta(hours=24)
-#: What runs count, its name for people and the kind its page lists it as.
-_COUNTED: Final[tuple[tuple[str, str, RunChange | None], ...]] = (
-    ("assets_created", "Assets created", RunChange.CREATED),
-    ("assets_updated", "Assets updated", RunChange.UPDATED),
-    ("assets_removed", "Assets removed by an undo", RunChange.REMOVED),
-    ("assignees_changed", "Assignees changed", RunChange.UPDATED),
-    ("lifecycle_transitions", "Assignments ended: device left Intune", RunChange.UPDATED),
-    ("employees_created", "Employees added", RunChange.EMPLOYEE_ADDED),
-    ("employees_removed", "Employees removed by an undo", RunChange.EMPLOYEE_REMOVED),
-    (NeedKind.DEVICES_FAILED, "Devices that could not be written", RunChange.FAILED),
+#: What runs count, what it is called for one and for several, and the kind its page lists it as.
+_COUNTED: Final[tuple[tuple[str, str, str, RunChange | None], ...]] = (
+    ("assets_created", "asset created", "assets created", RunChange.CREATED),
+    ("assets_updated", "asset updated", "assets updated", RunChange.UPDATED),
+    ("assets_removed", "asset removed by an undo", "assets removed by an undo", RunChange.REMOVED),
+    ("assignees_changed", "assignee changed", "assignees changed", RunChange.UPDATED),
+    (
+        "lifecycle_transitions",
+        "assignment ended: the device left Intune",
+        "assignments ended: the devices left Intune",
+        RunChange.UPDATED,
+    ),
+    ("employees_created", "employee added", "employees added", RunChange.EMPLOYEE_ADDED),
+    ("employees_removed", "employee removed by an undo", "employees removed by an undo", RunChange.EMPLOYEE_REMOVED),
+    (
+        NeedKind.DEVICES_FAILED,
+        "device that could not be written",
+        "devices that could not be written",
+        RunChange.FAILED,
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that changed: what, how many, and where they are listed; None where several runs did it."""
+    """One thing that changed: how many, what in words that agree with it, and where they are listed.
 
-    name: str
+    Listed nowhere (None) where several runs did it.
+    """
+
     count: int
+    what: str
     href: str | None
 
 
@@ -75,12 +88,19 @@ def changes(newest_first: Sequence[SyncRun], before: SyncRun, overview: Overview
     newest, left = "first_seen_at", devices_href(presence=Presence.GONE, sort="last_seen_at", order="desc")
     found = [
         Change(
-            "New in Intune", overview.appeared, devices_href(presence=Presence.IN_INTUNE, sort=newest, order="desc")
+            overview.appeared,
+            _devices(overview.appeared, "new in Intune"),
+            devices_href(presence=Presence.IN_INTUNE, sort=newest, order="desc"),
         ),
-        Change("Gone from Intune", overview.left, left),
+        Change(overview.left, _devices(overview.left, "gone from Intune"), left),
     ]
-    for field, name, kind in _COUNTED:
+    for field, one, several, kind in _COUNTED:
         did = [run for run in runs if getattr(run, field)]
         href = f"{HOME}/runs/{did[0].id}?kind={kind}" if len(did) == 1 else None
-        found.append(Change(name, sum(getattr(run, field) for run in did), href))
+        count = sum(getattr(run, field) for run in did)
+        found.append(Change(count, one if count == 1 else several, href))
     return Changes(before.started_at, runs, tuple(change for change in found if change.count))
+
+
+def _devices(count: int, which: str) -> str:
+    return f"{'device' if count == 1 else 'devices'} {which}"

@@ -35,7 +35,7 @@ def test_a_part_is_decided_shown_and_taken_back(tenant, command):
     released = command("holds", "release", "acme", "--device", "d00", "--device", "d01")
     assert released.out == "The ends of 2 devices are released; the next sync does it.\n"
     dropped = command("holds", "release", "acme", "--drop", "--search", "sn-d03", "--apply-now")
-    assert dropped.out == "The ends of 1 devices are dropped; a sync was asked for.\n"
+    assert dropped.out == "The end of 1 device is dropped; a sync was asked for.\n"
     assert command("holds", "decide", "acme", "link", "--search", "jane").out.startswith("1 held employees decided")
     assert command("holds", "decide", "acme", "skip", "--all").out.startswith("1 held employees decided")
     assert listed(command) == ([], [f"d{n:02}" for n in range(10) if n not in {0, 1, 3}])

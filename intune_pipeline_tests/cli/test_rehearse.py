@@ -30,8 +30,8 @@ def test_what_changed_rules_would_do_is_printed_and_leaving_out_what_is_synced_f
     ]
     rules.write_text(NO_LATITUDES)
     left_out = command("rehearse", "--rules", str(rules))
-    assert (left_out.status, "1 devices that are synced would be left out" in left_out.err) == (1, True)
-    assert "acme: syncs would keep 1 assets up to date no more" in left_out.err
+    assert (left_out.status, "1 synced device would be left out" in left_out.err) == (1, True)
+    assert "acme: syncs would keep 1 asset up to date no more" in left_out.err
     assert "left out" in " ".join(left_out.out.split())
     rules.write_text("manufacturers = 3")
     assert command("rehearse", "--rules", str(rules)).status == 2

@@ -140,7 +140,7 @@ def test_details_are_written_as_they_were_looked_at(world: World) -> None:
     world.materialize("allwhere_assets")
     written = "select memory_gb from assets where intune_device_id = :id"
     assert world.query(written, id=device_id) == [(memory,)]
-    assert "1 devices have newer details" in world.materialization("allwhere_assets")["changed_since"]
+    assert "1 device has newer details" in world.materialization("allwhere_assets")["changed_since"]
     world.sync()
     assert world.query(written, id=device_id) == [(999,)]
 

@@ -1,5 +1,7 @@
 """What the project consists of: a guard against drift in what others build on."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -149,3 +151,10 @@ def test_the_classification_has_the_version_of_its_catalogue(tmp_path: Path) -> 
     assert source.version_of(tmp_path) == before
     (tmp_path / "a.toml").write_text("two")
     assert source.version_of(tmp_path) != before
+
+
+def test_nothing_is_warned_of_when_they_are_loaded() -> None:
+    """Every command that syncs loads them, and its output is for people."""
+    load = "from intune_pipeline.orchestration.definitions import build_defs; build_defs().get_repository_def()"
+    loaded = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True, check=True)
+    assert "Warning" not in loaded.stderr

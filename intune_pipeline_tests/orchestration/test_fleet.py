@@ -48,6 +48,20 @@ def test_a_late_tenant_stays_late_while_another_one_syncs(world: World, connect_
         assert "acme" not in numbers["troubled"]
 
 
+def test_the_table_of_troubles_is_narrow_enough_to_be_seen_whole_and_comes_first(world: World) -> None:
+    numbers, _ = reported(world)
+    assert numbers["troubled"] == "No tenant is late or in trouble."
+    assert next(iter(numbers)) == "troubled"
+    world.tenant.conditional_access = True
+    world.sync()
+    world.execute("update connections set connected_at = now() - interval '30 hours', status = 'connected'")
+    numbers, _ = reported(world)
+    header, _, row = numbers["troubled"].splitlines()
+    assert header == "| tenant | trouble | last run |"
+    link = "[acme](/assets/allwhere_assets?view=partitions&partition=acme)"
+    assert row == f"| {link} | late, never synced, conditional access | [run](/runs/{world.last.run_id}) |"
+
+
 def test_assets_written_from_yesterdays_list_are_as_late_as_it(world: World) -> None:
     """Not the run's end counts but when its list was read."""
     world.materialize("raw_intune_devices", "classified_devices", "intune_device_details", "employees")

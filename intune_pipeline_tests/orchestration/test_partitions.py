@@ -2,10 +2,11 @@
 
 import dagster as dg
 import sqlalchemy as sa
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, RETRY_NUMBER_TAG, ROOT_RUN_ID_TAG
 
 from intune_pipeline.inventory.database import VERSION_TABLE
 from intune_pipeline.orchestration import sensors
-from intune_pipeline.orchestration.partitions import changes
+from intune_pipeline.orchestration.partitions import changes, trigger_of
 from intune_pipeline.orchestration.sync.upgrades import SENTENCE
 from intune_pipeline_tests.orchestration.conftest import ORIGIN, World, tick
 
@@ -20,6 +21,15 @@ def test_connecting_adds_the_partition_and_a_key_of_no_account_goes(world: World
         "AddDynamicPartitionsRequest": ["acme"],
         "DeleteDynamicPartitionsRequest": ["typo"],
     }
+
+
+def test_a_run_started_again_by_hand_is_an_operators_and_one_started_over_stays_what_it_was() -> None:
+    first = {"intune/trigger": "initial"}
+    again = {**first, PARENT_RUN_ID_TAG: "b8e7c2c0", ROOT_RUN_ID_TAG: "b8e7c2c0"}
+    assert trigger_of({}) == "operator"
+    assert trigger_of(first) == "initial"
+    assert trigger_of(again) == "operator"
+    assert trigger_of({**again, RETRY_NUMBER_TAG: "1"}) == "initial"
 
 
 def test_when_both_agree_nothing_is_asked(world: World) -> None:

@@ -182,7 +182,7 @@ def test_the_sensor_reports_the_dead_and_closes_their_syncs(
     _, run = queued
     monkeypatch.setattr(reaping, "GRACE", timedelta(0))
     result = tick(world, ended_runs)
-    assert "1 runs were dead" in result.skip_reason.skip_message
+    assert "1 dead run" in result.skip_reason.skip_message
     ended = world.instance.get_run_by_id(run.run_id)
     assert ended
     assert ended.status is DagsterRunStatus.FAILURE

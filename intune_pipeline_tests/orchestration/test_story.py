@@ -1,10 +1,13 @@
 """What a run's log tells, and what it never tells."""
 
+import re
+
 import dagster as dg
 import pytest
 
 from intune_pipeline.orchestration import catalog
 from intune_pipeline.orchestration.links import ADMIN_CENTRES, Links, links_of
+from intune_pipeline.sandbox.tenants import DirectoryUser
 from intune_pipeline.settings import LinkSettings
 from intune_pipeline_tests.orchestration.conftest import World
 
@@ -26,6 +29,26 @@ def test_a_run_tells_what_it_read_decided_and_wrote(world: World) -> None:
     assert f"{done.assets_created} assets created, 0 updated" in story
     world.sync()
     assert f"{done.assets_created} unchanged" in "\n".join(told(world, 20))
+
+
+def test_who_waits_for_a_decision_is_told_so_by_every_run(world: World) -> None:
+    waits = re.compile(r"\d+ waits? for a decision, because [^,.]+ shared accounts?")
+    reception = DirectoryUser(
+        "5ba3ad5b-0000-4000-8000-000000000001", "Reception", "reception@acme.example", "reception@acme.example"
+    )
+    for device_id, record in world.tenant.devices.items():
+        if record["managedDeviceOwnerType"] == "company" and record["operatingSystem"] in {"iOS", "macOS"}:
+            world.tenant.set_primary_user(device_id, reception)
+    world.sync()
+    first = waits.findall("\n".join(told(world, 20)))
+    assert first, "nobody looks like a shared account"
+    world.sync()
+    assert waits.findall("\n".join(told(world, 20))) == first
+    world.execute("update employee_holds set decision = 'skipped'")
+    world.sync()
+    story = "\n".join(told(world, 20))
+    assert not waits.findall(story)
+    assert "left out, as a person decided" in story
 
 
 def test_the_log_names_no_device_and_nobody(world: World) -> None:

@@ -40,7 +40,7 @@ def test_what_waits_leads_to_where_it_is_done(signed_in: SignIn, tenant: Tenant)
     browser = signed_in("acme-primary").open(HOME)
     assert "1 thing needs you" in browser.text
     assert "Nothing needs you" not in browser.text
-    browser.follow("Say what these models are.")
+    browser.follow("Say what this model is.")
     assert (browser.title, browser.path) == ("Decisions", f"{HOME}/models")
     assert "1 thing needs an admin" in signed_in("acme-secondary").open(HOME).text
 
@@ -135,7 +135,7 @@ def test_after_an_undo_the_overview_is_about_the_last_sync(signed_in: SignIn, te
     run = last_run(tenant)
     browser = signed_in("acme-primary").open(f"{HOME}/runs/{run}/undo").press(f"Undo run {run}")
     text = browser.open(HOME).text
-    assert "<dt>In Intune</dt><dd>3</dd>" in text
+    assert '<dt>In Intune</dt><dd><a href="#in-intune">3</a></dd>' in text
     browser.open(f"{HOME}/result")
     assert "3 devices in Intune" in browser.text
 

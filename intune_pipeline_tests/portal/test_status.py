@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -49,7 +50,7 @@ def answer_requests(engine: sa.Engine, connection_id: int, **columns: object) ->
 
 def test_the_page_tells_counts_reasons_and_what_to_do(signed_in: SignIn, acme: Customer) -> None:
     text = signed_in("acme-primary").open(HOME).text
-    assert "<dt>In Intune</dt><dd>205</dd>" in text
+    assert '<dt>In Intune</dt><dd><a href="#in-intune">205</a></dd>' in text
     assert "Why 203 devices are not synced" in text
     for reason in (SkipReason.PERSONAL, SkipReason.DESKTOP, SkipReason.NO_SERIAL):
         assert f"{SKIPPED[reason].name}<" in text
@@ -110,17 +111,17 @@ def test_what_changed_since_yesterday_is_told_with_its_run(
             sa.update(schema.device_outcomes).where(gone).values(absent_since=now, last_seen_at=times["started_at"])
         )
         db.execute(sa.update(schema.device_outcomes).where(new).values(sync_run_id=run_id, first_seen_at=now))
-        sync_runs.succeed(db, run_id, {"assets_created": 3, "employees_created": 2})
+        sync_runs.succeed(db, run_id, {"assets_created": 3, "employees_created": 1})
     browser = signed_in("acme-primary").open(HOME)
     assert "What changed since yesterday" in browser.text
     told = re.findall(r"<li><strong>(\d+)</strong> <a[^>]*>([^<]+)</a>", browser.text)
     assert told == [
-        ("1", "New in Intune"),
-        ("1", "Gone from Intune"),
-        ("3", "Assets created"),
-        ("2", "Employees added"),
+        ("1", "device new in Intune"),
+        ("1", "device gone from Intune"),
+        ("3", "assets created"),
+        ("1", "employee added"),
     ]
-    browser.follow("Employees added")
+    browser.follow("employee added")
     assert browser.url.endswith(f"/runs/{run_id}?kind=employee_added")
 
 
@@ -129,7 +130,8 @@ def test_times_are_relative_with_the_exact_one_beside_and_the_daily_hour_is_a_ru
 ) -> None:
     text = signed_in("acme-primary").open(HOME).text
     assert re.search(r'<span class="moment">[12] hours? ago <time datetime="[^"]+">[^<]+ UTC</time></span>', text)
-    assert "every day at 05:00 UTC" in text
+    assert "<dt>Syncs run</dt><dd>every day at 05:00 UTC</dd>" in text
+    assert re.search(r'<dt>Next sync</dt><dd><span class="moment">in ', text)
 
 
 @pytest.mark.parametrize(
@@ -156,11 +158,15 @@ def test_times_are_machine_readable_and_in_utc_without_script(signed_in: SignIn,
     assert " UTC</time>" in text
 
 
-def test_the_chart_has_a_title_and_the_same_as_a_table(signed_in: SignIn, acme: Customer) -> None:
+def test_the_chart_has_a_title_and_the_same_as_a_table(signed_in: SignIn, acme: Customer, engine: sa.Engine) -> None:
+    assert '<svg class="chart"' not in signed_in("acme-primary").open(HOME).text, "two runs need none"
+    with engine.begin() as db:
+        sync_runs.succeed(db, sync_runs.open_run(db, acme.connection_id, "schedule", None), {})
     text = signed_in("acme-primary").open(HOME).text
+    assert "The last 3 runs" in text
     assert 'role="img" aria-labelledby="chart-title"' in text
     assert text.count('<rect class="failed"') == 1
-    assert text.count('<rect class="synced"') == 1
+    assert text.count('<rect class="synced"') == 2
     assert "First sync</td>" in text
     assert "Failed: Microsoft could not be reached, so nothing was synced." in text
 
@@ -298,9 +304,20 @@ def test_the_next_sync_follows_the_clocks_of_its_time_zone() -> None:
     assert health.next_scheduled(at_the_hour, 5, "UTC") == datetime(2026, 6, 2, 5, 0, tzinfo=UTC)
 
 
-def test_a_chart_without_runs_or_devices_is_still_a_chart() -> None:
-    assert chart.of_runs([]).bars == ()
-    assert chart.of_runs([]).top == 1
+def test_few_runs_make_no_chart_and_a_chart_is_as_wide_as_its_runs(engine: sa.Engine, acme: Customer) -> None:
+    with engine.connect() as db:
+        failed, good, *_ = sync_runs.last(db, "acme", 2)
+    assert chart.of_runs([]) is None
+    assert chart.of_runs([good, failed]) is None
+    for number in (3, 10, 30, 40):
+        drawn = chart.of_runs([replace(good, devices_listed=0, devices_synced=0)] * number)
+        assert drawn is not None
+        assert drawn.top == 1
+        assert len(drawn.bars) == min(number, 30)
+        assert all(bar.width > 0 and bar.synced_height == 0 for bar in drawn.bars)
+        assert drawn.bars[0].x < drawn.left + 5
+        assert 0 <= drawn.width - (drawn.bars[-1].x + drawn.bars[-1].width) < 5
+        assert drawn.width <= 640
 
 
 def test_a_request_that_waits_longer_than_half_a_minute_says_so(

@@ -11,6 +11,12 @@ from intune_pipeline.portal.rendering import number, when
 from intune_pipeline.portal.seal import Seal
 
 
+def test_devices_of_no_known_type_ask_nobody_about_what_is_no_employees_device() -> None:
+    remedy = SKIPPED[SkipReason.UNKNOWN_TYPE].remedy
+    assert "Models that no rule knows wait under Unknown models" in remedy
+    assert remedy.endswith("Meeting-room screens, servers and the like are no employee devices and need nothing.")
+
+
 def test_every_skip_reason_has_a_name_and_a_remedy() -> None:
     assert set(SKIPPED) == set(SkipReason)
     assert all(known.name and known.remedy.endswith(".") for known in SKIPPED.values())

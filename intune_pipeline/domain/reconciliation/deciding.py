@@ -54,7 +54,8 @@ class Users:
             is_new = action in {PersonAction.CREATE, PersonAction.HELD}
             shared = assignees.shared_reason(person) if action == PersonAction.HELD else None
             alike = assignees.lookalikes_of(person) if is_new and not shared else ()
-            yield PersonStep(person, self._devices[key], employee, action, next(iter(alike), None), shared)
+            hold = assignees.hold_of(person) if action == PersonAction.NONE else None
+            yield PersonStep(person, self._devices[key], employee, action, next(iter(alike), None), shared, hold)
 
 
 class Decider:

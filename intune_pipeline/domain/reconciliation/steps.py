@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from intune_pipeline.domain.assignments import HELD_GRADES, Candidate, HeldEmployee
+from intune_pipeline.domain.assignments import HELD_GRADES, Candidate, EmployeeHold, HeldEmployee
 from intune_pipeline.domain.eligibility import JudgedDevice
 from intune_pipeline.domain.fields import Sealed, Value
 from intune_pipeline.domain.kept import KeptValue
@@ -135,6 +135,7 @@ class PersonStep:
         action: Nobody is created for ``none``.
         lookalike: The employee who could be the same person, beside whom the user is created or held.
         shared_reason: Why nobody is created: the user looks like a shared account.
+        hold: What was held before about a user for whom nothing happens now, waiting or decided.
     """
 
     person: Person
@@ -143,6 +144,7 @@ class PersonStep:
     action: PersonAction
     lookalike: Lookalike | None = None
     shared_reason: str | None = None
+    hold: EmployeeHold | None = None
 
     @property
     def lookalike_id(self) -> int | None:

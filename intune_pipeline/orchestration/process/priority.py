@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from intune_pipeline.domain.vocabulary import Trigger
-from intune_pipeline.orchestration.partitions import TRIGGER_TAG
+from intune_pipeline.orchestration.partitions import trigger_of
 
 NICENESS: Final = 19
 
@@ -26,7 +26,7 @@ def lower_for_scheduled_run(tags: Mapping[str, str]) -> bool:
         tags: the run's.
     """
     is_launched = multiprocessing.parent_process() is not None
-    if not is_launched or tags.get(TRIGGER_TAG) != Trigger.SCHEDULE:
+    if not is_launched or trigger_of(tags) != Trigger.SCHEDULE:
         return False
     os.nice(NICENESS - os.nice(0))
     return True

@@ -16,6 +16,7 @@ from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick
 from sqlalchemy import Engine
 
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.domain.vocabulary import ConnectionStatus
 from intune_pipeline.inventory import alerts
 from intune_pipeline.inventory.alerts import OF_EVERY_TENANT
@@ -162,7 +163,7 @@ def _of_nightly_tick(
     if tick.is_failure:
         says = f"that of {at:%Y-%m-%d %H:%M} UTC failed {tick.failure_count} times; its page in Dagster says why"
         return Finding(name, Sign.BAD, says)
-    return Finding(name, Sign.GOOD, f"{at:%Y-%m-%d %H:%M} UTC, {len(tick.run_ids)} runs asked for")
+    return Finding(name, Sign.GOOD, f"{at:%Y-%m-%d %H:%M} UTC, {counted(len(tick.run_ids), 'run')} asked for")
 
 
 def _of_sensors(instance: dg.DagsterInstance, states: Sequence[InstigatorState], now: datetime) -> Finding:
@@ -187,7 +188,7 @@ def _of_queue(instance: dg.DagsterInstance, now: datetime) -> Finding:
     if not oldest:
         return Finding("queue", Sign.GOOD, "empty")
     age = now - oldest[0].create_timestamp.astimezone(UTC)
-    says = f"{count} runs wait, the oldest for {_span(age)}"
+    says = f"{counted(count, 'run waits', 'runs wait')}, the oldest for {_span(age)}"
     if age > QUEUE_AGE:
         return Finding("queue", Sign.BAD, f"{says}; see that runs end, and max_concurrent_runs in dagster.yaml")
     return Finding("queue", Sign.GOOD, says)

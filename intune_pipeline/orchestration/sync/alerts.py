@@ -13,6 +13,7 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.inventory import alerts
 from intune_pipeline.inventory.alerts import Alert, OpenCause, Trouble
 from intune_pipeline.settings import SettingsError
@@ -123,7 +124,9 @@ def _about_many(cause: str, several: Sequence[Alert], tenants: int) -> Message:
     listed = ", ".join(names[:NAMES_LISTED]) + (
         f" and {len(names) - NAMES_LISTED} more" if names[NAMES_LISTED:] else ""
     )
-    new = f"{len(names)} tenants" if len(names) == tenants else f"{len(names)} more tenants, {tenants} in all"
+    new = (
+        f"{len(names)} tenants" if len(names) == tenants else f"{counted(len(names), 'more tenant')}, {tenants} in all"
+    )
     text = f"{new}: {listed}.\nOne of them, {several[0].message}\nAll: intune-pipeline fleet --trouble"
     return Message(cause, f"{_title(cause)} ({tenants} tenants)", text, tuple(alert.id for alert in several))
 

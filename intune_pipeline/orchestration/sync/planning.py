@@ -17,6 +17,7 @@ from intune_pipeline.domain.eligibility import JudgedDevice, judge
 from intune_pipeline.domain.erasure import Erasure
 from intune_pipeline.domain.facts import fact_values, shown_model
 from intune_pipeline.domain.fields import DeviceDetails
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.reconciliation import DecidedPeople, Listing, PersonDecision, Plan, State
 from intune_pipeline.domain.vocabulary import PersonAction
@@ -113,12 +114,12 @@ def changed_since(plan: Plan, refreshed_details: int) -> str | None:
     if plan.redecided:
         ways = ", ".join(f"{count} {before} → {now}" for (before, now), count in sorted(plan.redecided.items()))
         said.append(
-            f"{plan.redecided.total()} people are not treated as employees showed them, because allwhere's employees, "
+            f"{counted(plan.redecided.total(), 'person is', 'people are')} not treated as employees showed them, because allwhere's employees, "
             f"assets or decisions changed since: {ways}."
         )
     if refreshed_details:
         said.append(
-            f"{refreshed_details} devices have newer details than intune_device_details showed; the next sync takes "
+            f"{counted(refreshed_details, 'device has', 'devices have')} newer details than intune_device_details showed; the next sync takes "
             "them over."
         )
     return " ".join(said) or None

@@ -17,7 +17,7 @@ from dagster import DagsterExecutionInterruptedError
 from sqlalchemy import Connection, Engine
 
 from intune_pipeline.domain.reconciliation import Counts, Plan
-from intune_pipeline.domain.vocabulary import OwnCause, RunStatus, Trigger
+from intune_pipeline.domain.vocabulary import OwnCause, RunStatus
 from intune_pipeline.errors import WrongUseError
 from intune_pipeline.inventory import connections, open_syncs, plans, reconciliation, sync_locks, sync_runs
 from intune_pipeline.inventory.database import WITHOUT_WAITING, DatabaseUnreachableError
@@ -25,7 +25,7 @@ from intune_pipeline.inventory.reconciliation_totals import run_columns
 from intune_pipeline.inventory.sync_runs import CANCELED
 from intune_pipeline.microsoft.causes import MicrosoftError
 from intune_pipeline.microsoft.graph import GraphClient
-from intune_pipeline.orchestration.partitions import PARTITION_TAG, REJUDGE, RETRY_ON_FAILURE_TAG, TRIGGER_TAG
+from intune_pipeline.orchestration.partitions import PARTITION_TAG, REJUDGE, RETRY_ON_FAILURE_TAG, trigger_of
 from intune_pipeline.orchestration.sync.device_details import DetailsAhead
 from intune_pipeline.orchestration.sync.device_lookups import DeviceLookups
 from intune_pipeline.orchestration.sync.failures import StepFailure, failing_in_one_sentence
@@ -155,7 +155,7 @@ class Session:
         return approved
 
     def _open_log(self, connection_id: int) -> int:
-        trigger = self._run.tags.get(TRIGGER_TAG, Trigger.OPERATOR)
+        trigger = trigger_of(self._run.tags)
         with self._engine.begin() as db:
             open_syncs.take_over(db, connection_id)
             sync_run_id = sync_runs.open_run(db, connection_id, trigger, self.run_id)

@@ -11,8 +11,9 @@ from typing import Final
 
 from dagster import AssetCheckResult
 
+from intune_pipeline.domain.nouns import counted
 from intune_pipeline.domain.reconciliation import Counts, PersonStep, Plan
-from intune_pipeline.domain.vocabulary import DetailState, EmployeeHoldKind, PersonAction
+from intune_pipeline.domain.vocabulary import DetailState, EmployeeDecision, EmployeeHoldKind, PersonAction
 from intune_pipeline.inventory.frames import Listing
 from intune_pipeline.orchestration.sync.device_details import Detailed
 from intune_pipeline.orchestration.sync.device_lookups import Asked
@@ -21,13 +22,31 @@ from intune_pipeline.orchestration.sync.steps import Listed
 #: A long sync says so often how far it is; a short one is done before.
 SECONDS_BETWEEN_BATCH_LINES: Final = 2.0
 
-_MATCHED, _CREATED, _ALIKE, _SHARED, _UNCLEAR, _NOT_NEEDED = (
-    "are employees",
-    "become employees",
-    "wait for a decision, because an employee could be the same person",
-    "wait for a decision, because they look like shared accounts",
-    "are left out, because their name cannot be split safely",
-    "are not needed as employees, because their devices keep their assignees",
+#: What becomes of one user, and of several.
+_MATCHED, _CREATED, _ALIKE, _SHARED, _DECIDED, _UNCLEAR, _NOT_NEEDED = (
+    ("is an employee", "are employees"),
+    ("becomes an employee", "become employees"),
+    (
+        "waits for a decision, because an employee could be the same person",
+        "wait for a decision, because an employee could be the same person",
+    ),
+    (
+        "waits for a decision, because it looks like a shared account",
+        "wait for a decision, because they look like shared accounts",
+    ),
+    ("is left out, as a person decided", "are left out, as a person decided"),
+    (
+        "is left out, because the name cannot be split safely",
+        "are left out, because their name cannot be split safely",
+    ),
+    (
+        "is not needed as an employee, because the devices keep their assignees",
+        "are not needed as employees, because their devices keep their assignees",
+    ),
+)
+_KEPT: Final = (
+    "of Intune is not written, because it is locked or was undone",
+    "of Intune are not written, because they are locked or were undone",
 )
 
 
@@ -40,8 +59,8 @@ def listed(found: Listed, *, seconds: float, throttled: int, waited: float) -> s
         ]
     )
     return (
-        f"Listed {_devices(found.devices_listed)} in {_of(found.pages, 'page')} ({seconds:.1f} s, {throttled} requests "
-        f"throttled, waited {waited:.1f} s){f'; left out: {left_out}' if left_out else ''}."
+        f"Listed {_devices(found.devices_listed)} in {counted(found.pages, 'page')} ({seconds:.1f} s, "
+        f"{counted(throttled, 'request')} throttled, waited {waited:.1f} s){f'; left out: {left_out}' if left_out else ''}."
     )
 
 
@@ -54,8 +73,8 @@ def judged(listing: Listing, types: Mapping[str, int], skipped: Mapping[str, int
         skipped: devices by skip reason, personal ones included.
     """
     return (
-        f"{sum(types.values())} of {_devices(listing.devices_listed)} go on ({_counted(types) or 'none'}); "
-        f"{sum(skipped.values())} are skipped ({_counted(skipped) or 'none'})."
+        f"Of {_devices(listing.devices_listed)} {counted(sum(types.values()), 'goes on', 'go on')} ({_by_name(types) or 'none'}); "
+        f"{counted(sum(skipped.values()), 'is skipped', 'are skipped')} ({_by_name(skipped) or 'none'})."
     )
 
 
@@ -65,11 +84,11 @@ def details(found: Detailed, *, seconds: float) -> str:
     asked = states[DetailState.FETCHED] + states[DetailState.FAILED]
     said = f"Asked for details of {_devices(asked)} ({seconds:.1f} s)" if asked else "No details were due"
     failed = (
-        f"; {states[DetailState.FAILED]} without an answer are asked again next time"
+        f"; {counted(states[DetailState.FAILED], 'without an answer is', 'without an answer are')} asked again next time"
         if states[DetailState.FAILED]
         else ""
     )
-    return f"{said}{failed}; {states[DetailState.KEPT]} are known from before. {found.said}".strip()
+    return f"{said}{failed}; {counted(states[DetailState.KEPT], 'is', 'are')} known from before. {found.said}".strip()
 
 
 def evidence(asked: Asked, why: str) -> str | None:
@@ -82,21 +101,29 @@ def evidence(asked: Asked, why: str) -> str | None:
     )
     if not questions:
         return None
-    unanswered = f"; {asked.unanswered} were not answered and count as not known" if asked.unanswered else ""
+    unanswered = (
+        f"; {counted(asked.unanswered, 'was not answered and counts', 'were not answered and count')} as not known"
+        if asked.unanswered
+        else ""
+    )
     return f"Asked Microsoft {questions}, {why} ({asked.seconds:.1f} s{unanswered})."
 
 
 def people(steps: Iterable[PersonStep]) -> str:
     """Whom the devices belong to."""
     found = Counter(_fate(step) for step in steps)
-    ordered = (_MATCHED, _CREATED, _ALIKE, _SHARED, _UNCLEAR, _NOT_NEEDED)
-    said = _and(f"{found[fate]} {fate}" for fate in ordered if found[fate])
-    return f"Of {found.total()} users {said}." if said else "No eligible device shows a user."
+    ordered = (_MATCHED, _CREATED, _ALIKE, _SHARED, _DECIDED, _UNCLEAR, _NOT_NEEDED)
+    said = _and(counted(found[fate], *fate) for fate in ordered if found[fate])
+    return f"Of {counted(found.total(), 'user')} {said}." if said else "No eligible device shows a user."
 
 
-def _fate(step: PersonStep) -> str:
+def _fate(step: PersonStep) -> tuple[str, str]:
     if step.action == PersonAction.HELD:
         return _SHARED if step.shared_reason else _ALIKE
+    if step.hold and step.hold.decision == EmployeeDecision.WAITING:
+        return _SHARED if step.hold.kind == EmployeeHoldKind.SHARED else _ALIKE
+    if step.hold and step.hold.decision == EmployeeDecision.SKIPPED:
+        return _DECIDED
     if step.action == PersonAction.NONE:
         return _NOT_NEEDED if step.name else _UNCLEAR
     return _MATCHED if step.action == PersonAction.MATCHED else _CREATED
@@ -106,9 +133,10 @@ def planned(plan: Plan) -> str:
     """The plan in one line."""
     counts = plan.counts
     return (
-        f"Plan: {counts.assets_created} assets to create, {counts.assets_updated} to update, {counts.assets_unchanged} to "
-        f"leave as they are; {counts.employees_created} employees to create, {counts.assignees_changed} assignees to "
-        f"change; {counts.lifecycle_transitions} ends of assets, {counts.lifecycle_held} held."
+        f"Plan: {counted(counts.assets_created, 'asset')} to create, {counts.assets_updated} to update, "
+        f"{counts.assets_unchanged} to leave unchanged; {counted(counts.employees_created, 'employee')} to create, "
+        f"{counted(counts.assignees_changed, 'assignee')} to change; {counted(counts.lifecycle_transitions, 'asset')} to "
+        f"end, {counts.lifecycle_held} held."
     )
 
 
@@ -120,20 +148,21 @@ def held(plan: Plan) -> list[str]:
     said = (
         (kinds[EmployeeHoldKind.LOOKALIKE], "user", _ALIKE),
         (kinds[EmployeeHoldKind.SHARED], "user", _SHARED),
-        (kept, "value", "of Intune are not written, because they are locked or were undone"),
+        (kept, "value", _KEPT),
     )
     return [
         *([plan.hold_reason] if plan.hold_reason else []),
-        *(f"{_of(count, noun)} {why}." for count, noun, why in said if count),
+        *(f"{counted(count, f'{noun} {one}', f'{noun}s {many}')}." for count, noun, (one, many) in said if count),
     ]
 
 
 def written(counts: Counts, *, seconds: float) -> str:
     """What was done in the end."""
     return (
-        f"Wrote in {seconds:.1f} s: {counts.assets_created} assets created, {counts.assets_updated} updated, "
-        f"{counts.assets_unchanged} unchanged; {counts.employees_created} employees created, {counts.assignees_changed} "
-        f"assignees changed, {counts.lifecycle_transitions} assets ended; {_devices(counts.devices_failed)} failed."
+        f"Wrote in {seconds:.1f} s: {counted(counts.assets_created, 'asset')} created, {counts.assets_updated} updated, "
+        f"{counts.assets_unchanged} unchanged; {counted(counts.employees_created, 'employee')} created, "
+        f"{counted(counts.assignees_changed, 'assignee')} changed, {counted(counts.lifecycle_transitions, 'asset')} ended; "
+        f"{_devices(counts.devices_failed)} failed."
     )
 
 
@@ -161,7 +190,7 @@ def warnings(results: Iterable[AssetCheckResult]) -> list[str]:
     return [f"{one.check_name}: {one.description}" for one in results if not one.passed]
 
 
-def _counted(counts: Mapping[str, int]) -> str:
+def _by_name(counts: Mapping[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     return ", ".join(f"{count} {_words(name)}" for name, count in ordered if count)
 
@@ -171,11 +200,7 @@ def _words(name: str) -> str:
 
 
 def _devices(count: int) -> str:
-    return _of(count, "device")
-
-
-def _of(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return counted(count, "device")
 
 
 def _and(parts: Iterable[str]) -> str:

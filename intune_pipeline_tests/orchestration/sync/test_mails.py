@@ -158,7 +158,7 @@ def test_the_sensor_says_what_it_sent(world: World, mailbox: list[Mail], setting
     }
     ticked = customer_mails(dg.build_sensor_context(instance=world.instance, resources=resources))
     assert isinstance(ticked, dg.SkipReason)
-    assert ticked.skip_message == "1 messages were sent."
+    assert ticked.skip_message == "1 message sent."
 
 
 @pytest.mark.parametrize("url", ["mailto://smtp.example.com", "slack://a/b/c", "hush"])
