@@ -88,6 +88,25 @@ def test_an_undone_value_stays_until_intune_says_another() -> None:
     assert step(device("d1", "SN-1", osVersion=""), asset("SN-1", os_version="9"), kept=undone).released == ()
 
 
+def test_a_number_is_compared_as_text() -> None:
+    undone = {"SN-1": {"storage_gb": [KeptValue(2, KeptKind.UNDONE, "256")]}}
+    same = step(device("d1", "SN-1"), asset("SN-1", storage_gb=128), kept=undone)
+    assert (changed(same), same.released) == ({}, ())
+    other = step(
+        device("d1", "SN-1", totalStorageSpaceInBytes=512_000_000_000), asset("SN-1", storage_gb=128), kept=undone
+    )
+    assert (changed(other), other.released) == ({"storage_gb": 512}, (2,))
+
+
+def test_a_lock_of_another_field_keeps_neither_status_nor_assignee() -> None:
+    held = asset("SN-1", "transferred", 2, make="Dull", os_version="9")
+    one = step(device("d1", "SN-1", JANE), held, kept={"SN-1": {"make": [LOCK]}})
+    assert changed(one) == {"os_version": "10.0.26100.1", "assignee_id": 1, "status": "allocated"}
+    both = step(device("d1", "SN-1", JANE), held, kept={"SN-1": {"make": [LOCK], "status": [LOCK]}})
+    assert changed(both) == {"os_version": "10.0.26100.1"}
+    assert [kept.change.field for kept in both.kept] == ["make", "status"]
+
+
 def test_a_secret_is_no_evidence() -> None:
     undone = {"SN-1": {"activation_lock_bypass_code": [UNDONE]}}
     details = {"d1": DeviceDetails(None, Sealed("gAAAA-token"))}
@@ -136,11 +155,18 @@ def test_nobody_is_hired_for_an_asset_whose_status_is_locked(status: str, action
     assert not made.redecided
 
 
+def test_nobody_is_hired_for_a_transferred_asset_whose_allocation_was_undone() -> None:
+    undone = {"SN-1": {"status": [KeptValue(3, KeptKind.UNDONE, "allocated")]}}
+    made = planned(device("d1", "SN-1", "kim.oh@acme.example"), asset("SN-1", "transferred"), kept=undone)
+    assert ([person.action for person in made.people], changed(made.steps[0])) == (["none"], {})
+    assert not made.redecided
+
+
 def test_an_undone_asset_is_not_created_again_for_the_same_device() -> None:
     kept = {"SN-1": {WHOLE_ASSET: [KeptValue(4, KeptKind.UNDONE, "d1")]}}
     made = planned(device("d1", "SN-1", "kim.oh@acme.example"), kept=kept)
     assert made.steps == (DeviceStep(judged([device("d1", "SN-1", "kim.oh@acme.example")])[0], "skipped", "undone"),)
-    assert made.people == ()
+    assert made.people == made.decided == ()
     assert counted(made.counts) == {"devices_listed": 1, "devices_skipped": {"undone": 1}}
 
 

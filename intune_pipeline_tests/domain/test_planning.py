@@ -161,7 +161,7 @@ def test_people_read_once_are_not_read_again() -> None:
     assert made.people is read.steps
     assert made.decided == read.decisions == (PersonDecision(KIM, ("Kim", "Oh"), None, PersonAction.CREATE),)
     assert made.decider.assignees.people is read.everybody
-    assert made.decider.assignees.conventions is not read.conventions
+    assert all(person.conventions is read.conventions for person in read.everybody.values())
     anew = plan(fleet, state(), ON, LIST, decided=read.decisions)
     assert (anew.read, anew.decided) == (None, read.decisions)
     assert anew.people == read.steps
@@ -228,6 +228,8 @@ def test_held_people_are_listed_with_the_employee_they_could_be_or_as_shared_acc
         *(employee(3, "Kim", "Oh", "kim@home.example", kind="personal"), employee(1, "Jane", "Doe", JANE))
     )
     made = plan(fleet, state(known=known), shield, LIST)
+    assert not made.redecided
+    assert plan(fleet, state(known=known), shield, LIST, decided=()).people == made.people
     assert [(one.person.email, one.action, one.lookalike_id) for one in made.lookalikes] == [(KIM, "held", 3)]
     (shared,) = made.shared_accounts
     assert (shared.person.email, shared.action, shared.lookalike) == ("reception@acme.example", "held", None)
@@ -275,9 +277,11 @@ def test_a_user_who_is_another_employee_or_has_another_principal_name_is_remembe
 
 
 def test_users_without_an_id_or_without_an_employee_are_not_remembered() -> None:
-    fleet = judged([device("d1", "SN-1", JANE, userId=""), device("d2", "SN-2", KIM)])
+    fleet = judged(
+        [device("d1", "SN-1", BO, userId=""), device("d2", "SN-2", "kim.abe@acme.example"), device("d3", user=JANE)]
+    )
     known = state(asset(2, "SN-2", 2), known=remembering())
-    assert plan(fleet, known, ON, LIST).users_to_remember() == []
+    assert [one["employee_id"] for one in plan(fleet, known, ON, LIST).users_to_remember()] == [1]
 
 
 def test_the_principal_name_is_remembered_beside_the_e_mail() -> None:
@@ -353,7 +357,7 @@ def test_an_ending_leaves_a_locked_asset_as_it_is(field: str) -> None:
 def test_an_ending_without_an_asset_that_would_change_is_counted_as_no_transition() -> None:
     for assets in ((), (asset(1, "SN-1", 2, status="retired"),)):
         made = ended(absent(1), gone={"d1"}, assets=assets)
-        assert [(one.asset, one.changes) for one in made.endings] == [(assets[0] if assets else None, ())]
+        assert made.endings == (Ending(GoneDevice("SN-1", ("d1",)), assets[0] if assets else None, ()),)
         assert (made.counts.lifecycle_transitions, made.counts.assets_updated, made.counts.devices_gone) == (0, 0, 1)
         assert made.changes() == []
 
@@ -441,6 +445,61 @@ def test_steps_are_sorted_by_serial_and_failures_counted() -> None:
         "devices_listed": 3, "devices_synced": 1, "devices_failed": 1, "assets_created": 1,
         "devices_skipped": {"junk_serial": 1},
     }  # fmt: skip
+
+
+def test_each_device_is_counted() -> None:
+    fleet = judged(
+        [device(f"d{n}", f"SN-{n}", osVersion="12") for n in range(2)] + [device(f"j{n}", "0") for n in range(2)]
+    )
+    broken = [
+        replace(one, device=replace(one.device, storage_bytes="many")) for one in judged([device("b1"), device("b2")])
+    ]
+    kept = {f"SN-{n}": {"os_version": [KeptValue(n, KeptKind.LOCKED)]} for n in range(2)}
+    made = plan([*fleet, *broken], state(asset(0, "SN-0"), asset(1, "SN-1"), kept=kept), ON, LIST)
+    assert counted(made.counts) == {
+        "devices_listed": 6, "devices_synced": 2, "devices_failed": 2, "assets_unchanged": 2, "values_kept": 2,
+        "devices_skipped": {"junk_serial": 2},
+    }  # fmt: skip
+
+
+def test_two_eligible_devices_of_one_serial_are_a_mistake_of_the_caller() -> None:
+    twins = judged([device("d1", "SN-1"), device("d2", "SN-2")])
+    twins[1] = replace(twins[1], device=twins[0].device)
+    with pytest.raises(ValueError, match=r"^Two eligible devices have the same serial number\.$"):
+        plan(twins, state(), ON, LIST)
+
+
+def test_an_asset_is_called_by_the_serial_it_was_entered_with() -> None:
+    entered = replace(asset(1, "SN-1"), serial_number=" sn-1 ", values=asset(1, "SN-1").values | {"os_version": "9"})
+    (change,) = plan(judged([device("d1", "SN-1")]), state(entered), ON, LIST).changes()
+    assert change == {"serial_number": " sn-1 ", "action": "update", "fields": {"os_version": ["9", "10.0.26100.1"]}}
+    made = ended(absent(1), gone={"d1"}, assets=(replace(entered, serial_key="SN-1"),))
+    assert [change["serial_number"] for change in made.changes()] == [" sn-1 "]
+
+
+def test_a_new_asset_without_assignee_says_why() -> None:
+    shield = Policy(hold_lookalike_employees=True)
+    home = directory(employee(3, "Kim", "Oh", "kim@home.example", kind="personal"))
+    (step,) = plan(judged([device("d1", "SN-1", KIM)]), state(known=home), shield, LIST).steps
+    assert step.note == "the user's employee waits for a decision: an employee could be the same person"
+
+
+def test_the_assignee_a_person_chose_stays_in_the_plan() -> None:
+    chosen = replace(asset(1, "SN-1", 2), assigned_by_person_at=NOW)
+    fleet = judged([device("d1", "SN-1", JANE)])
+    known = state(chosen, memory=(DeviceMemory("d1", "SN-1", was_synced=True, listed_user=None),))
+    (step,) = plan(fleet, known, ON, LIST, Evidence({"d1": None})).steps
+    assert (step.outcome, step.asset, step.changes) == ("synced", chosen, ())
+    freely = state(replace(chosen, assigned_by_person_at=None), memory=tuple(known.memory.values()))
+    (step,) = plan(fleet, freely, ON, LIST, Evidence({"d1": None})).steps
+    assert [(change.field, change.old, change.new) for change in step.changes] == [("assignee_id", 2, 1)]
+
+
+def test_the_assignee_seen_again_is_no_change_and_nothing_to_say() -> None:
+    (step,) = plan(
+        judged([device("d1", "SN-1", JANE)]), state(asset(1, "SN-1", 1)), ON, LIST, Evidence({"d1": None})
+    ).steps
+    assert (step.action, step.note) == ("unchanged", None)
 
 
 def test_changes_are_counted_by_what_they_are() -> None:

@@ -316,6 +316,13 @@ def test_a_hold_stays_open_when_its_lookalike_is_gone_and_keeps_naming_them() ->
         assert decided == Assignment(reason=waits, held=HeldEmployee(user(), lookalike_id))
 
 
+def test_a_lookalike_that_would_not_be_held_is_no_reason_of_a_hold() -> None:
+    weak = directory(employee(8, "Janet", "Doe", "janet@acme.example"))
+    decided = for_new(SHIELD, EmployeeHold(1, "waiting", 7), known=weak)
+    assert decided.held == HeldEmployee(user(), 7)
+    assert isinstance(for_new(SHIELD, known=weak).employee, Person)
+
+
 @pytest.mark.parametrize("decision", ["linked", "skipped"])
 def test_a_user_whom_a_person_decided_about_says_so(decision: str) -> None:
     assert for_new(SHIELD, EmployeeHold(1, decision, 7)) == Assignment(

@@ -95,6 +95,11 @@ def test_of_two_reasons_each_field_keeps_its_own() -> None:
     }
 
 
+def test_every_refusal_of_an_asset_is_told() -> None:
+    values = [written(1, "make", current="x"), written(1, "status", current="y"), written(1, "assignee_id")]
+    assert [refusal.field for refusal in plan_undo(Writings(values)).refused] == ["assignee_id", "make", "status"]
+
+
 def test_an_assignee_who_comes_back_with_the_undo_is_put_back() -> None:
     held = written(1, "assignee_id", old="107", old_is_gone=True)
     comes = removed(7, UndoneKind.EMPLOYEE)
