@@ -16,6 +16,7 @@ from intune_pipeline.microsoft.bodies import WEB_PAGE
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, CredentialFileError, MicrosoftCloud
 from intune_pipeline.microsoft.consent import verify_grant
+from intune_pipeline.microsoft.error_answers import cause_of_token_answer, entra_code, entra_request_id
 from intune_pipeline.microsoft.exchange import Traffic
 from intune_pipeline.microsoft.graph import DeviceDetail
 from intune_pipeline.microsoft.health import check_tenant, clock_skew
@@ -25,6 +26,7 @@ from intune_pipeline.microsoft.tokens import REQUIRED_ROLE, TenantTokens
 from intune_pipeline.microsoft.transport import RefusedAnswerError, reason
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
+from intune_pipeline.sandbox.tokens import TokenSigner
 from intune_pipeline_tests.microsoft.browser import REDIRECT_URI
 from intune_pipeline_tests.microsoft.conftest import Connect
 from intune_pipeline_tests.microsoft.scripted_graph import Said, ScriptedGraph
@@ -239,6 +241,47 @@ def test_a_token_that_is_refused_says_tenant_status_code_and_request(
     tenant.app_disabled, tenant.role_granted = False, False
     assert details(refused(cloud, credential, tenant.tenant_id)) == (
         Cause.PERMISSION_REMOVED, None, "", "the token has no such role",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "cause"),
+    [
+        ({"error_codes": [7000215], "error_description": "AADSTS65001: x"}, "AADSTS7000215", Cause.OUR_CREDENTIAL),
+        ({"error_codes": ["7000215"], "error_description": "AADSTS65001: x"}, "AADSTS65001", Cause.CONSENT_MISSING),
+        ({"error_codes": 7000215, "error": "invalid_client"}, "invalid_client", Cause.UNEXPECTED),
+        ({"error": "free text of somebody"}, "", Cause.UNEXPECTED),
+        ([], "", Cause.OUTAGE),
+    ],
+)
+def test_entras_listed_codes_come_before_its_description(body: Any, code: str, cause: Cause) -> None:
+    assert (entra_code(body), cause_of_token_answer(400, body)) == (code, cause)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "request_id"),
+    [
+        ({"x-ms-request-id": "r-1"}, {"trace_id": "t-1", "correlation_id": "c-1"}, "r-1"),
+        ({}, {"trace_id": "t-1", "correlation_id": "c-1"}, "t-1"),
+        ({}, {"correlation_id": "c-1"}, "c-1"),
+        ({}, {}, ""),
+        ({}, None, ""),
+        ({"x-ms-request-id": "r 1\n<b>" + "x" * 100}, None, "r1b" + "x" * 61),
+    ],
+)
+def test_entras_request_id_is_found_wherever_it_stands(headers: dict[str, str], body: Any, request_id: str) -> None:
+    assert entra_request_id(headers, body) == request_id
+
+
+def test_a_token_of_another_tenant_is_not_taken(
+    cloud: MicrosoftCloud, credential: Credential, tenant: SandboxTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign = TokenSigner.sign
+    monkeypatch.setattr(
+        TokenSigner, "sign", lambda self, claims, **seconds: sign(self, {**claims, "tid": "t-2"}, **seconds)
+    )
+    assert details(refused(cloud, credential, tenant.tenant_id)) == (
+        Cause.UNEXPECTED, None, "", "the token is of another tenant",
     )  # fmt: skip
 
 
