@@ -1,5 +1,6 @@
 """An error names the tenant, Microsoft's request and what was wrong: what an operator needs and nothing more."""
 
+import gzip
 import pickle
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,13 +13,14 @@ import pytest
 import requests
 from structlog.testing import capture_logs
 
+from intune_pipeline.domain.assignments import PrimaryUser
 from intune_pipeline.microsoft.bodies import WEB_PAGE
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, CredentialFileError, MicrosoftCloud
 from intune_pipeline.microsoft.consent import verify_grant
 from intune_pipeline.microsoft.error_answers import cause_of_token_answer, entra_code, entra_request_id
 from intune_pipeline.microsoft.exchange import Traffic
-from intune_pipeline.microsoft.graph import DeviceDetail
+from intune_pipeline.microsoft.graph import DeviceDetail, Unanswered
 from intune_pipeline.microsoft.health import check_tenant, clock_skew
 from intune_pipeline.microsoft.quota import Quota
 from intune_pipeline.microsoft.sign_in import finish_sign_in, start_sign_in
@@ -117,6 +119,29 @@ def test_nothing_is_sent_after_the_deadline_or_beyond_the_quota(scripted: Script
     assert len(graph.asked) == 1
 
 
+def test_a_list_that_leads_nowhere_names_the_request_that_says_so(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.script = lambda _: Said(
+        body={"value": [{"id": "a"}], "@odata.nextLink": f"{graph.url}/x"}, headers={"request-id": "r-2"}
+    )
+    with pytest.raises(MicrosoftError, match="leads") as failure:
+        list(connect().list_devices())
+    assert (failure.value.cause, failure.value.request_id) == (Cause.LIST_INCOMPLETE, "r-2")
+
+
+def test_who_uses_a_device_is_the_first_user_with_an_id_or_unanswered(scripted: Scripted) -> None:
+    graph, connect = scripted
+
+    def users(value: object) -> Any:
+        graph.says(Said(body={"responses": [{"id": "0", "status": 200, "body": {"value": value}}]}))
+        return connect().primary_users(["a"])["a"]
+
+    assert users("nobody") == Unanswered(Cause.UNEXPECTED, "")
+    assert users([None, {"id": ""}, {"id": 7}, {"mail": "a@b.example"}]) is None
+    known = {"id": "u-1", "mail": "", "userPrincipalName": 7, "displayName": "Ann"}
+    assert users(["text", known, {"id": "u-2"}]) == PrimaryUser("u-1", None, None, "Ann")
+
+
 def test_an_item_of_a_batch_that_fails_says_which_tenant_and_request(scripted: Scripted) -> None:
     graph, connect = scripted
 
@@ -126,10 +151,8 @@ def test_an_item_of_a_batch_that_fails_says_which_tenant_and_request(scripted: S
 
     graph.says(answer({"request-id": "item-1"}), answer({}))
     client = connect()
-    (failed,) = client.primary_users(["a"]).values()
-    assert repr(failed) == "Unanswered(cause=<Cause.UNEXPECTED: 'unexpected'>, request_id='item-1')"
-    (failed,) = client.primary_users(["a"]).values()
-    assert repr(failed) == "Unanswered(cause=<Cause.UNEXPECTED: 'unexpected'>, request_id='batch-1')"
+    assert client.primary_users(["a"]) == {"a": Unanswered(Cause.UNEXPECTED, "item-1")}
+    assert client.primary_users(["a"]) == {"a": Unanswered(Cause.UNEXPECTED, "batch-1")}
 
 
 def test_what_is_asked_again_is_logged_without_addresses_and_counted(scripted: Scripted) -> None:
@@ -271,6 +294,40 @@ def test_entras_listed_codes_come_before_its_description(body: Any, code: str, c
 )
 def test_entras_request_id_is_found_wherever_it_stands(headers: dict[str, str], body: Any, request_id: str) -> None:
     assert entra_request_id(headers, body) == request_id
+
+
+@pytest.fixture
+def entra(scripted: Scripted, tmp_path: Path) -> MicrosoftCloud:
+    """A cloud whose Entra is the scripted server."""
+    graph, _ = scripted
+    bundle = tmp_path / "entra.pem"
+    bundle.write_bytes(graph.ca_pem)
+    return MicrosoftCloud(graph.url, graph.url, bundle)
+
+
+def test_an_entra_that_is_busy_says_for_how_long(scripted: Scripted, entra: MicrosoftCloud) -> None:
+    graph, _ = scripted
+    discovery = Said(
+        body={name: f"{graph.url}/{name}" for name in ("issuer", "authorization_endpoint", "token_endpoint")}
+    )
+    busy = {"error": "temporarily_unavailable", "error_codes": [50196], "trace_id": "t-9"}
+    graph.says(discovery, Said(429, busy, {"Retry-After": "30"}))
+    error = refused(entra, Credential("app", "secret"), "t-1")
+    assert details(error) == (Cause.THROTTLED, 429, "AADSTS50196", "")
+    assert (error.request_id, error.retry_after) == ("t-9", 30)
+
+
+def test_an_entra_behind_a_proxy_or_beyond_all_limits_is_named(scripted: Scripted, entra: MicrosoftCloud) -> None:
+    graph, _ = scripted
+    graph.script = lambda _: Said(503, b"<html>")
+    assert details(refused(entra, Credential("app", "secret"), "t-1")) == (
+        Cause.OUTAGE, 503, "", f"{graph.url}: {WEB_PAGE}",
+    )  # fmt: skip
+    bomb = gzip.compress(bytes(2**23))
+    graph.script = lambda _: Said(200, bomb, {"Content-Encoding": "gzip"})
+    assert details(refused(entra, Credential("app", "secret"), "t-1")) == (
+        Cause.UNEXPECTED, None, "", f"{graph.url}: a compressed answer that unpacks to more than 100 times its size",
+    )  # fmt: skip
 
 
 def test_a_token_of_another_tenant_is_not_taken(
