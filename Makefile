@@ -36,10 +36,9 @@ scan: .venv/dev
 tests: .venv/dev
 	$(BIN)/pytest -n auto
 
-# Long, and not part of CI: which small changes of the rules no test notices. One database server serves all mutants.
+# Long, and not part of CI: which small changes of the rules no test notices.
 mutants: .venv/dev
-	rm -rf mutants/postgres
-	INTUNE_PIPELINE_TEST_POSTGRES=$(CURDIR)/mutants/postgres $(BIN)/mutmut run $(MUTANTS)
+	$(BIN)/mutmut run $(MUTANTS)
 	$(BIN)/mutmut results
 
 bench: .venv/dev

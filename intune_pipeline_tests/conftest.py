@@ -39,11 +39,13 @@ hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # pytest-xdist's workers inherit it; who gives a directory keeps it, so that the next run finds a migrated database.
-    if SERVER_DIRECTORY not in os.environ:
-        directory = os.environ[SERVER_DIRECTORY] = tempfile.mkdtemp(prefix="intune-tests-")
-        config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
-        config.add_cleanup(lambda: os.environ.pop(SERVER_DIRECTORY, None))
+    if not hasattr(config, "workerinput"):
+        os.environ[SERVER_DIRECTORY] = tempfile.mkdtemp(prefix="intune-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(SERVER_DIRECTORY), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
