@@ -68,6 +68,40 @@ def test_a_school_is_told_of_its_first_summer_only() -> None:
     assert max(alarms) < 365
 
 
+def shares(unknown: int, skipped: int, devices: int = 100) -> list[Drift]:
+    """What is told of the newest of 30 syncs, before which nothing was unknown and nothing skipped."""
+    before = [RunNumbers(START + timedelta(days=day), 100, 0, 0) for day in range(30)]
+    return drifts([*before, RunNumbers(START + timedelta(days=30), devices, unknown, skipped)])
+
+
+def test_a_share_is_told_under_its_own_name() -> None:
+    assert shares(20, 0) == [Drift(Measure.UNKNOWN_SHARE, 0.0, 0.2)]
+    assert shares(0, 20) == [Drift(Measure.SKIPPED_SHARE, 0.0, 0.2)]
+    assert shares(0, 0, devices=0) == [Drift(Measure.DEVICES, 100, 0)]
+
+
+@pytest.mark.parametrize(
+    ("devices", "is_told"), [(950, False), (901, False), (900, True), (1299, False), (1300, True), (1000, False)]
+)
+def test_a_list_may_shrink_by_a_tenth_and_grow_by_three(devices: int, is_told: bool) -> None:
+    assert bool(drifts(days([(1000, 0.0)] * 30 + [(devices, 0.0)]))) is is_told
+
+
+def test_a_steady_growth_is_no_noise_that_hides_a_loss() -> None:
+    growing = [(1000.0 + 20 * day, 0.0) for day in range(30)]
+    assert [drift.measure for drift in drifts(days([*growing, (1100, 0.0)]))] == [Measure.DEVICES]
+
+
+@pytest.mark.parametrize(
+    ("last_year", "is_told"), [(0.70, False), (0.84, False), (0.88, True), (0.995, True), (1.30, True)]
+)
+def test_a_season_is_a_move_of_last_year_in_the_same_direction_and_half_as_far(last_year: float, is_told: bool) -> None:
+    numbers = [(1000.0, 0.0)] * 400
+    numbers[35:60] = [(1000 * last_year, 0.0)] * 25
+    runs = days([*numbers, (700.0, 0.0)])
+    assert bool(drifts(runs)) is is_told
+
+
 def test_a_young_tenant_is_not_judged() -> None:
     assert drifts(days([(1000, 0.02)] * (HISTORY - 1) + [(10, 0.5)])) == []
 

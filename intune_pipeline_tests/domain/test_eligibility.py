@@ -109,6 +109,13 @@ def test_a_real_serial_is_not_junk(serial: str) -> None:
     assert not is_junk_serial(serial)
 
 
+def test_what_a_record_does_not_say_is_classified_as_empty() -> None:
+    nothing = replace(a_device(), operating_system=None, manufacturer=None, model=None)
+    (verdict,) = judged(nothing)
+    assert verdict.classification == CLASSIFIER.classify("", "", "")
+    assert judged(a_device(look=("", "")))[0].classification == CLASSIFIER.classify("Windows", "", "")
+
+
 def test_nothing_personal_is_kept_of_devices_that_are_not_the_companys() -> None:
     for ownership in ("personal", "unknown", None):
         (verdict,) = judged(a_device(ownership=ownership))

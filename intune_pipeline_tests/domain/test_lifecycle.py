@@ -166,6 +166,29 @@ def test_dropped_devices_are_not_asked_about_until_they_were_back_and_left_again
     assert suspects(away, [hold("dropped", "d1", decided_at=NOW - timedelta(days=30))], ON) == ["d1"]
 
 
+def test_a_released_device_is_asked_about_and_a_dropped_one_is_not_released() -> None:
+    away = found(memory("d000"))
+    assert suspects(away, [hold("released", "d000")], ON) == ["d000"]
+    assert suspects(away, [hold("dropped", "d000", decided_at=away[0].since)], ON) == [], "as soon as it was absent"
+    dropped = hold("dropped", *(f"d{n:03}" for n in range(60)))
+    assert judged(60, 100, GUARD, dropped)[:2] == (0, 60)
+
+
+def test_the_last_decision_about_a_device_counts() -> None:
+    holds = [hold("dropped", "d1"), hold("dropped", "d1", decided_at=NOW - timedelta(days=30))]
+    for given in (holds, holds[::-1]):
+        assert suspects(found(memory("d1")), given, ON) == []
+
+
+def test_a_record_that_ended_before_or_has_no_serial_stands_in_nobodys_way() -> None:
+    before = DeviceMemory("d0", "SN-d1", was_synced=True, ended=True)
+    unknown = DeviceMemory("d2", None, was_synced=True)
+    one = memory("d1")
+    assert gone_devices({"d1", "d2"}, [before, one, unknown], proven_gone={"d1", "d2"}, listed_serials=set()) == [
+        GoneDevice("SN-d1", ("d1",))
+    ]
+
+
 def test_a_hold_whose_devices_all_came_back_has_nothing_left_to_decide() -> None:
     assert moot_holds([hold("waiting", "d1", "d2")], found(memory("d3"))) == (1,)
     assert moot_holds([hold("waiting", "d1", "d2")], found(memory("d2"))) == ()

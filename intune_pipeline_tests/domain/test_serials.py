@@ -79,7 +79,8 @@ def test_what_other_inventories_refuse_is_junk(serial: str) -> None:
      "1212121212", "ABCABCABC", "Default_String", "System Seri", "To be filled by O", "$(DEFAULT_STRING)",
      "oem default string inject xxxxxxxxxx", "OEM Default string000", "BSN12345678901234567", "S/N 1234567",
      "Chassis Serial", "Base Board Serial Num", "NO SERIAL", "Serial#", "INVALID_SERIAL", "TBD", "Product Name", "0x00000000",
-     "\uff10\uff10\uff10\uff10\uff10", "98765432109876543210", "SYS-987654321"],
+     "\uff10\uff10\uff10\uff10\uff10", "98765432109876543210", "SYS-987654321", "0123000", "0003210",
+     "0045670", "FEDCBA", "ABABABAB", "SN-7777777"],
 )  # fmt: skip
 def test_counts_repetitions_cut_and_decorated_phrases_are_junk(serial: str) -> None:
     assert is_junk(serial)
@@ -89,7 +90,7 @@ def test_counts_repetitions_cut_and_decorated_phrases_are_junk(serial: str) -> N
     "serial",
     ["AB12", "5CG1234XYZ", "PF-3X.12", "0000-0014-0657-8375", "C02DX0J7MD6Q", "1112", "NONE1", "SN-00417", "SN-01234",
      "SN-23456", "SER00001", "LAP00001", "PHONE001", "SN-10001", "SYS10", "TEST1", "PC-1041", "PF123456", "R9N0CV1234", "MB21X7",
-     "SERIAL0001", "NXVKBEK00112345", "12AB34CD"],
+     "SERIAL0001", "SN-7787878", "NXVKBEK00112345", "12AB34CD"],
 )  # fmt: skip
 def test_a_real_serial_is_not_junk(serial: str) -> None:
     assert not is_junk(serial)

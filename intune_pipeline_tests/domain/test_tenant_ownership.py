@@ -70,7 +70,14 @@ def test_a_guest_with_any_role_is_refused(claims: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "claims", [{"idp": ISSUER}, {"idp": f"https://sts.windows.net/{TENANT}/"}, {"idp": ""}, {"acct": 0}]
+    "claims",
+    [
+        {"idp": ISSUER},
+        {"idp": "https://Issuer.example/", "iss": "https://issuer.Example/"},
+        {"idp": f"https://sts.windows.net/{TENANT}/"},
+        {"idp": ""},
+        {"acct": 0},
+    ],
 )
 def test_a_member_is_no_guest(claims: dict[str, Any]) -> None:
     assert problem(**claims) is None

@@ -132,6 +132,26 @@ def test_an_address_that_is_no_plain_https_one_is_refused_in_a_sentence(address:
         parsed(address)
 
 
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("https://a b", "Enter an address of at most 500 letters, digits and signs, without spaces."),
+        ("https://" + "a" * 493, "Enter an address of at most 500 letters, digits and signs, without spaces."),
+        ("https://hooks.example.com:x/", "This is not a web address."),
+        ("http://hooks.example.com/", "The address must begin with https:// and name a host."),
+        ("https://", "The address must begin with https:// and name a host."),
+        ("https://a@hooks.example.com/", "The address must not hold a user, a password or a part after #."),
+        ("https://hooks.example.com/#a", "The address must not hold a user, a password or a part after #."),
+        ("https://a_b.example.com/", "The host's name must be letters, digits, dots and hyphens."),
+        ("https://hooks.example.com:80/", "The port must be 443 or 8443."),
+    ],
+)
+def test_each_refusal_says_what_to_enter_instead(address: str, sentence: str) -> None:
+    with pytest.raises(AddressRefusedError) as refused:
+        parsed(address)
+    assert str(refused.value) == sentence
+
+
 def test_an_address_is_taken_apart() -> None:
     assert parsed("https://Hooks.Example.com/in?x=1") == WebAddress("hooks.example.com", 443, "/in?x=1")
     assert parsed("https://[2606:4700::1]:8443") == WebAddress("2606:4700::1", 8443, "/")

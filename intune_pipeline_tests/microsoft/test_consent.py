@@ -69,8 +69,8 @@ def test_the_tenant_is_a_claim_in_one_form_and_the_state_may_be_missing() -> Non
 
 
 def test_a_failure_keeps_its_code_and_cause() -> None:
-    answer = read("error=temporarily_unavailable&error_description=Later.&state=s")
-    assert (answer.cause, answer.code, answer.state) == (Cause.OUTAGE, "temporarily_unavailable", "s")
+    answer = read(f"error=temporarily_unavailable&error_description=Later.&state=s&tenant={GUID}")
+    assert answer == ConsentAnswer(ConsentOutcome.FAILED, GUID, "s", Cause.OUTAGE, "temporarily_unavailable")
     assert read("error=server_error&error_description=AADSTS50194%3A+x").code == "AADSTS50194"
 
 

@@ -188,5 +188,31 @@ def test_an_id_token_that_is_not_right_in_every_part_is_not_trusted(
     assert problem(cloud, credential, started, back) is SignInProblem.UNTRUSTED
 
 
+@pytest.mark.parametrize(
+    ("issuer", "is_trusted"),
+    [("{login}/{tenantid}/v2.0", True), (None, True), ("https://login.elsewhere.example/{tenantid}/v2.0", False)],
+)
+def test_a_signing_key_that_is_bound_to_another_issuer_is_not_trusted(
+    cloud: MicrosoftCloud,
+    credential: Credential,
+    started: SignInStart,
+    back: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    issuer: str | None,
+    is_trusted: bool,
+) -> None:
+    published = TokenSigner.key_set
+
+    def key_set(self: TokenSigner) -> dict[str, list[dict[str, Any]]]:
+        bound = {"issuer": issuer.replace("{login}", cloud.login_url)} if issuer else {}
+        return {"keys": [{**key, **bound} for key in published(self)["keys"]]}
+
+    monkeypatch.setattr(TokenSigner, "key_set", key_set)
+    if is_trusted:
+        assert finish_sign_in(cloud, credential, started.flow, back).tenant_id
+    else:
+        assert problem(cloud, credential, started, back) is SignInProblem.UNTRUSTED
+
+
 def test_what_is_kept_for_a_sign_in_is_not_shown(started: SignInStart) -> None:
     assert started.flow["code_verifier"] not in repr(started)

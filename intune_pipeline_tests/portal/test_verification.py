@@ -10,6 +10,9 @@ from fastapi import FastAPI
 
 from intune_pipeline.domain.vocabulary import Role
 from intune_pipeline.inventory import audit, connections, schema
+from intune_pipeline.microsoft.causes import Cause
+from intune_pipeline.microsoft.consent import GrantCheck, GrantOutcome
+from intune_pipeline.portal import verification
 from intune_pipeline.portal.access import person_of
 from intune_pipeline.portal.portal import PortalContext
 from intune_pipeline.portal.verification import PATIENCE, STEP, Verdict, Verification, verify
@@ -62,13 +65,19 @@ def test_a_quarter_of_an_hour_counts_from_the_administrators_sign_in(
     connection = connection_of(engine)
     assert connection is not None
     assert connection.proven_at == connection.verifying_since == began
-    verification = Verification(portal)
+    verifying = Verification(portal)
     clock.move(PATIENCE - A_MOMENT)
-    verification.step()
+    verifying.step()
     assert status(engine) == "verifying"
     clock.move(STEP)
-    verification.step()
-    assert status(engine) == "needs_consent"
+    verifying.step()
+    ended = connection_of(engine)
+    assert ended is not None
+    assert (ended.status, ended.status_cause) == ("needs_consent", "consent_missing")
+    assert ended.status_message == (
+        "Microsoft did not pass your consent on within 15 minutes, or it was withdrawn. "
+        "Connect again; if that ends the same way, write to allwhere."
+    )
 
 
 def test_a_restart_does_not_grant_another_quarter_of_an_hour(
@@ -97,12 +106,12 @@ def test_it_is_not_tried_again_before_a_minute_has_passed(
 ) -> None:
     begin()
     arrive(tenants)
-    verification = Verification(portal)
+    verifying = Verification(portal)
     clock.move(STEP - A_MOMENT)
-    verification.step()
+    verifying.step()
     assert status(engine) == "verifying", "whoever began it tried a moment ago"
     clock.move(A_MOMENT)
-    verification.step()
+    verifying.step()
     assert status(engine) == "connected"
 
 
@@ -110,16 +119,16 @@ def test_who_leaves_and_begins_again_has_a_quarter_of_an_hour_again(
     begin: Callable[[], Browser], portal: PortalContext, engine: sa.Engine, clock: Clock
 ) -> None:
     begin()
-    verification = Verification(portal)
+    verifying = Verification(portal)
     clock.move(PATIENCE)
-    verification.step()
+    verifying.step()
     assert status(engine) == "needs_consent"
     begin()
     clock.move(STEP)
-    verification.step()
+    verifying.step()
     assert status(engine) == "verifying"
     clock.move(PATIENCE)
-    verification.step()
+    verifying.step()
     assert status(engine) == "needs_consent"
 
 
@@ -162,10 +171,10 @@ def test_a_row_nobody_proved_is_never_verified(
     connected: Callable[..., int], portal: PortalContext, engine: sa.Engine, clock: Clock, tenants: Tenants
 ) -> None:
     connected("acme", status="verifying")
-    verification = Verification(portal)
-    verification.step()
+    verifying = Verification(portal)
+    verifying.step()
     clock.move(STEP)
-    verification.step()
+    verifying.step()
     assert status(engine) == "verifying"
     assert requests_of(engine) == []
 
@@ -185,6 +194,63 @@ def test_the_reason_a_grant_is_refused_for_is_stored(
     assert ended is not None
     assert (ended.status, ended.status_cause, ended.candidate_tenant_id) == ("error", "app_disabled", None)
     assert ended.proven_by_upn == tenants["acme"].directory[0].user_principal_name
+
+
+@pytest.mark.parametrize(("request_id", "shown"), [("r-1", "r-1"), ("", "unknown")])
+def test_a_refusal_that_is_the_operators_is_logged_with_what_microsofts_support_asks_for(
+    begin: Callable[[], Browser],
+    portal: PortalContext,
+    engine: sa.Engine,
+    tenants: Tenants,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    request_id: str,
+    shown: str,
+) -> None:
+    begin()
+    connection = connection_of(engine)
+    assert connection is not None
+    tried: list[tuple[object, ...]] = []
+
+    def refuse(*of: object, within: timedelta) -> GrantCheck:
+        tried.append((*of, within))
+        return GrantCheck(GrantOutcome.REFUSED, Cause.OUR_CREDENTIAL, request_id)
+
+    monkeypatch.setattr(verification, "verify_grant", refuse)
+    assert verify(portal, connection) == (Verdict.REFUSED, Cause.OUR_CREDENTIAL)
+    tenant_id = tenants["acme"].tenant_id
+    assert tried == [(portal.microsoft.cloud, portal.microsoft.credential, tenant_id, timedelta(seconds=10))]
+    logged = [record.getMessage() for record in caplog.records if record.name == verification.__name__]
+    assert logged == [f"Microsoft refused the tenant {tenant_id} of account acme: our_credential, request {shown}."]
+    ended = connection_of(engine)
+    assert ended is not None
+    assert (ended.status, ended.status_cause) == ("error", "our_credential")
+    assert ended.status_message == Cause.OUR_CREDENTIAL.sentence
+    with engine.connect() as db:
+        (entry,) = audit.entries(db, "acme")
+        counted = db.execute(sa.select(schema.security_counts.c.event, schema.security_counts.c.account)).all()
+    assert (entry.action, entry.actor, entry.subject) == ("connect_refused", "primary@acme.example", tenant_id)
+    assert entry.details == {"why": "failed", "cause": "our_credential"}
+    assert ("connect_failed", "acme") in [tuple(row) for row in counted]
+
+
+def test_a_refusal_without_a_reason_is_unexpected_and_one_the_customer_mends_is_not_logged(
+    begin: Callable[[], Browser],
+    portal: PortalContext,
+    engine: sa.Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for cause, expected in ((None, Cause.UNEXPECTED), (Cause.NO_INTUNE_LICENCE, Cause.NO_INTUNE_LICENCE)):
+        begin()
+        connection = connection_of(engine)
+        assert connection is not None
+        check = GrantCheck(GrantOutcome.REFUSED, cause)
+        monkeypatch.setattr(verification, "verify_grant", lambda *_, check=check, **__: check)
+        caplog.clear()
+        assert verify(portal, connection) == (Verdict.REFUSED, expected)
+        assert len(caplog.records) == (expected is Cause.UNEXPECTED)
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize("roles", [["secondary_admin", "primary_admin"], ["primary_admin", "secondary_admin", "x"]])
