@@ -5,6 +5,7 @@ The server is the product's own embedded one, without fsync; pytest-xdist's work
 
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -41,6 +42,9 @@ hypothesis.settings.load_profile("tests")
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ[SERVER_DIRECTORY] = tempfile.mkdtemp(prefix="intune-tests-")
+        # Workers and the processes tests start are many; without bytecode each would compile all modules anew.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        sys.dont_write_bytecode = False
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
