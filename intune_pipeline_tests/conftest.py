@@ -3,12 +3,14 @@
 The server is the product's own embedded one, without fsync; pytest-xdist's workers share it.
 """
 
+import gc
 import os
 import shutil
 import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ import hypothesis
 import pytest
 import sqlalchemy as sa
 
+from intune_pipeline import garbage_collector
 from intune_pipeline.inventory import database as databases
 from intune_pipeline.inventory import embedded_postgres, schema
 from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
@@ -39,6 +42,14 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tests")
 
 
+# Of what is imported for four thousand tests nothing is garbage.
+garbage_collector.collect_rarely()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ[SERVER_DIRECTORY] = tempfile.mkdtemp(prefix="intune-tests-")
@@ -50,6 +61,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop(SERVER_DIRECTORY), ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsearched_runs() -> Iterator[None]:
+    """Hundreds of syncs share a process here, which would be searched for garbage whole before each of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(garbage_collector, "frozen", nullcontext)
+        yield
 
 
 @pytest.fixture(scope="session")
