@@ -13,6 +13,7 @@ from intune_pipeline.inventory import accounts, kept_values, plans, schema
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline_tests.chromium import needs_chromium
+from intune_pipeline_tests.end_to_end.accessibility import fits_and_reads
 from intune_pipeline_tests.end_to_end.test_portal_story import HOME, heading, press, served, sign_in
 from intune_pipeline_tests.portal.customers import furnish
 from intune_pipeline_tests.syncing import Tenant, device
@@ -77,16 +78,7 @@ def tick(page: "Page", name: str) -> None:
 
 def flawless(page: "Page") -> None:
     """No finding of axe-core at all, and no scrolling sideways, in both themes and three widths."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    for width in (1440, 768, 360):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (page.url, width)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-            assert not found, (page.url, width, scheme, [(one["id"], one["nodes"][0]["html"]) for one in found])
-    page.emulate_media(color_scheme="light")
+    fits_and_reads(page, (1440, 768, 360))
     page.set_viewport_size({"width": 1280, "height": 900})
 
 

@@ -29,6 +29,7 @@ from intune_pipeline.sandbox.fleets import generate_fleet
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
 from intune_pipeline_tests.chromium import needs_chromium
+from intune_pipeline_tests.end_to_end.accessibility import accessible, fits_and_reads
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -190,14 +191,6 @@ def heading(page: "Page", text: str) -> None:
     """Wait for the page with this heading, and hold it to the rules of accessibility."""
     page.get_by_role("heading", level=1, name=text).wait_for()
     accessible(page)
-
-
-def accessible(page: "Page") -> None:
-    """No finding of axe-core: names and labels, contrast, structure."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    assert not found, (page.url, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found])
 
 
 def picture(page: "Page", name: str, *, whole: bool = True) -> None:
@@ -390,14 +383,9 @@ def every_page_fits_and_reads_by_day_and_night(page: "Page") -> None:
         f"/device?serial_number={LONG[:100]}",
     ):
         page.goto(f"{HOME}{path}")
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
-            if width == min(WIDTHS) and path in {"", "/devices"}:
-                picture(page, f"phone{path.replace('/', '-')}", whole=False)
-            for theme in ("dark", "light"):
-                page.emulate_media(color_scheme=theme)
-                accessible(page)
+        fits_and_reads(page, WIDTHS)
+        if path in {"", "/devices"}:
+            picture(page, f"phone{path.replace('/', '-')}", whole=False)
 
 
 def test_refusals_are_pages_that_say_what_to_do(page: "Page", engine: sa.Engine) -> None:

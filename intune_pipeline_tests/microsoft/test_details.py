@@ -215,7 +215,7 @@ def test_the_deadline_ends_waiting_for_details_but_keeps_those_there_are(
     connect: Connect, tenant: SandboxTenant
 ) -> None:
     quota = Quota(requests=40, window=timedelta(seconds=60))
-    details = dict(connect(within=30, quota=quota).details(list(tenant.devices)[:100]))
+    details = dict(connect(within=8, quota=quota).details(list(tenant.devices)[:100]))
     causes = [value.cause for value in details.values() if isinstance(value, DetailFailure)]
     assert len(details) == 100
     assert causes == [Cause.THROTTLED] * 60

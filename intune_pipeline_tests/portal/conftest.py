@@ -17,6 +17,7 @@ from intune_pipeline.portal.app import create_app
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline.settings import MicrosoftSettings, PortalSettings, Settings
+from intune_pipeline_tests.conftest import EMPTY
 from intune_pipeline_tests.portal.browser import PORTAL, Browser
 from intune_pipeline_tests.portal.customers import BYPASS_KEY
 
@@ -46,9 +47,8 @@ def portal_engine(room_engine: sa.Engine) -> Iterator[sa.Engine]:
 @pytest.fixture
 def engine(room_engine: sa.Engine) -> sa.Engine:
     """The room's database, empty."""
-    tables = ", ".join(table.fullname for table in schema.metadata.sorted_tables)
     with room_engine.begin() as db:
-        db.execute(sa.text(f"truncate {tables} restart identity"))
+        db.exec_driver_sql(EMPTY)
     return room_engine
 
 

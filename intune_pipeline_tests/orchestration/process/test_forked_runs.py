@@ -1,5 +1,6 @@
 """Runs of a code server are copies of a process that has imported all, and as alone, mortal and watched as any process."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import dagster as dg
 import psutil
 import pytest
+import sqlalchemy as sa
 from dagster import DagsterRunStatus
 from dagster._cli.job import _create_run
 from dagster._core.workspace.context import WorkspaceProcessContext
@@ -20,11 +22,14 @@ from dagster._core.workspace.load_target import GrpcServerTarget
 
 from intune_pipeline.cli.database import upgrade_dagster
 from intune_pipeline.cli.processes import answers, free_port
+from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 from intune_pipeline.orchestration.jobs import INTUNE_SYNC
 from intune_pipeline.orchestration.partitions import PARTITION_TAG, add_missing
 from intune_pipeline.sandbox.cloud import SandboxCloud
+from intune_pipeline.sandbox.fleets import generate_fleet
 from intune_pipeline.sandbox.tenants import SandboxTenant
-from intune_pipeline_tests.conftest import ConnectedAccount
+from intune_pipeline_tests.orchestration.conftest import FLEET_SIZE, KEY
+from intune_pipeline_tests.syncing import Tenant, migrated_engine
 
 PATIENCE = 60.0
 LOCATION = "intune_pipeline"
@@ -90,40 +95,80 @@ class CodeServer:
         return found
 
 
-@pytest.fixture
-def code_server(
-    environment: pytest.MonkeyPatch,
-    new_database: Callable[..., str],
-    connect_account: Callable[..., ConnectedAccount],
+@pytest.fixture(scope="module")
+def home(
+    postgres: EmbeddedPostgres,
+    maintenance: sa.Engine,
+    migrated_template: str,
     sandbox: SandboxCloud,
-    tenant: SandboxTenant,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-) -> Iterator[CodeServer]:
-    (tmp_path / "dagster.yaml").write_text((request.config.rootpath / "dagster.yaml").read_text())
-    environment.setenv("DAGSTER_HOME", str(tmp_path))
-    environment.setenv("DAGSTER_POSTGRES_URL", new_database())
-    upgrade_dagster()
-    connect_account("acme", tenant.tenant_id)
-    sandbox.requests.clear()
-    port = free_port(4100)
-    with (tmp_path / "code-server.log").open("wb") as output:
-        process = psutil.Popen(
-            [sys.executable, "-m", "dagster", "api", "grpc", "-p", str(port), "-m", "intune_pipeline.definitions"],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
+    unused_tenants: Iterator[SandboxTenant],
+    tmp_path_factory: pytest.TempPathFactory,
+    pytestconfig: pytest.Config,
+) -> Iterator[Path]:
+    """A Dagster home, and the settings and databases of an installation with one connected account."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "dagster.yaml").write_text((pytestconfig.rootpath / "dagster.yaml").read_text())
+    with (
+        migrated_engine(postgres, maintenance, migrated_template) as engine,
+        migrated_engine(postgres, maintenance, "template0") as dagster,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        databases = {"ALLWHERE_DATABASE_URL": engine, "DAGSTER_POSTGRES_URL": dagster}
+        addresses = {name: one.url.render_as_string(hide_password=False) for name, one in databases.items()}
+        given = {**sandbox.environment(), **addresses, "BYPASS_CODE_KEYS": KEY, "DAGSTER_HOME": str(home)}
+        for name, value in given.items():
+            environment.setenv(name, value)
+        environment.delenv("INTUNE_DETAILS", raising=False)
+        upgrade_dagster()
+        tenant = next(unused_tenants)
+        for record in generate_fleet(seed=7, size=FLEET_SIZE):
+            tenant.add(record)
+        Tenant.connected(engine, "acme", tenant_id=tenant.tenant_id)
+        yield home
+
+
+@pytest.fixture(scope="module")
+def code_servers(home: Path) -> Iterator[Callable[[], CodeServer]]:
+    """Gives the running code server; one that was killed is started over."""
+    started: list[CodeServer] = []
+
+    def start() -> CodeServer:
+        port = free_port(4100)
+        with (home / "code-server.log").open("wb") as output:
+            process = psutil.Popen(
+                [sys.executable, "-m", "dagster", "api", "grpc", "-p", str(port), "-m", "intune_pipeline.definitions"],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        stack.callback(end, process)
         wait_for(lambda: answers(port), "the code server")
         target = GrpcServerTarget(host="localhost", port=port, socket=None, location_name=LOCATION)
-        with dg.DagsterInstance.get() as instance, WorkspaceProcessContext(instance, target) as context:
-            add_missing(instance, ["acme"])
-            yield CodeServer(process, instance, context)
-    finally:
-        sandbox.faults.reset()
-        for left in [*process.children(recursive=True), process]:
-            left.kill()
-        process.wait()
+        context = stack.enter_context(WorkspaceProcessContext(instance, target))
+        return CodeServer(process, instance, context)
+
+    def running() -> CodeServer:
+        if not started or started[-1].process.poll() is not None:
+            started.append(start())
+        return started[-1]
+
+    with contextlib.ExitStack() as stack:
+        instance = stack.enter_context(dg.DagsterInstance.get())
+        add_missing(instance, ["acme"])
+        yield running
+
+
+def end(process: psutil.Popen) -> None:
+    left = [*process.children(recursive=True), process] if process.is_running() else []
+    for one in left:
+        one.kill()
+    process.wait()
+
+
+@pytest.fixture
+def code_server(code_servers: Callable[[], CodeServer], sandbox: SandboxCloud) -> Iterator[CodeServer]:
+    sandbox.requests.clear()
+    yield code_servers()
+    sandbox.faults.reset()
 
 
 def sockets(process: psutil.Process) -> list[str]:
@@ -186,6 +231,7 @@ def test_a_run_outlives_its_code_server(code_server: CodeServer, sandbox: Sandbo
     assert (own := run.memory_full_info().uss) < server.memory_info().rss / 2, own
     code_server.process.send_signal(signal.SIGKILL)
     code_server.ends_as(run_id, DagsterRunStatus.SUCCESS)
+    code_server.process.wait()
     psutil.wait_procs([run, server], timeout=10)
     assert not run.is_running()
     assert not server.is_running()
