@@ -126,6 +126,7 @@ class _Run:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with db.begin():
+                    db.execute(statements.BY_INDEX)
                     if not is_last:
                         db.execute(WITHOUT_WAITING)
                     self._take_up_decisions(db)

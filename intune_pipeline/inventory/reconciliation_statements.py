@@ -36,6 +36,9 @@ _OUTCOME_FIELDS: Final = (
     "model", "model_name", "operating_system", "device_name", "last_contact_at", "listed_user", "asset_id",
 )  # fmt: skip
 
+#: Every row is looked up by a key. PostgreSQL keeps the plan of a foreign key's check for the whole session, and the one made
+#: while a table is nearly empty reads all of it: each new asset of a first sync would read all those before it.
+BY_INDEX = sa.text("set local enable_seqscan = off")
 LOCKED_ASSETS = sa.text(f"""
     select id, {ROW_VERSION} from assets
     where account_id = :account_id and serial_key = any(cast(:keys as text[]))
