@@ -236,23 +236,3 @@ def test_every_row_of_the_comparison(
         for row in ROWS:
             with subtests.test(msg=row.__name__):
                 row(synced)
-
-
-def test_a_first_sync_finds_rows_by_their_keys_however_empty_the_tables_were(engine: sa.Engine) -> None:
-    tenant = Tenant.connected(engine, "new", hold_lookalike_employees=False)
-    tenant.run("analyze")
-    devices = len(PEOPLE)
-    assert tenant.sync(device(f"n{n}", f"NEW-{n:05}", email(n)) for n in range(devices)).employees_created == devices
-    # The connection that synced is the one in the pool; it is to tell now what it has read.
-    tenant.run("select pg_stat_force_next_flush()")
-    assert devices < rows_read(tenant) < 30 * devices
-
-
-def rows_read(tenant: Tenant) -> int:
-    """Rows of employees and assets read so far, by whatever way."""
-    (found,) = tenant.rows("""
-        select (select sum(seq_tup_read) from pg_stat_user_tables where relid in ('employees'::regclass, 'assets'::regclass))
-             + (select sum(idx_tup_read) from pg_stat_user_indexes
-                where relid in ('employees'::regclass, 'assets'::regclass)) as rows
-    """)
-    return int(found["rows"])

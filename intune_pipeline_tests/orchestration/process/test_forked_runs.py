@@ -88,8 +88,8 @@ class CodeServer:
         return found
 
     def asking(self, sandbox: SandboxCloud) -> psutil.Process:
-        """The process of the run that has been asking the sandbox for devices for a moment."""
-        wait_for(lambda: any("managedDevices" in one.path for one in sandbox.requests), "the run to ask for devices")
+        """The process of the run that has been asking the sandbox for devices for a moment: requests are logged when answered."""
+        wait_for(lambda: any(one.path.endswith("/token") for one in sandbox.requests), "the run to have its token")
         time.sleep(0.5)
         (found,) = self.fork_server().children()
         return found
