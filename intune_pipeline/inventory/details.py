@@ -18,6 +18,7 @@ from intune_pipeline.domain.vocabulary import Outcome
 from intune_pipeline.inventory.vault import Vault
 
 _STORED_AT_ONCE = 1000
+_IS_DUE = "d.refreshed_at is null or d.failure is not null or d.refreshed_at < now() - :refresh_after"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +49,30 @@ def due(db: Connection, connection_id: int, device_ids: Sequence[str], *, refres
         device_ids: Intune's ids of the eligible devices.
         refresh_after: age from which an answer is stale; Intune takes stock weekly.
     """
-    query = sa.text("""
+    query = sa.text(f"""
         select device.id from unnest(cast(:ids as text[])) with ordinality as device (id, position)
         left join device_details d on d.connection_id = :connection_id and d.intune_device_id = device.id
-        where d.refreshed_at is null or d.failure is not null or d.refreshed_at < now() - :refresh_after
+        where {_IS_DUE}
         order by device.position
-    """)
+    """)  # noqa: S608 - a constant
     given = {"ids": list(device_ids), "connection_id": connection_id, "refresh_after": refresh_after}
     return list(db.scalars(query, given))
 
 
-def skipped_before(db: Connection, connection_id: int) -> frozenset[str]:
-    """Ids of the devices that the last sync that listed them skipped."""
-    query = sa.text("select intune_device_id from device_outcomes where connection_id = :id and outcome = :skipped")
-    return frozenset(db.scalars(query, {"id": connection_id, "skipped": Outcome.SKIPPED}))
+def not_due(db: Connection, connection_id: int, *, refresh_after: timedelta) -> frozenset[str]:
+    """Ids of the devices not to ask about before the whole list is judged: answered lately, or skipped by the last sync.
+
+    Args:
+        db: any connection.
+        connection_id: whose devices.
+        refresh_after: age from which an answer is stale.
+    """
+    query = sa.text(f"""
+        select intune_device_id from device_details d where connection_id = :id and not ({_IS_DUE})
+        union all select intune_device_id from device_outcomes where connection_id = :id and outcome = :skipped
+    """)  # noqa: S608 - a constant
+    given = {"id": connection_id, "refresh_after": refresh_after, "skipped": Outcome.SKIPPED}
+    return frozenset(db.scalars(query, given))
 
 
 def kept(db: Connection, connection_id: int) -> dict[str, DeviceDetails]:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -158,7 +157,8 @@ def write(db: Connection, asset: str, snapshot: Snapshot) -> None:
     db.execute(sa.delete(table).where(table.c.partition_key == key))
     if asset == JUDGED:
         frame = _without_users_of_skipped(frame)
-    _copy(db, table, key, {column.name: _copied(asset, column, frame[column.name]) for column in columns})
+    texts = {column.name: _copied(asset, column, frame[column.name]) for column in columns}
+    _copy(db, table, {"partition_key": [_escaped(key)] * len(frame), **texts})
     if asset == JUDGED:
         db.execute(_FORGET_USERS, {"partition_key": key})
 
@@ -257,14 +257,13 @@ def _misfit(asset: str, column: sa.Column[Any]) -> FrameRefusedError:
     return FrameRefusedError(f"The column {column.name} of the frame of {asset} holds something else than {kind}.")
 
 
-def _copy(db: Connection, table: Table, partition_key: str, columns: Mapping[str, Sequence[str]]) -> None:
+def _copy(db: Connection, table: Table, columns: Mapping[str, Sequence[str]]) -> None:
     """COPY the rows in PostgreSQL's text format, built column by column.
 
     PostgreSQL does not COPY into a table with row-level security, so the rows go through a temporary one.
     """
-    head = repeat(_escaped(partition_key))
-    lines = map("\t".join, zip(head, *columns.values(), strict=False))
-    names = ", ".join(["partition_key", *columns])
+    lines = map("\t".join, zip(*columns.values(), strict=True))
+    names = ", ".join(columns)
     arriving = f"arriving_{table.name}"
     cursor = db.connection.cursor()
     try:
@@ -290,7 +289,7 @@ def _copied(asset: str, column: sa.Column[Any], series: "pd.Series[Any]") -> Seq
     values, plain = series.tolist(), _PLAIN[type(column.type)]
     if not _are_plain(values, plain):
         values = _typed(asset, column, series).astype(object).tolist()
-    if plain is datetime and _are_plain(values, plain):
+    elif plain is datetime:
         return _times(values)
     if plain is not str:
         return [_NULL if value is None or value is pd.NA or value is pd.NaT else str(value) for value in values]

@@ -23,7 +23,6 @@ from intune_pipeline.domain.vocabulary import AssetAction, LifecycleDecision, Ou
 from intune_pipeline.errors import PipelineError
 from intune_pipeline.inventory import audit, schema
 from intune_pipeline.inventory import reconciliation_statements as statements
-from intune_pipeline.inventory.database import WITHOUT_WAITING
 from intune_pipeline.inventory.reconciliation_failures import UNWRITABLE, failed_step, is_passing, logger
 from intune_pipeline.inventory.reconciliation_rows import (
     as_json,
@@ -126,9 +125,7 @@ class _Run:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with db.begin():
-                    db.execute(statements.BY_INDEX)
-                    if not is_last:
-                        db.execute(WITHOUT_WAITING)
+                    db.execute(statements.BY_INDEX if is_last else statements.BY_INDEX_WITHOUT_WAITING)
                     self._take_up_decisions(db)
                     written = self._each(db, batch) if one_by_one else [self._write(db, batch)]
                     totals = self.totals.including(written, self._plan.memory)

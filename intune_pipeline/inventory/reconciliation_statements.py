@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from intune_pipeline.inventory import schema
+from intune_pipeline.inventory.database import WITHOUT_WAITING
 from intune_pipeline.inventory.state import ASSETS, ROW_VERSION, VALUE_FIELDS
 
 
@@ -39,6 +40,7 @@ _OUTCOME_FIELDS: Final = (
 #: Every row is looked up by a key. PostgreSQL keeps the plan of a foreign key's check for the whole session, and the one made
 #: while a table is nearly empty reads all of it: each new asset of a first sync would read all those before it.
 BY_INDEX = sa.text("set local enable_seqscan = off")
+BY_INDEX_WITHOUT_WAITING = sa.text(f"{BY_INDEX.text}; {WITHOUT_WAITING.text}")
 LOCKED_ASSETS = sa.text(f"""
     select id, {ROW_VERSION} from assets
     where account_id = :account_id and serial_key = any(cast(:keys as text[]))

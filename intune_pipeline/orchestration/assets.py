@@ -109,9 +109,8 @@ def raw_intune_devices(
         session.progress(phase=RunPhase.LISTING)
         began = time.monotonic()
         if session.includes("intune_device_details"):
-            with tenant_database.connect() as db:
-                classifier = account_rules.classifier(account_rules.for_classifier(db, connection.account))
-            session.details_ahead.begin(_reader(session, tenant_database, connection, vault, limits), classifier)
+            reader = _reader(session, tenant_database, connection, vault, limits)
+            session.details_ahead.begin(reader, connection.account)
 
         def on_page(read: int, devices: Sequence[ManagedDevice]) -> None:
             session.progress(devices_read=read)

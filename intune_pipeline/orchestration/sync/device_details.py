@@ -19,7 +19,7 @@ from intune_pipeline.domain.eligibility import JudgedDevice, judge
 from intune_pipeline.domain.fields import DeviceDetails
 from intune_pipeline.domain.sizes import memory_gb
 from intune_pipeline.domain.vocabulary import DetailState
-from intune_pipeline.inventory import details
+from intune_pipeline.inventory import account_rules, details
 from intune_pipeline.inventory.vault import Vault
 from intune_pipeline.microsoft.graph import DetailFailure, DeviceDetail, GraphClient
 
@@ -77,7 +77,9 @@ def details_due(
     """
     if refresh_after is None:
         return []
-    wanted = [one.device.intune_device_id for one in judged if one.skip_reason is None and _has_details(one, vault)]
+    wanted = [
+        one.device.intune_device_id for one in judged if one.skip_reason is None and _has_details(one.device, vault)
+    ]
     return details.due(db, connection_id, wanted, refresh_after=refresh_after)
 
 
@@ -163,40 +165,42 @@ class DetailReader:
 class DetailsAhead:
     """Asks about devices while the list is still being read, which leaves most of the quota unused.
 
-    Asked about are devices that are eligible by the pages read so far and that no earlier sync skipped. A record of the
-    same machine on a later page can supersede one of them, which then was asked about in vain, once.
+    Asked about are devices that are eligible by the pages read so far, are due, and were not skipped by the last sync. A
+    record of the same machine on a later page can supersede one of them, which then was asked about in vain, once.
     """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="details-ahead")
-        self._judge_and_ask: Callable[[Sequence[ManagedDevice]], Asked] | None = None
-        self._left_out: frozenset[str] = frozenset()
+        self._reader: DetailReader | None = None
+        self._classifier = Classifier()
+        self._not_due: frozenset[str] = frozenset()
         self._begun: list[Future[Asked]] = []
         self._waiting: list[ManagedDevice] = []
         self._lock = threading.Lock()
 
-    def begin(self, reader: DetailReader, classifier: Classifier) -> None:
-        """From now on ask about the devices that are added."""
+    def begin(self, reader: DetailReader, account: str) -> None:
+        """From now on ask about the devices of an account that are added; about none while details are off."""
+        if reader.refresh_after is None:
+            return
+        with reader.engine.connect() as db:
+            self._classifier = account_rules.classifier(account_rules.for_classifier(db, account))
+            self._not_due = details.not_due(db, reader.connection_id, refresh_after=reader.refresh_after)
+        self._reader = reader
 
-        def judge_and_ask(devices: Sequence[ManagedDevice]) -> Asked:
-            return reader.ask(judge(devices, classifier, listed_at=datetime.now(UTC)))
-
-        if reader.refresh_after is not None:
-            with reader.engine.connect() as db:
-                self._left_out = details.skipped_before(db, reader.connection_id)
-            self._judge_and_ask = judge_and_ask
-
-    def add(self, devices: Sequence[ManagedDevice]) -> None:
-        """Ask about the devices of one page, together with those of other pages that still wait."""
-        if self._judge_and_ask:
+    def add(self, devices: Iterable[ManagedDevice]) -> None:
+        """Ask about those devices of one page that are due, together with those of other pages that still wait."""
+        if (reader := self._reader) is None:
+            return
+        due = [one for one in devices if one.intune_device_id not in self._not_due and _has_details(one, reader.vault)]
+        if due:
             with self._lock:
-                self._waiting += [one for one in devices if one.intune_device_id not in self._left_out]
-            self._begun.append(self._thread.submit(self._ask, self._judge_and_ask))
+                self._waiting += due
+            self._begun.append(self._thread.submit(self._ask, reader))
 
-    def _ask(self, judge_and_ask: Callable[[Sequence[ManagedDevice]], Asked]) -> Asked:
+    def _ask(self, reader: DetailReader) -> Asked:
         with self._lock:
             devices, self._waiting = self._waiting, []
-        return judge_and_ask(devices) if devices else Asked()
+        return reader.ask(judge(devices, self._classifier, listed_at=datetime.now(UTC))) if devices else Asked()
 
     def finish(self) -> Asked:
         """Wait for the answers; what went wrong while asking is raised here."""
@@ -223,9 +227,9 @@ def answer_of(asked: tuple[str, DeviceDetail | DetailFailure], serials: Mapping[
     )
 
 
-def _has_details(one: JudgedDevice, vault: Vault) -> bool:
+def _has_details(device: ManagedDevice, vault: Vault) -> bool:
     """Whether Graph can tell more of a device. Graph: memory is Windows only, bypass codes are Apple's."""
-    system = (one.device.operating_system or "").lower()
+    system = (device.operating_system or "").lower()
     return system.startswith("windows") or (vault.is_open and system.startswith(APPLE_SYSTEMS))
 
 

@@ -1,7 +1,7 @@
 """What the assets and ``plan`` have in common: listing a tenant, and counting what the list holds.
 
 Belongs here: the few functions that put Microsoft's answers, the store's state and the domain's rules together. Does
-not belong here: Dagster, asking about single devices (``details``), planning (``planning``), and writing to allwhere's tables.
+not belong here: Dagster, asking about single devices (``device_details``), planning (``planning``), and writing to allwhere's tables.
 """
 
 import sys

@@ -49,7 +49,7 @@ def test_what_goes_wrong_while_asking_ahead_is_said_when_the_answers_are_needed(
         raise ConnectionError("no network")
 
     ahead = DetailsAhead()
-    ahead.begin(DetailReader(engine, tenant.connection_id, broken, Vault(()), timedelta(days=7)), Classifier())
+    ahead.begin(DetailReader(engine, tenant.connection_id, broken, Vault(()), timedelta(days=7)), "acme")
     ahead.add([laptop(1)])
     with pytest.raises(ConnectionError):
         ahead.finish()
@@ -66,7 +66,7 @@ def test_a_run_that_ends_early_asks_about_nobody_else(engine: sa.Engine) -> None
         raise ConnectionError("the run is over")
 
     ahead = DetailsAhead()
-    ahead.begin(DetailReader(engine, tenant.connection_id, slow, Vault(()), timedelta(days=7)), Classifier())
+    ahead.begin(DetailReader(engine, tenant.connection_id, slow, Vault(()), timedelta(days=7)), "acme")
     ahead.add([laptop(1)])
     assert began.wait(10)
     ahead.add([laptop(2)])
