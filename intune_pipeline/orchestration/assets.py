@@ -69,6 +69,9 @@ else:
     # Dagster knows the annotation only without its parameter.
     Materialized = dg.MaterializeResult
 
+# One after the other: for checks inside a MaterializeResult Dagster looks twice for the materialization they are about.
+Results: TypeAlias = Iterator[Materialized | dg.AssetCheckResult]
+
 
 def _warned(
     context: dg.AssetExecutionContext, session: Session, results: Sequence[dg.AssetCheckResult]
@@ -99,7 +102,7 @@ def raw_intune_devices(
     limits: Limits,
     links: Links,
     config: ListingConfig,
-) -> Materialized:
+) -> Results:
     """List the tenant's devices."""
     with session.step("raw_intune_devices") as connection:
         if config.max_devices is not None and config.max_devices < 1:
@@ -130,7 +133,7 @@ def raw_intune_devices(
         snapshot = Snapshot(listing, frame_of_devices(listed.devices))
         remember(snapshot, listed.devices)
         context.log_event(catalog.listed(connection.account, listed, links, listing.tenant_id))
-        return dg.MaterializeResult(
+        materialized = dg.MaterializeResult(
             value=snapshot,
             metadata={
                 **shown(snapshot),
@@ -139,8 +142,10 @@ def raw_intune_devices(
                 "seconds": round(seconds, 2),
                 **links.intune_devices(listing.tenant_id),
             },
-            check_results=_warned(context, session, checks.of_listing(listed, before=before, policy=connection.policy)),
         )
+        checked = _warned(context, session, checks.of_listing(listed, before=before, policy=connection.policy))
+    yield materialized
+    yield from checked
 
 
 def _reader(session: Session, engine: Engine, connection: Record, vault: Vault, limits: Limits) -> DetailReader:
@@ -163,7 +168,7 @@ def classified_devices(
     links: Links,
     config: ClassificationConfig,
     raw_intune_devices: Snapshot,
-) -> Materialized:
+) -> Results:
     """Judge every device."""
     with session.step("classified_devices") as connection:
         maximum_age = None if config.any_age else limits.input_max_age
@@ -183,7 +188,7 @@ def classified_devices(
                 unknown_models.record(db, session.sync_run_id, connection.id, unknown)
         snapshot = Snapshot(listing, frame_of_judged(judged))
         remember(snapshot, judged)
-        return dg.MaterializeResult(
+        materialized = dg.MaterializeResult(
             value=snapshot,
             metadata={
                 **shown(snapshot),
@@ -195,18 +200,20 @@ def classified_devices(
                 **({} if session.is_sync else {"changed_since_last_sync": rehearsed_table(changed)}),
                 **links.devices(outcome=Outcome.SKIPPED),
             },
-            check_results=_warned(
-                context,
-                session,
-                checks.of_classification(
-                    judged,
-                    listing,
-                    skipped,
-                    unknown_share=limits.unknown_share_warning,
-                    junk_share=limits.junk_share_warning,
-                ),
+        )
+        checked = _warned(
+            context,
+            session,
+            checks.of_classification(
+                judged,
+                listing,
+                skipped,
+                unknown_share=limits.unknown_share_warning,
+                junk_share=limits.junk_share_warning,
             ),
         )
+    yield materialized
+    yield from checked
 
 
 @chain_asset(
@@ -225,7 +232,7 @@ def intune_device_details(
     vault: dg.ResourceParam[Vault],
     limits: Limits,
     classified_devices: Snapshot,
-) -> Materialized:
+) -> Results:
     """Ask for the details that are due."""
     with session.step("intune_device_details") as connection:
         listing = accepted(connection, maximum_age=limits.input_max_age, classified_devices=classified_devices)
@@ -236,7 +243,7 @@ def intune_device_details(
         detailed = reader.detailed(judged, ahead | reader.ask(judged, failed=ahead.failed))
         context.log.info(story.details(detailed, seconds=time.monotonic() - began))
         snapshot = Snapshot(listing, frame_of("intune_device_details", detailed.rows))
-        return dg.MaterializeResult(
+        materialized = dg.MaterializeResult(
             value=snapshot,
             metadata={
                 **shown(snapshot),
@@ -244,6 +251,7 @@ def intune_device_details(
                 **({"left_out": detailed.said} if detailed.said else {}),
             },
         )
+    yield materialized
 
 
 @chain_asset(
@@ -263,7 +271,7 @@ def employees(
     limits: Limits,
     links: Links,
     classified_devices: Snapshot,
-) -> Materialized:
+) -> Results:
     """Find out whom the devices belong to."""
     with session.step("employees") as connection:
         listing = accepted(connection, maximum_age=limits.input_max_age, classified_devices=classified_devices)
@@ -278,7 +286,7 @@ def employees(
         _tell_evidence(context, session, "before deciding about people")
         actions = Counter(str(person.action) for person in people.steps)
         context.log.info(story.people(people.steps))
-        return dg.MaterializeResult(
+        materialized = dg.MaterializeResult(
             value=snapshot,
             metadata={
                 **shown(snapshot, people_kinds(people.steps)),
@@ -286,10 +294,12 @@ def employees(
                 **plotted("action", actions),
                 **links.entra_users(listing.tenant_id),
             },
-            check_results=_warned(
-                context, session, checks.of_people(sum(person.lookalike_id is not None for person in people.steps))
-            ),
         )
+        checked = _warned(
+            context, session, checks.of_people(sum(person.lookalike_id is not None for person in people.steps))
+        )
+    yield materialized
+    yield from checked
 
 
 @chain_asset(
@@ -311,7 +321,7 @@ def allwhere_assets(
     classified_devices: Snapshot,
     intune_device_details: Snapshot,
     employees: Snapshot,
-) -> Iterator[Materialized | dg.AssetObservation | dg.Output[None]]:
+) -> Iterator[Materialized | dg.AssetCheckResult | dg.AssetObservation | dg.Output[None]]:
     """Do what the plan says; a dry run shows it and materializes nothing."""
     with session.step("allwhere_assets") as connection:
         listing = accepted(
@@ -364,7 +374,7 @@ def _applied(
     listing: Listing,
     said: str | None,
     links: Links,
-) -> Sequence[Materialized]:
+) -> Sequence[Materialized | dg.AssetCheckResult]:
     """Do what a plan says; `said` is what it does otherwise than its inputs showed."""
     session.progress(phase=RunPhase.RECONCILING, devices_listed=listing.devices_listed)
     began = time.monotonic()
@@ -377,20 +387,18 @@ def _applied(
     for event in catalog.written(connection.account, counts, links, sync_run_id):
         context.log_event(event)
     results = checks.of_reconciliation(counts, snapshot.frame["asset_id"].dropna().tolist(), exposed)
-    return [
-        dg.MaterializeResult(
-            value=snapshot,
-            metadata={
-                **shown(snapshot, synced_kinds(plan, snapshot.frame)),
-                **counts_shown(counts),
-                **changed_shown(said),
-                **plotted("graph", session.requests_sent()),
-                **links.run(sync_run_id),
-                **links.devices(),
-            },
-            check_results=_warned(context, session, results),
-        )
-    ]
+    materialized = dg.MaterializeResult(
+        value=snapshot,
+        metadata={
+            **shown(snapshot, synced_kinds(plan, snapshot.frame)),
+            **counts_shown(counts),
+            **changed_shown(said),
+            **plotted("graph", session.requests_sent()),
+            **links.run(sync_run_id),
+            **links.devices(),
+        },
+    )
+    return [materialized, *_warned(context, session, results)]
 
 
 def _shown_only(connection: Record, plan: Plan, said: str | None) -> Sequence[dg.AssetObservation | dg.Output[None]]:

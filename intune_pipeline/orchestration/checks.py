@@ -49,6 +49,7 @@ _DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
 }
 #: The assets that check themselves.
 ASSETS_CHECKED = tuple(_DESCRIPTIONS)
+_ASSET_OF = {name: asset for asset, names in _DESCRIPTIONS.items() for name in names}
 _BLOCKING_CHECKS = frozenset(
     {"list_accounted_for", "counts_add_up", "one_device_per_serial", "outcomes_add_up", "one_asset_per_serial"}
 )
@@ -87,7 +88,12 @@ def check_result(name: str, *, passed: bool, says: str, **numbers: float) -> dg.
     """
     severity = BLOCKING if name in _BLOCKING_CHECKS else WARNING
     return dg.AssetCheckResult(
-        check_name=str(name), passed=bool(passed), severity=severity, description=says, metadata=dict(numbers)
+        asset_key=_ASSET_OF[name],
+        check_name=str(name),
+        passed=bool(passed),
+        severity=severity,
+        description=says,
+        metadata=dict(numbers),
     )
 
 
