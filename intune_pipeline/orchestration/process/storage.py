@@ -6,7 +6,8 @@ Belongs here: the storage that ``dagster.yaml`` names, which is ``dagster-postgr
   driver named, the embedded server when nothing is set.
 - What does not change is asked for once. ``dagster-postgres`` opens a connection per statement except in the webserver
   (dagster#33935, dagster#20325), and looks again and again which tables and columns there are (dagster#34058): seven eighths
-  of PostgreSQL's time and a quarter of the statements in a small tenant's run.
+  of PostgreSQL's time and a quarter of the statements in a small tenant's run. That a partition exists, which Dagster asks
+  fifty times in a run, is remembered for a second.
 - What an instance opened is closed when Dagster disposes of it. A code server makes an instance for each tick of a sensor;
   connections that only Python's garbage collector closes would use up all that PostgreSQL has.
 - Nobody waits for the disk: Dagster commits every event alone, a hundred times in a small run. A server that crashes forgets
@@ -17,7 +18,7 @@ Does not belong here: what is stored.
 
 import functools
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final, Self
 
@@ -35,6 +36,7 @@ from intune_pipeline.local import dagster_url
 from intune_pipeline.settings import Settings
 
 SECONDS_TRUSTED: Final = 1.0
+SECONDS_A_PARTITION_IS_REMEMBERED: Final = 1.0
 NO_STATEMENT_TIMEOUT: Final = 0
 SECONDS_A_CONNECTION_LIVES: Final = 1800
 CONNECTIONS_AT_ONCE: Final = 20
@@ -96,6 +98,8 @@ class SettingsStorage(DagsterPostgresStorage):
                 if hasattr(part, question):
                     setattr(part, question, functools.cache(getattr(part, question)))
         _engines.reset(noting)
+        events = storage.event_log_storage
+        events.has_dynamic_partition = _remembered(events.has_dynamic_partition)  # type: ignore[method-assign,assignment]
         # What an instance calls when it is disposed of; dagster-postgres does nothing there.
         storage.run_storage.dispose = functools.partial(_close, engines)  # type: ignore[method-assign]
         return storage
@@ -112,6 +116,22 @@ def address(url: str) -> str:
 def _close(engines: Iterable[Engine]) -> None:
     for engine in engines:
         engine.dispose()
+
+
+def _remembered(has_partition: Callable[[str, str], bool]) -> Callable[[str, str], bool]:
+    """The same question, asked again only after a moment where the answer was yes."""
+    seen: dict[tuple[str, str], float] = {}
+
+    def has_dynamic_partition(partitions_def_name: str, partition_key: str) -> bool:
+        asked, now = (partitions_def_name, partition_key), time.monotonic()
+        if now - seen.get(asked, -SECONDS_A_PARTITION_IS_REMEMBERED) < SECONDS_A_PARTITION_IS_REMEMBERED:
+            return True
+        exists = has_partition(*asked)
+        if exists:
+            seen[asked] = now
+        return exists
+
+    return has_dynamic_partition
 
 
 def _note_use(_: Any, record: ConnectionPoolEntry) -> None:

@@ -102,6 +102,19 @@ def test_what_does_not_change_is_asked_once(storage: SettingsStorage) -> None:
         assert any(hasattr(getattr(part, question, None), "cache_info") for part in parts(storage)), question
 
 
+def test_that_a_partition_exists_is_remembered_for_a_moment_only(
+    storage: SettingsStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = storage.event_log_storage
+    assert not events.has_dynamic_partition("tenants", "acme")
+    events.add_dynamic_partitions("tenants", ["acme"])
+    assert events.has_dynamic_partition("tenants", "acme")
+    events.delete_dynamic_partition("tenants", "acme")
+    assert events.has_dynamic_partition("tenants", "acme")
+    monkeypatch.setattr(storages, "SECONDS_A_PARTITION_IS_REMEMBERED", 0.0)
+    assert not events.has_dynamic_partition("tenants", "acme")
+
+
 def test_an_instance_stores_and_finds_runs(storage: SettingsStorage) -> None:
     run = storage.run_storage.add_run(dg.DagsterRun("intune_sync"))
     assert [one.run_id for one in storage.run_storage.get_runs()] == [run.run_id]
