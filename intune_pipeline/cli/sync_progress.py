@@ -1,25 +1,46 @@
-"""The progress bar of a sync: reads ``sync_runs`` while the run works.
+"""The progress of a sync: reads ``sync_runs`` while the run works.
 
-Belongs here: showing progress on stderr. Does not belong here: writing it.
+Belongs here: showing progress on stderr, as a bar in a terminal and as lines elsewhere. Does not belong here: writing it.
 """
 
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+import click
 
 from intune_pipeline.domain.vocabulary import RunPhase
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
     from sqlalchemy import Engine
 
 SECONDS_BETWEEN_LOOKS = 0.3
+SECONDS_BETWEEN_LINES = 5.0
+
+Show: TypeAlias = Callable[[str, int | None, int], None]
+"""Shows the phase, of how many devices, and how many are done."""
 
 
 @contextmanager
 def progress_of(engine: "Engine", account: str) -> Iterator[None]:
     """Show the running sync of the account on stderr until the block ends."""
+    done = threading.Event()
+    is_terminal = sys.stderr.isatty()
+    with _bar(account) if is_terminal else _lines(account) as show:
+        seconds = SECONDS_BETWEEN_LOOKS if is_terminal else SECONDS_BETWEEN_LINES
+        watcher = threading.Thread(target=_watch, args=(engine, account, show, seconds, done), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+
+@contextmanager
+def _bar(account: str) -> Iterator[Show]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -30,33 +51,34 @@ def progress_of(engine: "Engine", account: str) -> Iterator[None]:
         TimeElapsedColumn(),
         console=Console(stderr=True),
     )
-    done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(engine, account, bar, done), daemon=True)
     with bar:
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
+        task = bar.add_task(f"{account}: {RunPhase.STARTING}", total=None)
+        yield lambda phase, total, completed: bar.update(
+            task, description=f"{account}: {phase}", total=total, completed=completed
+        )
 
 
-def _watch(engine: "Engine", account: str, bar: "Progress", done: threading.Event) -> None:
+@contextmanager
+def _lines(account: str) -> Iterator[Show]:
+    yield lambda phase, total, completed: click.echo(
+        f"{account}: {phase}, {completed}{'' if total is None else f' of {total}'} devices", err=True
+    )
+
+
+def _watch(engine: "Engine", account: str, show: Show, seconds: float, done: threading.Event) -> None:
     from intune_pipeline.inventory.sync_runs import last, running
 
-    task = bar.add_task(f"{account}: starting", total=None)
-    while not done.wait(SECONDS_BETWEEN_LOOKS):
+    while not done.wait(seconds):
         with engine.connect() as db:
             run = running(db, account)
         if run is None:
             continue
         reading = run.phase in {RunPhase.STARTING, RunPhase.LISTING}
-        bar.update(
-            task,
-            description=f"{account}: {run.phase}",
-            total=None if reading else run.devices_listed,
-            completed=run.devices_read if reading else run.devices_reconciled,
+        show(
+            str(run.phase),
+            None if reading else run.devices_listed,
+            run.devices_read if reading else run.devices_reconciled,
         )
     with engine.connect() as db:
         devices = next((run.devices_listed for run in last(db, account, 1)), 0)
-    bar.update(task, description=f"{account}: done", total=devices, completed=devices)
+    show(str(RunPhase.DONE), devices, devices)

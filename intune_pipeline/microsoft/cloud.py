@@ -9,10 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from intune_pipeline.errors import PipelineError, WrongUseError
 
 
@@ -88,18 +84,29 @@ class Credential:
         """
         if self.client_certificate is not None:
             pem = _read(self.client_certificate)
-            try:
-                load_pem_private_key(pem.encode(), password=None)
-                x509.load_pem_x509_certificate(pem.encode())
-            except (ValueError, TypeError, UnsupportedAlgorithm):
+            if not _holds_key_and_certificate(pem):
                 raise CredentialFileError(
                     f"{self.client_certificate} must hold an unencrypted private key and its certificate in PEM form"
-                ) from None
+                )
             return {"private_key": pem, "public_certificate": pem}
         if self.federated_token_file is not None:
             token_file = self.federated_token_file
             return {"client_assertion": lambda: _read(token_file).strip()}
         return self.client_secret or ""
+
+
+def _holds_key_and_certificate(pem: str) -> bool:
+    # Imported here, as most apps have a secret, and X.509 takes longer to import than the rest of this package.
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        load_pem_private_key(pem.encode(), password=None)
+        x509.load_pem_x509_certificate(pem.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _read(path: Path) -> str:

@@ -11,8 +11,6 @@ from typing import Any
 
 import msal
 import requests
-from joserfc import jws
-from joserfc.errors import JoseError
 
 from intune_pipeline.microsoft.bodies import WEB_PAGE
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
@@ -164,6 +162,10 @@ def confidential_client(
 
 def read_claims(token: str) -> TokenClaims:
     """Read an access token without judging it: it came straight from Entra, and Graph is who judges it."""
+    # Imported here, as a sync reads no token, and the library imports all of X.509.
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
     try:
         claims = decoded(jws.extract_compact(token.encode()).payload)
     except (JoseError, ValueError):

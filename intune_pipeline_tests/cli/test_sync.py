@@ -1,5 +1,6 @@
 """``sync`` of an account that syncs already, and what the runs of the command line are to Dagster."""
 
+import sys
 import threading
 import time
 
@@ -7,6 +8,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from intune_pipeline.cli import sync_progress
 from intune_pipeline.inventory import sync_locks, sync_runs
 from intune_pipeline.inventory.schema import connections
 
@@ -54,6 +56,21 @@ def test_a_sync_that_runs_is_joined_and_reported(syncing, command):
     assert answer.status == 0, answer.err
     assert answer.json()["devices_synced"] == 3
     assert "of acme (schedule) has been running since" in answer.err
+
+
+@pytest.mark.parametrize(("is_terminal", "told"), [(False, "acme: done, 3 of 3 devices\n"), (True, "3/3")])
+def test_progress_is_a_bar_in_a_terminal_and_lines_elsewhere(acme, engine, monkeypatch, capsys, is_terminal, told):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(sync_progress, "SECONDS_BETWEEN_LINES", 0.1)
+    with sync_progress.progress_of(engine, "acme"):
+        with engine.begin() as db:
+            run = sync_runs.open_run(db, db.scalar(sa.select(connections.c.id)), "operator", "the-run")
+        time.sleep(0.3)
+        with engine.begin() as db:
+            sync_runs.succeed(db, run, {"devices_listed": 3, "devices_synced": 3})
+    err = capsys.readouterr().err
+    assert told in err
+    assert is_terminal or "acme: starting, 0 devices\n" in err
 
 
 def test_the_sentence_of_a_joined_sync_that_fails_is_told(syncing, command):

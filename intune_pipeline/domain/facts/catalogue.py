@@ -56,14 +56,14 @@ class Rule:
     """
 
     id: str
-    pattern: Any
+    pattern: str
     states: Mapping[str, str | Mapping[str, str]]
     reason: str
     example: str
 
     def entry(self, name: str) -> Entry | None:
         """What the rule states about a name; None when it does not match or states nothing about it."""
-        match = self.pattern.search(name)
+        match = _compiled(self.pattern).search(name)
         if match is None:
             return None
         groups = {group: value or "" for group, value in match.groupdict().items()}
@@ -163,7 +163,7 @@ def rules(maker: str) -> tuple[Rule, ...]:
     return tuple(
         Rule(
             rule["id"],
-            re2.compile(rule["pattern"]),
+            rule["pattern"],
             {field: rule[column] for column, field in COLUMNS.items() if column in rule},
             rule["reason"],
             rule["example"],
@@ -173,12 +173,17 @@ def rules(maker: str) -> tuple[Rule, ...]:
 
 
 @cache
+def _compiled(pattern: str) -> Any:
+    return re2.compile(pattern)
+
+
+@cache
 def _matcher(maker: str) -> Any:
     """One automaton that says which of a maker's rules match; None when it has none."""
     known = rules(maker)
     matcher = re2.Set.SearchSet(_quiet())
     for rule in known:
-        matcher.Add(rule.pattern.pattern)
+        matcher.Add(rule.pattern)
     matcher.Compile()
     return matcher if known else None
 
