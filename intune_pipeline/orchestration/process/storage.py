@@ -4,7 +4,7 @@ Belongs here: the storage that ``dagster.yaml`` names, which is ``dagster-postgr
 
 - Every Dagster process, however it was started, reads the address as the rest of the product does: any PostgreSQL scheme, the
   driver named, the embedded server when nothing is set.
-- What does not change is asked for once. ``dagster-postgres`` opens a connection per statement except in the webserver
+- What does not change is asked for once, by a connection that is kept. ``dagster-postgres`` opens a connection per statement except in the webserver
   (dagster#33935, dagster#20325), and looks again and again which tables and columns there are (dagster#34058): seven eighths
   of PostgreSQL's time and a quarter of the statements in a small tenant's run. That a partition exists, which Dagster asks
   fifty times in a run, is remembered for a second.
@@ -19,14 +19,17 @@ Does not belong here: what is stored.
 import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, Final, Self
 
 import psycopg2
+import sqlalchemy as sa
 from dagster._config.config_schema import UserConfigSchema
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
-from sqlalchemy import URL, Engine, event, make_url
+from dagster_postgres.utils import retry_pg_connection_fn
+from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.dialects import plugins
 from sqlalchemy.engine.interfaces import CreateEnginePlugin
 from sqlalchemy.exc import DisconnectionError
@@ -40,6 +43,8 @@ SECONDS_A_PARTITION_IS_REMEMBERED: Final = 1.0
 NO_STATEMENT_TIMEOUT: Final = 0
 SECONDS_A_CONNECTION_LIVES: Final = 1800
 CONNECTIONS_AT_ONCE: Final = 20
+#: One table of each part: what `dagster-postgres` would look for in three connections, each opened twice.
+MAIN_TABLES: Final = ("runs", "event_logs", "jobs")
 #: Questions about the schema, which only `intune-pipeline db upgrade` changes, while nothing runs.
 ASKED_ONCE: Final = ("has_table", "has_asset_key_col", "has_run_stats_index_cols", "has_backfill_id_column")
 
@@ -89,7 +94,7 @@ class SettingsStorage(DagsterPostgresStorage):
             SettingsError: a setting is malformed.
             DatabaseUnreachable: the server does not answer.
         """
-        storage = cls(postgres_url=address(dagster_url(Settings.load())), inst_data=inst_data)
+        storage = cls(address(dagster_url(Settings.load())), should_autocreate_tables=False, inst_data=inst_data)
         engines: list[Engine] = []
         noting = _engines.set(engines)
         for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
@@ -100,6 +105,8 @@ class SettingsStorage(DagsterPostgresStorage):
         _engines.reset(noting)
         events = storage.event_log_storage
         events.has_dynamic_partition = _remembered(events.has_dynamic_partition)  # type: ignore[method-assign,assignment]
+        if not retry_pg_connection_fn(functools.partial(_has_tables, storage.run_storage.connect)):  # type: ignore[attr-defined]
+            cls(storage.postgres_url)
         # What an instance calls when it is disposed of; dagster-postgres does nothing there.
         storage.run_storage.dispose = functools.partial(_close, engines)  # type: ignore[method-assign]
         return storage
@@ -111,6 +118,12 @@ def address(url: str) -> str:
     options = f"{parsed.query.get('options', '')} -c synchronous_commit=off".strip()
     wanted = parsed.update_query_dict({"options": options, "plugin": PingAfterRest.NAME})
     return wanted.render_as_string(hide_password=False)
+
+
+def _has_tables(connect: Callable[[], AbstractContextManager[Connection]]) -> bool:
+    with connect() as db:
+        found = sa.select(*(sa.func.to_regclass(name).is_not(None) for name in MAIN_TABLES))
+        return all(db.execute(found).one())
 
 
 def _close(engines: Iterable[Engine]) -> None:
