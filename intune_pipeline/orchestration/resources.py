@@ -35,19 +35,11 @@ from intune_pipeline.settings import LinkSettings, MailSettings, MicrosoftSettin
 
 
 class DatabaseResource(dg.ConfigurableResource[Engine]):
-    """allwhere's database, at the address ``ALLWHERE_DATABASE_URL``, which may hold a password."""
-
-    of_tenant: bool = Field(
-        False, description="Whether a run of one tenant sees that account's rows only; else every account's."
-    )
+    """allwhere's database, at the address ``ALLWHERE_DATABASE_URL``, which may hold a password; every account's rows."""
 
     def create_resource(self, context: dg.InitResourceContext) -> Engine:
         """An engine; PostgreSQL shows the run's id beside its connections."""
-        settings = Settings.load()
-        name = f"intune-pipeline {context.run.run_id}" if context.run else "intune-pipeline"
-        account = context.run.tags.get(PARTITION_TAG) if self.of_tenant and context.run else None
-        acting = Acting(Role.PIPELINE, account, settings.intune_database_role_prefix)
-        return create_engine(database_urls(settings, needs_dagster=False).allwhere, name, acting=acting)
+        return _engine(context, account=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Engine]:
@@ -57,6 +49,21 @@ class DatabaseResource(dg.ConfigurableResource[Engine]):
             yield engine
         finally:
             engine.dispose()
+
+
+class TenantDatabaseResource(DatabaseResource):
+    """The same for a run of one tenant, which sees that account's rows only."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Engine:
+        """An engine, for every account's rows outside of such a run."""
+        return _engine(context, account=context.run.tags.get(PARTITION_TAG) if context.run else None)
+
+
+def _engine(context: dg.InitResourceContext, *, account: str | None) -> Engine:
+    settings = Settings.load()
+    name = f"intune-pipeline {context.run.run_id}" if context.run else "intune-pipeline"
+    acting = Acting(Role.PIPELINE, account, settings.intune_database_role_prefix)
+    return create_engine(database_urls(settings, needs_dagster=False).allwhere, name, acting=acting)
 
 
 class MicrosoftResource(dg.ConfigurableResource[OpenClient]):
@@ -221,10 +228,11 @@ def keep_of(settings: Settings) -> Keep:
 
 def default_resources(settings: Settings) -> dict[str, Any]:
     """The resources by key; ``io_manager`` is the default of every asset."""
-    of_tenant = DatabaseResource(of_tenant=True)
+    # “At launch”, so that a run has one engine: what a configured resource is given, Dagster makes anew for each.
+    of_tenant: Any = TenantDatabaseResource.configure_at_launch()
     microsoft = microsoft_resource(settings)
     return {
-        "database": DatabaseResource(of_tenant=False),
+        "database": DatabaseResource(),
         "io_manager": FrameIOManager(database=of_tenant),
         "keep": keep_of(settings),
         "limits": limits_of(settings),

@@ -1,9 +1,14 @@
 """Whole runs of ``intune_sync``: from Microsoft's list to allwhere's assets, and what people see of it."""
 
+from typing import Any
+
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
+from intune_pipeline.inventory.database import create_engine
 from intune_pipeline.inventory.sync_locks import locked
+from intune_pipeline.orchestration import resources
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline_tests.orchestration.conftest import FLEET_SIZE, World
 
@@ -214,3 +219,15 @@ def test_a_run_that_is_refused_by_the_lock_says_who_holds_it(world: World) -> No
         assert world.sync() is None
     assert "sync" in world.failures()[0].lower()
     assert world.query("select count(*) from sync_runs") == [(0,)]
+
+
+def test_a_run_reaches_allwhere_through_one_engine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(url: str, name: str, **options: Any) -> sa.Engine:
+        made.append(name)
+        return create_engine(url, name, **options)
+
+    monkeypatch.setattr(resources, "create_engine", counted)
+    world.sync()
+    assert made == [f"intune-pipeline {world.last.run_id}"]
