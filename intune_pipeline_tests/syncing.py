@@ -91,7 +91,8 @@ class Intune:
             if device_id not in self.silent:
                 of_list = PrimaryUser(str(listed[device_id].user_id), listed[device_id].user_email)
                 answers[device_id] = self.primary_users.get(device_id, of_list)
-        return Evidence(answers, {one for one in existence if one not in self.present | self.silent | listed.keys()})
+        known = self.present | self.silent | listed.keys()
+        return Evidence(answers, {one for one in existence if one not in known})
 
 
 class Tenant:

@@ -3,6 +3,7 @@
 Every function in ``ROWS`` is a row of the comparison with other connectors.
 """
 
+import functools
 import random
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,8 @@ def email(number: int) -> str:
     return f"{given}.{family}@acme.example".lower()
 
 
-def fleet() -> list[ManagedDevice]:
+@functools.cache
+def fleet() -> tuple[ManagedDevice, ...]:
     made = [
         device(f"p{n}", managedDeviceOwnerType="personal", userDisplayName="Secret Person") for n in range(PERSONAL)
     ]
@@ -41,7 +43,7 @@ def fleet() -> list[ManagedDevice]:
         device(f"w{n}", f"LAP-{n:05}", email(n + 1), osVersion="stale", lastSyncDateTime="2026-01-05T00:00:00Z")
         for n in range(TWINS)
     ]
-    return made
+    return tuple(made)
 
 
 @dataclass
@@ -227,7 +229,7 @@ def test_every_row_of_the_comparison(
     maintenance: sa.Engine,
     migrated_template: str,
 ) -> None:
-    listed = fleet()
+    listed = list(fleet())
     random.Random(5).shuffle(listed)
     if order == "reversed":
         listed.reverse()
