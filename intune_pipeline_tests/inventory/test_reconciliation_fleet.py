@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.reconciliation import Counts
-from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
+from intune_pipeline_tests.conftest import Databases
 from intune_pipeline_tests.syncing import Tenant, device, migrated_engine
 
 PERSONAL, DESKTOPS, JUNK, TWINS, LAPTOPS = 680, 530, 100, 300, 8_690
@@ -225,15 +225,13 @@ ROWS = (
 def test_every_row_of_the_comparison(
     order: str,
     subtests: pytest.Subtests,
-    postgres: EmbeddedPostgres,
-    maintenance: sa.Engine,
-    migrated_template: str,
+    migrated_databases: Databases,
 ) -> None:
     listed = list(fleet())
     random.Random(5).shuffle(listed)
     if order == "reversed":
         listed.reverse()
-    with migrated_engine(postgres, maintenance, migrated_template) as engine:
+    with migrated_engine(migrated_databases) as engine:
         synced = synced_twice(engine, listed)
         for row in ROWS:
             with subtests.test(msg=row.__name__):
