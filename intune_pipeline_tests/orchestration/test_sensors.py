@@ -225,7 +225,7 @@ def test_a_sync_that_loses_the_database_stops_and_is_to_be_started_over(world: W
     sandbox.faults.slow_seconds = 0.5
 
     def cut() -> None:
-        for _ in range(200):
+        for _ in range(2_000):
             if world.query("select 1 from sync_runs where status = 'running' and phase = 'listing'"):
                 break
             time.sleep(0.02)
