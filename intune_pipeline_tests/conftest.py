@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SERVER_DIRECTORY = "INTUNE_PIPELINE_TEST_POSTGRES"
 TEMPLATE = "migrated"
 #: A disk in memory, as Linux has it: to make and delete the thousand files of a database costs a tenth of what it costs on
-#: another disk. A whole session fills less than half of what is asked for; where there is less, the disk is used.
+#: another disk. Two workers fill 0.4 GB; where there is less than `MEMORY_NEEDED`, the disk is used.
 MEMORY = Path("/dev/shm")  # noqa: S108 - files are made there as safely as below /tmp
 MEMORY_NEEDED = 4_000_000_000
 
