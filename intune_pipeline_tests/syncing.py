@@ -21,10 +21,10 @@ from intune_pipeline.domain.policy import Policy
 from intune_pipeline.domain.reconciliation import Counts, Evidence, Listing, Plan, PrimaryUser, needed_evidence, plan
 from intune_pipeline.inventory import database as databases
 from intune_pipeline.inventory import schema, sync_runs
-from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 from intune_pipeline.inventory.reconciliation import apply
 from intune_pipeline.inventory.reconciliation_totals import run_columns
 from intune_pipeline.inventory.state import load_state
+from intune_pipeline_tests.conftest import Databases
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 CLASSIFIER = Classifier()
@@ -91,7 +91,8 @@ class Intune:
             if device_id not in self.silent:
                 of_list = PrimaryUser(str(listed[device_id].user_id), listed[device_id].user_email)
                 answers[device_id] = self.primary_users.get(device_id, of_list)
-        return Evidence(answers, {one for one in existence if one not in self.present | self.silent | listed.keys()})
+        known = self.present | self.silent | listed.keys()
+        return Evidence(answers, {one for one in existence if one not in known})
 
 
 class Tenant:
@@ -230,18 +231,12 @@ class Tenant:
 
 
 @contextlib.contextmanager
-def migrated_engine(postgres: EmbeddedPostgres, maintenance: sa.Engine, template: str) -> Iterator[sa.Engine]:
-    """The product's engine on a fresh database, for fixtures that live longer than a test."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with maintenance.connect() as db:
-        db.execute(sa.text(f"create database {name} template {template} strategy file_copy"))
-    engine = databases.create_engine(postgres.url(name))
-    try:
+def migrated_engine(migrated: Databases) -> Iterator[sa.Engine]:
+    """The product's engine on an empty database, for fixtures that live longer than a test."""
+    with migrated.taken() as url:
+        engine = databases.create_engine(url)
         yield engine
-    finally:
         engine.dispose()
-        with maintenance.connect() as db:
-            db.execute(sa.text(f"drop database {name} with (force)"))
 
 
 def counted(counts: Counts) -> Mapping[str, Any]:

@@ -74,7 +74,7 @@ def digest_is_due(digest: Digest, last: datetime, now: datetime, *, sync_hour: i
         time_zone: Of that hour.
     """
     here = now.astimezone(ZoneInfo(time_zone))
-    moment = here.replace(hour=(sync_hour + HOURS_AFTER_SYNC) % 24, minute=0, second=0, microsecond=0)
+    moment = here.replace(hour=(sync_hour + HOURS_AFTER_SYNC) % 24, minute=0, second=0, microsecond=0, fold=0)
     if moment > here:
         moment -= timedelta(days=1)
     if digest is Digest.WEEKLY:

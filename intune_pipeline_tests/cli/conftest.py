@@ -57,10 +57,10 @@ def command(capsys: pytest.CaptureFixture[str], environment: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def stores(environment: pytest.MonkeyPatch, database: str, new_database: Callable[..., str]) -> None:
-    """A migrated allwhere database and an empty one for Dagster."""
+def stores(environment: pytest.MonkeyPatch, database: str, dagster_database: str) -> None:
+    """An empty database of allwhere and one of Dagster, both migrated."""
     environment.setenv("ALLWHERE_DATABASE_URL", database)
-    environment.setenv("DAGSTER_POSTGRES_URL", new_database())
+    environment.setenv("DAGSTER_POSTGRES_URL", dagster_database)
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.reconciliation import Counts
-from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 from intune_pipeline.inventory.reconciliation import apply
+from intune_pipeline_tests.conftest import Databases
 from intune_pipeline_tests.syncing import Tenant, device, migrated_engine
 
 ROUNDS, DEVICES, EDITS = 20, 300, 60
@@ -23,8 +23,8 @@ NAMES = [f"{given}.{family}" for given in ("ann", "bob", "cleo", "dan") for fami
 
 
 @pytest.fixture(scope="module")
-def engine(postgres: EmbeddedPostgres, maintenance: sa.Engine, migrated_template: str) -> Iterator[sa.Engine]:
-    with migrated_engine(postgres, maintenance, migrated_template) as engine:
+def engine(migrated_databases: Databases) -> Iterator[sa.Engine]:
+    with migrated_engine(migrated_databases) as engine:
         yield engine
 
 

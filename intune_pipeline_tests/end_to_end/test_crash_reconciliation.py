@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.reconciliation import Counts
 from intune_pipeline.inventory import database as databases
-from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
+from intune_pipeline_tests.conftest import Databases
 from intune_pipeline_tests.syncing import NOW, Tenant, device, migrated_engine
 
 DEVICES, KILLS = 2_000, 20
@@ -141,8 +141,8 @@ def sync_alone(tenant: Tenant, devices: list[ManagedDevice], batch: int, seconds
 
 
 @pytest.fixture(scope="module")
-def engine(postgres: EmbeddedPostgres, maintenance: sa.Engine, migrated_template: str) -> Iterator[sa.Engine]:
-    with migrated_engine(postgres, maintenance, migrated_template) as engine:
+def engine(migrated_databases: Databases) -> Iterator[sa.Engine]:
+    with migrated_engine(migrated_databases) as engine:
         yield engine
 
 

@@ -3,6 +3,7 @@
 Every function in ``ROWS`` is a row of the comparison with other connectors.
 """
 
+import functools
 import random
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.reconciliation import Counts
-from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
+from intune_pipeline_tests.conftest import Databases
 from intune_pipeline_tests.syncing import Tenant, device, migrated_engine
 
 PERSONAL, DESKTOPS, JUNK, TWINS, LAPTOPS = 680, 530, 100, 300, 8_690
@@ -27,7 +28,8 @@ def email(number: int) -> str:
     return f"{given}.{family}@acme.example".lower()
 
 
-def fleet() -> list[ManagedDevice]:
+@functools.cache
+def fleet() -> tuple[ManagedDevice, ...]:
     made = [
         device(f"p{n}", managedDeviceOwnerType="personal", userDisplayName="Secret Person") for n in range(PERSONAL)
     ]
@@ -41,7 +43,7 @@ def fleet() -> list[ManagedDevice]:
         device(f"w{n}", f"LAP-{n:05}", email(n + 1), osVersion="stale", lastSyncDateTime="2026-01-05T00:00:00Z")
         for n in range(TWINS)
     ]
-    return made
+    return tuple(made)
 
 
 @dataclass
@@ -223,15 +225,13 @@ ROWS = (
 def test_every_row_of_the_comparison(
     order: str,
     subtests: pytest.Subtests,
-    postgres: EmbeddedPostgres,
-    maintenance: sa.Engine,
-    migrated_template: str,
+    migrated_databases: Databases,
 ) -> None:
-    listed = fleet()
+    listed = list(fleet())
     random.Random(5).shuffle(listed)
     if order == "reversed":
         listed.reverse()
-    with migrated_engine(postgres, maintenance, migrated_template) as engine:
+    with migrated_engine(migrated_databases) as engine:
         synced = synced_twice(engine, listed)
         for row in ROWS:
             with subtests.test(msg=row.__name__):

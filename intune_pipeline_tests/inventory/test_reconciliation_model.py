@@ -19,8 +19,8 @@ from intune_pipeline.domain.fields import INTUNE_FIELDS, DeviceDetails, intune_v
 from intune_pipeline.domain.reconciliation import Counts, Plan
 from intune_pipeline.domain.serials import serial_key
 from intune_pipeline.inventory import reconciliation, schema
-from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 from intune_pipeline.inventory.state import forget_devices
+from intune_pipeline_tests.conftest import Databases
 from intune_pipeline_tests.syncing import Tenant, device, judged, migrated_engine
 
 SERIALS = ("SN-1000", "sn-2000", "SN 3000", "Default string")
@@ -397,14 +397,12 @@ class Inventory(RuleBasedStateMachine):
 
 
 def test_the_invariants_hold_whatever_happens(
-    postgres: EmbeddedPostgres,
-    maintenance: sa.Engine,
-    migrated_template: str,
+    migrated_databases: Databases,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reconciliation, "BATCH_SIZE", 2)
     monkeypatch.setattr(reconciliation, "LONGEST_BATCH", 3)
-    with migrated_engine(postgres, maintenance, migrated_template) as engine:
+    with migrated_engine(migrated_databases) as engine:
         Inventory.engine = engine
         run_state_machine_as_test(
             Inventory,

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from intune_pipeline.inventory import database, schema
-from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 from intune_pipeline.inventory.roles import Acting, Role, acting_for
 from intune_pipeline.inventory.row_security import APPEND_ONLY, condition, privileges
+from intune_pipeline_tests.conftest import Databases
 from intune_pipeline_tests.syncing import Tenant, migrated_engine
 
 TABLES = [table for table in schema.metadata.sorted_tables if condition(table) is not None]
@@ -32,8 +32,8 @@ NEEDED = {"employee_holds": {"first_name": "Ann", "last_name": "Lee"}}
 
 
 @pytest.fixture(scope="module")
-def engine(postgres: EmbeddedPostgres, maintenance: sa.Engine, migrated_template: str) -> Iterator[sa.Engine]:
-    with migrated_engine(postgres, maintenance, migrated_template) as engine:
+def engine(migrated_databases: Databases) -> Iterator[sa.Engine]:
+    with migrated_engine(migrated_databases) as engine:
         yield engine
 
 

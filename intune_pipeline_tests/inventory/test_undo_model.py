@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from intune_pipeline.inventory import kept_values, run_story
-from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 from intune_pipeline.inventory.undo import preview, undo
+from intune_pipeline_tests.conftest import Databases
 from intune_pipeline_tests.syncing import Tenant, device, migrated_engine
 
 SERIALS = ("SN-1000", "SN-2000", "SN-3000")
@@ -189,10 +189,8 @@ class Undoing(RuleBasedStateMachine):
         return int(found[0]["id"])
 
 
-def test_undoing_restores_whatever_happens(
-    postgres: EmbeddedPostgres, maintenance: sa.Engine, migrated_template: str
-) -> None:
-    with migrated_engine(postgres, maintenance, migrated_template) as engine:
+def test_undoing_restores_whatever_happens(migrated_databases: Databases) -> None:
+    with migrated_engine(migrated_databases) as engine:
         Undoing.engine = engine
         run_state_machine_as_test(
             Undoing,

@@ -71,11 +71,34 @@ def defs() -> dg.Definitions:
     return build_defs()
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    """Dagster, in memory."""
+@pytest.fixture(scope="session")
+def dagster_in_memory() -> Iterator[dg.DagsterInstance]:
+    """Shared, since Dagster reads all its migrations for each new one."""
     with dg.DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
+
+
+@pytest.fixture
+def instance(dagster_in_memory: dg.DagsterInstance) -> Iterator[dg.DagsterInstance]:
+    """Dagster, in memory and empty."""
+    yield dagster_in_memory
+    dagster_in_memory.wipe()
+
+
+@pytest.fixture(scope="module")
+def dagster_on_disk() -> Iterator[dg.DagsterInstance]:
+    """Shared for the same reason; while it is there, it is also the one that the environment names."""
+    with dg.instance_for_test() as on_disk:
+        yield on_disk
+
+
+@pytest.fixture
+def instance_on_disk(dagster_on_disk: dg.DagsterInstance) -> Iterator[dg.DagsterInstance]:
+    """Dagster, on a disk and empty."""
+    yield dagster_on_disk
+    dagster_on_disk.wipe()
+    assert dagster_on_disk.schedule_storage
+    dagster_on_disk.schedule_storage.wipe()
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """``fleet``: reported on every tick, right however often single tenants sync, its numbers plotted."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,10 +16,9 @@ LATE_AFTER = timedelta(hours=26)
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
+def instance(instance_on_disk: dg.DagsterInstance) -> dg.DagsterInstance:
     """Dagster on a disk: the one in memory keeps no ticks."""
-    with dg.instance_for_test() as on_disk:
-        yield on_disk
+    return instance_on_disk
 
 
 def reported(world: World) -> tuple[dict[str, Any], dg.AssetCheckEvaluation]:

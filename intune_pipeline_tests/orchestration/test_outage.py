@@ -34,13 +34,11 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def instance(
-    environment: pytest.MonkeyPatch, new_database: Callable[..., str], tmp_path: Path
-) -> Iterator[dg.DagsterInstance]:
+def instance(environment: pytest.MonkeyPatch, dagster_database: str, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """Dagster as ``dagster.yaml`` configures it, on a database of its own, which stays up."""
     (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     environment.setenv("DAGSTER_HOME", str(tmp_path))
-    environment.setenv("DAGSTER_POSTGRES_URL", new_database())
+    environment.setenv("DAGSTER_POSTGRES_URL", dagster_database)
     upgrade_dagster()
     with dg.DagsterInstance.get() as found:
         yield found

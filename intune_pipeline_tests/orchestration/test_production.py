@@ -80,9 +80,7 @@ class Processes:
 
 
 @pytest.fixture
-def production(
-    environment: pytest.MonkeyPatch, new_database: Callable[..., str], tmp_path: Path
-) -> Iterator[Processes]:
+def production(environment: pytest.MonkeyPatch, dagster_database: str, tmp_path: Path) -> Iterator[Processes]:
     """Redis, a daemon and two Celery workers on a Dagster configured by ``deploy/celery``, looking more often."""
     pytest.importorskip("dagster_celery", reason="the extra celery is not installed")
     port = free_port()
@@ -90,7 +88,7 @@ def production(
     configuration["run_monitoring"]["poll_interval_seconds"] = 1
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(configuration))
     environment.setenv("DAGSTER_HOME", str(tmp_path))
-    environment.setenv("DAGSTER_POSTGRES_URL", new_database())
+    environment.setenv("DAGSTER_POSTGRES_URL", dagster_database)
     environment.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     password = secrets.token_hex(16)
     environment.setenv("CELERY_BROKER_URL", f"redis://:{password}@127.0.0.1:{port}/0")

@@ -222,15 +222,14 @@ def test_sql_knows_locks_of_this_database_only(world: World, engine: sa.Engine) 
 def test_a_sync_that_loses_the_database_stops_and_is_to_be_started_over(world: World, sandbox: SandboxCloud) -> None:
     """All connections are cut while Microsoft is being asked, the one that holds the tenant's lock too."""
     request_id = ask(world)
+    sandbox.faults.slow_seconds = 1.5
     sandbox.requests.clear()
-    sandbox.faults.slow_seconds = 0.5
 
     def cut() -> None:
-        for _ in range(200):
-            # Requests are logged when answered: after the token the list is under way.
-            if any(one.path.endswith("/token") for one in sandbox.requests):
-                break
+        # Requests are logged when answered, and the list is asked for with the token.
+        while not any(one.path.endswith("/token") for one in sandbox.requests):
             time.sleep(0.02)
+        time.sleep(0.3)
         world.query(
             "select pg_terminate_backend(pid) from pg_stat_activity "
             "where datname = current_database() and pid <> pg_backend_pid()"

@@ -14,7 +14,6 @@ from typing import Any
 import dagster as dg
 import psutil
 import pytest
-import sqlalchemy as sa
 from dagster import DagsterRunStatus
 from dagster._cli.job import _create_run
 from dagster._core.workspace.context import WorkspaceProcessContext
@@ -22,12 +21,12 @@ from dagster._core.workspace.load_target import GrpcServerTarget
 
 from intune_pipeline.cli.database import upgrade_dagster
 from intune_pipeline.cli.processes import answers, free_port
-from intune_pipeline.inventory.embedded_postgres import EmbeddedPostgres
 from intune_pipeline.orchestration.jobs import INTUNE_SYNC
 from intune_pipeline.orchestration.partitions import PARTITION_TAG, add_missing
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.fleets import generate_fleet
 from intune_pipeline.sandbox.tenants import SandboxTenant
+from intune_pipeline_tests.conftest import Databases
 from intune_pipeline_tests.orchestration.conftest import FLEET_SIZE, KEY
 from intune_pipeline_tests.syncing import Tenant, migrated_engine
 
@@ -97,9 +96,8 @@ class CodeServer:
 
 @pytest.fixture(scope="module")
 def home(
-    postgres: EmbeddedPostgres,
-    maintenance: sa.Engine,
-    migrated_template: str,
+    migrated_databases: Databases,
+    dagster_databases: Databases,
     sandbox: SandboxCloud,
     unused_tenants: Iterator[SandboxTenant],
     tmp_path_factory: pytest.TempPathFactory,
@@ -109,8 +107,8 @@ def home(
     home = tmp_path_factory.mktemp("home")
     (home / "dagster.yaml").write_text((pytestconfig.rootpath / "dagster.yaml").read_text())
     with (
-        migrated_engine(postgres, maintenance, migrated_template) as engine,
-        migrated_engine(postgres, maintenance, "template0") as dagster,
+        migrated_engine(migrated_databases) as engine,
+        migrated_engine(dagster_databases) as dagster,
         pytest.MonkeyPatch.context() as environment,
     ):
         databases = {"ALLWHERE_DATABASE_URL": engine, "DAGSTER_POSTGRES_URL": dagster}

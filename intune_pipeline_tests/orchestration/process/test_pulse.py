@@ -1,6 +1,5 @@
 """Whether what starts the syncs is alive: read of Dagster's records, so the records are what is set here."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -30,10 +29,9 @@ GOOD_TICK = Finding("nightly tick", Sign.GOOD, "")
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
+def instance(instance_on_disk: dg.DagsterInstance) -> dg.DagsterInstance:
     """Dagster on a disk: the one in memory keeps no ticks."""
-    with dg.instance_for_test() as on_disk:
-        yield on_disk
+    return instance_on_disk
 
 
 def beat(instance: dg.DagsterInstance, age: float, kinds: list[str] | None = None, error: str = "") -> None:

@@ -24,10 +24,9 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def storage(monkeypatch: pytest.MonkeyPatch, new_database: Callable[..., str]) -> Iterator[SettingsStorage]:
-    address = new_database()
-    monkeypatch.setenv("ALLWHERE_DATABASE_URL", address)
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", address.replace("postgresql+psycopg2", "postgres"))
+def storage(monkeypatch: pytest.MonkeyPatch, dagster_database: str) -> Iterator[SettingsStorage]:
+    monkeypatch.setenv("ALLWHERE_DATABASE_URL", dagster_database)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", dagster_database.replace("postgresql+psycopg2", "postgres"))
     found = SettingsStorage.from_config_value(None, {})
     yield found
     for part in parts(found):

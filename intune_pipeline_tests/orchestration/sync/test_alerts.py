@@ -218,10 +218,9 @@ def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
+def instance(instance_on_disk: dg.DagsterInstance) -> dg.DagsterInstance:
     """Dagster on a disk: the one in memory keeps no ticks."""
-    with dg.instance_for_test() as on_disk:
-        yield on_disk
+    return instance_on_disk
 
 
 def test_the_sensor_tells_a_webhook_and_shows_lateness_as_a_check(

@@ -1,6 +1,5 @@
 """Dagster reads a failure the moment it is stored; a run that is not marked failed yet is forgotten, unless it is reminded."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,10 +15,9 @@ from intune_pipeline_tests.orchestration.conftest import World, state_of, tick
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
+def instance(instance_on_disk: dg.DagsterInstance) -> dg.DagsterInstance:
     """Dagster on a disk: its daemon's parts do not work with one in memory."""
-    with dg.instance_for_test() as on_disk:
-        yield on_disk
+    return instance_on_disk
 
 
 @pytest.fixture
