@@ -34,9 +34,9 @@ def told(new: Known, employee: Known) -> str:
     return ": ".join((found.grade, "; ".join(found.reasons))) if found else "nobody says so"
 
 
-@pytest.mark.parametrize("kind", ["same", "different"])
-def test_every_pair_has_its_grade_and_reasons(kind: str) -> None:
-    assert len(pairs(kind)) == 40
+@pytest.mark.parametrize(("kind", "count"), [("same", 40), ("different", 40), ("rules", 66)])
+def test_every_pair_has_its_grade_and_reasons(kind: str, count: int) -> None:
+    assert len(pairs(kind)) == count
     assert [told(new, employee) for new, employee, _ in pairs(kind)] == [said for _, _, said in pairs(kind)]
 
 
@@ -69,6 +69,36 @@ JANE = Known(0, "Jane", "Doe", ("jane.doe@acme.example",))
 def test_the_grade_and_its_reasons(employee: Known, grade: LookalikeGrade | None, reasons: tuple[str, ...]) -> None:
     found = graded(JANE, employee)
     assert (found.grade, found.reasons) == (grade, reasons) if found else grade is None
+
+
+def test_one_address_in_common_is_enough_and_the_first_by_alphabet_is_told() -> None:
+    new = Known(0, "Jane", "Roe", ("zoe.roe@acme.example", "jane.roe@acme.example"))
+    employee = Known(7, "Jane", "Parker", ("jane.roe@old.example",), ("zoe.roe@mail.example",))
+    found = graded(new, employee)
+    assert found
+    assert found.reasons == ("the same address before the @, “jane.roe”, and one name in common",)
+
+
+def test_a_name_without_a_letter_is_nobodys_look_alike() -> None:
+    nobody, lund = Known(0, "-", ".", ("q@acme.example",)), Known(7, "Anna", "Lund", ())
+    assert graded(nobody, Known(7, ".", "-", ())) is None
+    assert graded(nobody, lund) is None
+    assert graded(lund, nobody._replace(id=8)) is None
+
+
+def test_at_most_five_are_shown_the_surest_and_first_entered() -> None:
+    alike = [Known(number, "Jane", "Doe", (f"x{number}@acme.example",)) for number in range(1, 6)]
+    surer = [Known(number, "Doe", "Jane", ()) for number in (8, 7, 9)]
+    assert [one.employee_id for one in LookalikeIndex([*alike, *surer]).of(JANE)] == [7, 8, 9, 1, 2]
+
+
+def test_of_a_hundred_of_one_name_the_first_entered_are_looked_at() -> None:
+    same = [Known(number, "Jane", "Doe", (f"x{number}@acme.example",)) for number in range(1, 101)]
+    late = Known(101, "Jane", "Doe", (), ("jane.doe@mail.example",))
+    index = LookalikeIndex([*same[:24], late._replace(id=25), *same[25:], late])
+    assert [one.employee_id for one in index.of(JANE)] == [25, 101, 1, 2, 3]
+    unasked = JANE._replace(work=("q@acme.example",))
+    assert 26 not in {one.employee_id for one in LookalikeIndex([*same[:25], late._replace(id=26)]).of(unasked)}
 
 
 def test_nobody_looks_like_themselves_and_the_surest_comes_first() -> None:
