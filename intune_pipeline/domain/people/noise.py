@@ -171,7 +171,7 @@ _EDGES: Final = ' ,;:-–—|/\\.*_~#+=•·"“”„'
 _BRACKETS: Final = re.compile(r"[(\[{<（【]([^)\]}>）】]*)[)\]}>）】]?")
 _QUOTED: Final = re.compile("(?:^| )[\"“”„«'‘][^\"“”»'’]+[\"“”»'’](?= |,|$)")
 _PRONOUNS: Final = re.compile(r"\b(?:he|she|they|him|her|ze|er|sie|elle?|il)/(?:him|his|her|hers|she|they|them|ihm|ihr|lui|\w{2,5})(?:/\w+)?\b", re.IGNORECASE)  # fmt: skip
-_STARS: Final = re.compile(r"[*#~^=+!?•★☆►]+|\.{2,}")
+_STARS: Final = re.compile(r"[*#~^=+!?★☆►]+|\.{2,}")
 _OUTSIDE_LETTER: Final = re.compile(r"^(?:[vcxtea]|ext|adv|con|gst)[-–_](?=[^\W\d_])", re.IGNORECASE)
 _OUTSIDE_STAFF: Final = re.compile(
     r"[-–]?\b(?:consultant|contractor|contractors|contract|kontraktor|ext|extern|externe|externer|externo|externa|esterno|"

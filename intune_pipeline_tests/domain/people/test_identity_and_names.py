@@ -15,6 +15,7 @@ from intune_pipeline.domain.people import (
     Employee,
     EmployeeDirectory,
     Person,
+    Verdict,
     email_key,
     names,
     people_of,
@@ -241,6 +242,70 @@ def test_a_glance_says_what_the_whole_way_says(words: list[str], form: str, conv
     email = form.format(*plain, plain[0][0]) + "@acme.com"
     glance = at_a_glance(" ".join(words), email, convention)
     assert glance is None or glance == names._judged(" ".join(words), email, convention)[0]
+
+
+LEARNED = Convention((("first.last", 9), ("flast", 1)), ((Order.FIRST_LAST, 9),))
+
+
+@pytest.mark.parametrize(
+    ("local_part", "convention", "reason"),
+    [
+        ("olivia.harper", Convention(), "the address fits as first.last"),
+        ("Olivia.Harper7", Convention(), "the address fits as first.last"),
+        ("olivia_harper", Convention(), "the address fits as first_last"),
+        ("oharper", Convention(), "the address fits as flast"),
+        ("oharper2", LEARNED, "acme.com writes flast (1 of 10 certain names), and the address fits"),
+        ("olivia.harper", LEARNED, "acme.com writes first.last (9 of 10 certain names), and the address fits"),
+    ],
+)
+def test_a_glance_is_enough_for_a_plain_name_whose_address_says_the_same(
+    local_part: str, convention: Convention, reason: str
+) -> None:
+    assert at_a_glance("Olivia Harper", f"{local_part}@acme.com", convention) == Verdict(("Olivia", "Harper"), reason)
+
+
+@pytest.mark.parametrize(
+    ("display_name", "local_part"),
+    [
+        ("Olivia", "olivia"),
+        ("Olivia Ann Harper", "olivia.harper"),
+        ("OLIVIA HARPER", "olivia.harper"),
+        ("Harper, Olivia", "olivia.harper"),
+        ("Olivia O'Hanlon", "olivia.ohanlon"),
+        # The address says something else, or nothing.
+        ("Olivia Harper", "harper.olivia"),
+        ("Olivia Harper", "olivia"),
+        ("Olivia Harper", "e10482"),
+        ("Olivia Harper", "oliviah"),
+        # The words say that the last name comes first.
+        ("Harper Olivia", "harper.olivia"),
+        # One of the words is a small word, a title, a degree, a place for names or a word for something else.
+        ("Van Harper", "van.harper"),
+        ("Olivia Van", "olivia.van"),
+        ("Herr Harper", "herr.harper"),
+        ("Olivia Senior", "olivia.senior"),
+        ("Olivia Ma", "olivia.ma"),
+        ("Olivia Sales", "olivia.sales"),
+        ("Hall Olivia", "hall.olivia"),
+        ("Power Automate", "power.automate"),
+        ("Kim Harper", "kim.harper"),
+        ("Nguyen Harper", "nguyen.harper"),
+        ("Wang Harper", "wang.harper"),
+        ("Harper Harper", "harper.harper"),
+        ("Zqorka Pqell", "zqorka.pqell"),
+    ],
+)
+def test_a_glance_is_not_enough_for_others(display_name: str, local_part: str) -> None:
+    assert at_a_glance(display_name, f"{local_part}@acme.com", Convention()) is None
+
+
+def test_a_glance_is_not_enough_where_the_company_turns_names_round() -> None:
+    email = "olivia.harper@acme.com"
+    for company in (
+        Convention((("last.first", 9),), ((Order.FIRST_LAST, 9),)),
+        Convention((("first.last", 9),), ((Order.LAST_FIRST, 9),)),
+    ):
+        assert at_a_glance("Olivia Harper", email, company) is None
 
 
 WORDS = st.sampled_from(

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from intune_pipeline.domain.people import judge, learn
-from intune_pipeline.domain.people.conventions import NO_CONVENTIONS, Conventions
-from intune_pipeline_tests.domain.people.lists import Labelled, labelled, not_people
+from intune_pipeline.domain.people import Convention, judge, learn
+from intune_pipeline.domain.people.conventions import NO_CONVENTIONS, Conventions, Order
+from intune_pipeline.domain.people.conventions import UNKNOWN as NO_CONVENTION
+from intune_pipeline_tests.domain.people.lists import HERE, Labelled, labelled, not_people
 
 PEOPLE = labelled()
 GROUPS = sorted({person.group for person in PEOPLE})
@@ -40,6 +41,26 @@ def test_where_nothing_is_known_of_a_company_two_first_names_are_read_in_the_ord
         ("László András", ("László", "András")),
         ("Antal Dániel", ("Antal", "Dániel")),
     ]
+
+
+COMPANIES = {
+    "": NO_CONVENTION,
+    "first.last": Convention((("first.last", 20),), ((Order.FIRST_LAST, 20),)),
+    "last.first": Convention((("last.first", 20),), ((Order.FIRST_LAST, 20),)),
+    "flast, Last First": Convention((("flast", 20),), ((Order.LAST_FIRST, 20),)),
+    "first.last, Last First": Convention((("first.last", 9), ("flast", 6)), ((Order.LAST_FIRST, 9),)),
+    "first.last of two": Convention((("first.last", 2),), ((Order.LAST_FIRST, 1),)),
+}
+"""What companies do, by what the list of single names calls it."""
+
+
+def test_every_rule_reads_its_names_and_says_why() -> None:
+    lines = [line for line in (HERE / "read.txt").read_text("utf-8").splitlines() if not line.startswith("#")]
+    rows = [[cell.strip() for cell in line.rsplit(" | ", 4)] for line in lines]
+    verdicts = [judge(shown, f"{local}@acme.example", COMPANIES[company]) for shown, local, company, *_ in rows]
+    read = [["; ".join(verdict.name or "-"), verdict.reason] for verdict in verdicts]
+    assert [[*row[:3], *said] for row, said in zip(rows, read, strict=True)] == rows
+    assert len(rows) > 200
 
 
 def test_who_is_no_person_is_not_hired_and_the_reason_is_told() -> None:
