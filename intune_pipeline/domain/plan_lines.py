@@ -101,8 +101,8 @@ def _assets(plan: Plan) -> Iterator[PlanLine]:
     for step in plan.steps:
         if step.changes:
             kind = PlanLineKind.CREATED if step.action == AssetAction.CREATE else PlanLineKind.UPDATED
-            device = step.judged.device
-            yield PlanLine(kind, device.serial_number or "", _fields(step.changes), _model(device), step.note or "")
+            model = _model(step.judged.device)
+            yield PlanLine(kind, _device_name(step), _fields(step.changes), model, step.note or "")
     for kind, endings in ((PlanLineKind.ENDED, plan.endings), (PlanLineKind.ENDING_HELD, plan.held_endings)):
         for ending in endings:
             if ending.asset and ending.changes:

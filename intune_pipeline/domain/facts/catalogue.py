@@ -201,7 +201,7 @@ def _source_titles(source: str) -> str:
     return ", ".join(sources()[name]["title"] for name in source.split())
 
 
-def _value(states: str | Mapping[str, str], groups: Mapping[str, str]) -> str:
+def _value(states: str | Mapping[str, str], groups: Mapping[str, str]) -> str | None:
     if isinstance(states, str):
         return states.format_map(groups)
-    return states.get(states["by"].format_map(groups), "")
+    return states.get(states["by"].format_map(groups))
