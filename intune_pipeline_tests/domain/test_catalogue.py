@@ -86,6 +86,7 @@ def test_a_model_that_no_rule_matches_has_no_answer(acme: Catalogue) -> None:
         ("20uws00a00", DeviceType.TABLET, "machine type 20UW: ThinkPad X12 Detachable"),
         ("0190", DeviceType.LAPTOP, "machine type 0190-0259: ThinkPad Edge"),
         ("0259", DeviceType.LAPTOP, "machine type 0190-0259: ThinkPad Edge"),
+        ("10017", DeviceType.LAPTOP, "machine type 10017: a laptop"),
         ("0196", DeviceType.LAPTOP, "machine type 0196: ThinkPad Edge 13"),
         ("10qw", DeviceType.DESKTOP, "machine type 10QW: a desktop"),
     ],
@@ -144,6 +145,13 @@ def test_a_file_that_cannot_be_used_says_what_is_wrong_and_where_to_look(text: s
     with pytest.raises(PatternError) as refused:
         read_catalogue("acme", text)
     assert str(refused.value) == (f"acme is not in the catalogue's format ({problem}); docs/teach-a-model.md shows it.")
+
+
+def test_a_pattern_that_cannot_be_used_is_not_written_to_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    for text in (ACME.replace('"acme"', '"("'), ACME.replace('"^book"', '"("')):
+        with pytest.raises(PatternError):
+            read_catalogue("acme", text)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("text", ["[[laptop", ACME.replace('"^book"', '"("')])

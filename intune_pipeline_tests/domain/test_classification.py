@@ -385,6 +385,11 @@ class TestAccountRules:
         with pytest.raises(PatternError):
             Classifier([replace(self.RULE, model_pattern=pattern)])
 
+    def test_what_is_wrong_is_told_to_its_writer_and_not_to_the_log(self, capfd: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(PatternError):
+            check_pattern("(secret")
+        assert capfd.readouterr() == ("", "")
+
     @pytest.mark.parametrize("pattern", ["", "^HP", r"Latitude 3\d{3}", "(a+)+$", "é"])
     def test_a_pattern_that_re2_knows_is_accepted(self, pattern: str) -> None:
         check_pattern(pattern)
@@ -426,6 +431,11 @@ class TestBudget:
         classifier = Classifier(rules, RuleBudget(4, lambda: next(seconds)))
         with pytest.raises(RuleTooDearError, match="rule 8 takes most of it"):
             classifier.classify("Windows", "Dell Inc.", "Latitude 3140")
+
+    def test_a_rule_with_a_budget_may_name_a_catalogue_rule(self) -> None:
+        rule = AccountRule("3", "", "android:headset", DeviceType.UNKNOWN, "")
+        classifier = Classifier([rule], RuleBudget(4, lambda: 0.0))
+        assert classifier.classify("Android", "Pico", "A8110").rule == "account:3"
 
     def test_a_model_seen_before_costs_nothing(self) -> None:
         seconds = iter([0.0, 1.0])

@@ -1,6 +1,7 @@
 """Reading one managedDevice: nothing Graph sends breaks it, and everything that comes out can be stored and compared."""
 
 import json
+import time
 from dataclasses import fields
 from datetime import UTC, datetime
 
@@ -155,7 +156,7 @@ def test_a_date_that_has_not_come_says_nothing() -> None:
 
 @pytest.mark.parametrize("entry", [None, "device", 5, [], [{"id": "d1"}], True])
 def test_an_entry_that_is_no_object_is_refused(entry: object) -> None:
-    with pytest.raises(ValueError, match="something else than a managed device"):
+    with pytest.raises(ValueError, match=r"^Microsoft Graph returned something else than a managed device\.$"):
         managed_device(entry)
 
 
@@ -246,6 +247,7 @@ def test_a_text_is_one_clean_line(value: object, shown: str | None) -> None:
         (" 5CG1234XYZ ", "5CG1234XYZ"),
         (353456789012345, "353456789012345"),
         (0, "0"),
+        (2**63 - 1, "9223372036854775807"),
         ("None", "None"),
         ("Unknown", "Unknown"),
         ("x" * LONGEST_TEXT, "x" * LONGEST_TEXT),
@@ -290,6 +292,20 @@ def test_a_size_is_a_positive_whole_number(value: object, in_bytes: int | None) 
 )  # fmt: skip
 def test_a_date_is_an_aware_moment_or_never(value: object, at: datetime | None) -> None:
     assert moment(value) == at
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_where_the_server_stands_changes_no_date(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        for value in ("2026-03-01T08:00:00", "2026-03-01T08:00:00Z", "2026-03-01T10:00:00+02:00"):
+            found = moment(value)
+            assert found is not None
+            assert (found.isoformat(), found.tzinfo) == ("2026-03-01T08:00:00+00:00", UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 YEAR_2000, YEAR_2199 = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2199))

@@ -34,6 +34,11 @@ def test_each_thing_is_told_in_one_way_and_once(waiting: frozenset[NeedKind], to
 @pytest.mark.parametrize(
     ("digest", "last", "now", "due"),
     [
+        # What yesterday missed is made up for before this day's hour.
+        (Digest.DAILY, MONDAY - timedelta(days=1, hours=1), MONDAY - timedelta(hours=1), True),
+        (Digest.DAILY, MONDAY - timedelta(hours=23), MONDAY - timedelta(hours=1), False),
+        (Digest.WEEKLY, MONDAY - timedelta(days=6), MONDAY - timedelta(hours=1), False),
+        (Digest.WEEKLY, MONDAY - timedelta(days=8), MONDAY - timedelta(hours=1), True),
         (Digest.DAILY, MONDAY - timedelta(hours=1), MONDAY, True),
         (Digest.DAILY, MONDAY, MONDAY + timedelta(hours=23), False),
         (Digest.DAILY, MONDAY, MONDAY + timedelta(hours=24), True),
@@ -60,6 +65,13 @@ def test_a_year_of_looks_has_one_digest_a_day_and_one_a_week(start: datetime, ho
                 sent.append(now.astimezone(ZoneInfo(zone)))
         assert len(sent) in {35 // days - 1, 35 // days, 35 // days + 1}
         assert len({one.date() for one in sent}) == len(sent)
+
+
+def test_the_hour_is_that_of_the_connections_time_zone() -> None:
+    at_eight_in_tokyo = MONDAY - timedelta(hours=9)
+    last = at_eight_in_tokyo - timedelta(hours=1)
+    assert digest_is_due(Digest.DAILY, last, at_eight_in_tokyo, sync_hour=5, time_zone="Asia/Tokyo")
+    assert not digest_is_due(Digest.DAILY, last, at_eight_in_tokyo, sync_hour=5, time_zone="UTC")
 
 
 def test_what_came_seconds_late_is_not_sent_again_within_the_minute() -> None:
@@ -126,6 +138,7 @@ def test_what_was_told_before_is_named_in_one_line(earlier: list[NeedKind], sent
     [
         ("Syncs stopped. Nothing is written.", "Acme: Syncs stopped (Microsoft Intune)"),
         ("Syncs stopped.", "Acme: Syncs stopped (Microsoft Intune)"),
+        ("Look at X.", "Acme: Look at X (Microsoft Intune)"),
         ("Version 1.2 is out. Look. Now.", "Acme: Version 1.2 is out (Microsoft Intune)"),
         ("x" * 90, f"Acme: {'x' * 90} (Microsoft Intune)"),
         ("x" * 91, f"Acme: {'x' * 89}… (Microsoft Intune)"),

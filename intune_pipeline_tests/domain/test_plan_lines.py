@@ -57,6 +57,17 @@ def test_an_asset_is_told_with_model_fields_and_why() -> None:
     assert second.is_asset
 
 
+def test_a_model_is_told_as_people_know_it() -> None:
+    known = device("d1", "SN-1", manufacturer="LENOVO", model="21BR004XUS")
+    phone = device("d2", "SN-2", operatingSystem="Android", manufacturer="samsung", model="SM-S921B")
+    nameless = device("d3", "SN-3", operatingSystem="iOS", manufacturer=None, model=None)
+    assert [line.model for line in lines_of(planned(known, phone, nameless))] == [
+        "LENOVO ThinkPad T14s Gen 3 (Intel) · 21BR004XUS",
+        "samsung Galaxy S24 · SM-S921B",
+        "",
+    ]
+
+
 def test_an_ending_is_told_under_the_assets_own_serial_with_its_reason() -> None:
     made = planned(assets=(asset(1, " sn-1 ", 3),), gone=2)
     fields: dict[str, list[Any]] = {"status": ["allocated", "transferred"], "assignee_id": [3, None]}

@@ -46,6 +46,8 @@ def test_a_model_that_is_judged_otherwise_has_an_effect(
 def test_a_model_that_stays_what_it_is_is_not_told() -> None:
     left_out = replace(KNOWN, device_type=DeviceType.UNKNOWN, is_synced=False)
     assert list(rehearse([KNOWN], by_rule(DeviceType.LAPTOP))) == []
+    changed = replace(left_out, device_type=DeviceType.DESKTOP)
+    assert [one.known for one in rehearse([left_out, changed], by_rule(DeviceType.UNKNOWN))] == [changed]
     assert list(rehearse([left_out], by_rule(DeviceType.UNKNOWN))) == []
 
 
@@ -91,6 +93,10 @@ def test_changed_rules_are_tried_for_their_makers_and_systems_only(
     system: str, maker: str, model: str, rule: str
 ) -> None:
     assert Classifier(changed=rehearsed()).classify(system, maker, model).rule == rule
+
+
+def test_a_rule_of_windows_does_not_see_the_maker() -> None:
+    assert Classifier(changed=rehearsed()).classify("Windows", "Contoso Zorp", "Slate").rule != "draft:zorp"
 
 
 def test_changed_rules_come_before_the_built_in_ones_and_after_the_accounts_own() -> None:

@@ -53,13 +53,14 @@ def test_the_end_of_a_sync_comes_after_its_changes_and_before_later_ones(rows: l
 
 def test_new_employees_come_before_the_assets_they_hold_and_the_end_of_a_sync_last() -> None:
     rows = [(1, "asset", "created"), (2, "employee", "created"), (3, "asset", "updated"), (4, "sync", "finished"),
-            (5, "asset", "updated"), (6, "sync", "failed")]  # fmt: skip
+            (5, "asset", "updated"), (6, "employee", "created"), (7, "sync", "failed")]  # fmt: skip
     assert list(messages(rows, SUBSCRIBABLE)) == [
         Message(WebhookEvent.EMPLOYEE_CREATED, [2]),
         Message(WebhookEvent.ASSET_CHANGED, [1, 3]),
         Message(WebhookEvent.SYNC_FINISHED, [4]),
+        Message(WebhookEvent.EMPLOYEE_CREATED, [6]),
         Message(WebhookEvent.ASSET_CHANGED, [5]),
-        Message(WebhookEvent.SYNC_FAILED, [6]),
+        Message(WebhookEvent.SYNC_FAILED, [7]),
     ]
 
 
