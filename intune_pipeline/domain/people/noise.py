@@ -106,7 +106,6 @@ def _without_ends(part: str, local: LocalPart) -> str:
         tokens = tokens[1:]
     while len(tokens) > 1 and is_suffix(tokens[-1]) and (len(tokens) > 2 or _is_sure_suffix(tokens[-1])):
         tokens = tokens[:-1]
-        tokens[-1] = tokens[-1].rstrip(",")
     while len(tokens) > 2 and _is_postfix(tokens, local):
         tokens = tokens[:-1]
     if len(tokens) == 3 and "," in tokens[0] and is_title(tokens[1]):
