@@ -127,7 +127,7 @@ def _name_signs(person: Known, employee: Known) -> Iterator[_Sign]:
 
 
 def _same(person: Known, employee: Known, one: _Name, other: _Name) -> _Sign | None:
-    if not one.whole or not other.whole:
+    if not one.whole:
         return None
     if (one.given, one.family) == (other.given, other.family):
         written = (person.first_name.casefold(), person.last_name.casefold())
@@ -172,7 +172,7 @@ def _given_names(one: _Name, other: _Name) -> tuple[float, str]:
 
 
 def _family_names(one: _Name, other: _Name) -> tuple[float, str]:
-    if one.family == other.family or "".join(one.family) == "".join(other.family):
+    if "".join(one.family) == "".join(other.family):
         return _FULL, "the same last name"
     first, second = one.content, other.content
     shared = set(first) & set(second)

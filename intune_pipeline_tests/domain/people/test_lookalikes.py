@@ -2,7 +2,7 @@
 
 import pytest
 
-from intune_pipeline.domain.people.lookalikes import Known, Lookalike, LookalikeIndex
+from intune_pipeline.domain.people.lookalikes import Known, Lookalike, LookalikeIndex, compare
 from intune_pipeline.domain.vocabulary import LookalikeGrade
 from intune_pipeline_tests.domain.people.lists import HERE
 
@@ -38,6 +38,12 @@ def told(new: Known, employee: Known) -> str:
 def test_every_pair_has_its_grade_and_reasons(kind: str, count: int) -> None:
     assert len(pairs(kind)) == count
     assert [told(new, employee) for new, employee, _ in pairs(kind)] == [said for _, _, said in pairs(kind)]
+
+
+@pytest.mark.parametrize("kind", ["same", "different", "rules"])
+def test_the_index_finds_who_the_comparison_says(kind: str) -> None:
+    for new, employee, _ in pairs(kind):
+        assert graded(new, employee) == compare(new, employee)
 
 
 def test_one_person_with_two_names_is_held_and_different_people_are_not_taken_for_one() -> None:
@@ -84,6 +90,10 @@ def test_a_name_without_a_letter_is_nobodys_look_alike() -> None:
     assert graded(nobody, Known(7, ".", "-", ())) is None
     assert graded(nobody, lund) is None
     assert graded(lund, nobody._replace(id=8)) is None
+    initial = Known(0, "J. K.", "Billings", ())
+    assert compare(initial, Known(7, "-", "Billings", ())) is None
+    married = Known(0, "-", "Roe", ("jane.roe@acme.example",))
+    assert compare(married, Known(7, "Jane", "Parker", ("jane.roe@old.example",))) is None
 
 
 def test_at_most_five_are_shown_the_surest_and_first_entered() -> None:

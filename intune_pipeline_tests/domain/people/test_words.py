@@ -236,6 +236,18 @@ def test_a_hundred_names_of_a_domain_are_enough() -> None:
     assert learn([], employees).of("x@acme.example").forms == (("first.last", ENOUGH),)
     assert learn(shown, employees).of("x@acme.example").forms == (("first.last", 2 * ENOUGH),)
     assert learn([(None, "jane.doe@acme.example"), ("", "j@acme.example")]).by_domain == {}
+    elsewhere = [(first, last, email.replace("acme", "other")) for first, last, email in employees]
+    counted = learn([], [*employees, *elsewhere]).by_domain
+    assert {one.forms for one in counted.values()} == {(("first.last", ENOUGH),)}
+
+
+def test_of_several_forms_the_most_usual_counts() -> None:
+    assert learn([], [("Anna-Lena", "Ek", "anna-lena@acme.example")]).of("x@acme.example").forms == (("first", 1),)
+
+
+def test_a_nickname_and_an_initial_together_show_nothing_certain() -> None:
+    assert learn([], [("Robert", "Doe", "bob.doe@acme.example")]).of("x@acme.example").forms == (("first.last", 1),)
+    assert learn([], [("Robert", "Doe", "bob.d@acme.example")]).of("x@acme.example").forms == ()
 
 
 @pytest.mark.parametrize(
@@ -243,6 +255,7 @@ def test_a_hundred_names_of_a_domain_are_enough() -> None:
     [
         ("jane.doe@acme.example", "first.last"),
         ("jdoe@acme.example", "flast"),
+        ("jane-doe@acme.example", "first-last"),
         ("jones@acme.example", None),
         # Spelled another way it shows nothing certain.
         ("jane.smith@acme.example", None),
