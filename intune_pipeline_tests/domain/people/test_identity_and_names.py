@@ -264,6 +264,12 @@ def test_a_glance_is_enough_for_a_plain_name_whose_address_says_the_same(
     assert at_a_glance("Olivia Harper", f"{local_part}@acme.com", convention) == Verdict(("Olivia", "Harper"), reason)
 
 
+def test_a_glance_knows_a_name_by_one_of_its_words() -> None:
+    for first, last in (("Olivia", "Zqorka"), ("Zqorka", "Harper")):
+        seen = at_a_glance(f"{first} {last}", f"{first}.{last}@acme.com", Convention())
+        assert seen == Verdict((first, last), "the address fits as first.last")
+
+
 @pytest.mark.parametrize(
     ("display_name", "local_part"),
     [

@@ -63,6 +63,12 @@ def test_every_rule_reads_its_names_and_says_why() -> None:
     assert len(rows) > 200
 
 
+def test_without_a_name_there_is_nothing_to_read() -> None:
+    assert judge(None, "jane.doe@acme.example").reason == "Intune shows no name"
+    assert judge("", "jane.doe@acme.example").reason == "Intune shows no name"
+    assert judge(" \u200b ", "jane.doe@acme.example").reason == "Intune shows no name"
+
+
 def test_who_is_no_person_is_not_hired_and_the_reason_is_told() -> None:
     verdicts = {shown: judge(shown, email) for shown, email, _ in not_people()}
     assert [verdict.name for verdict in verdicts.values() if verdict.name or not verdict.is_shared] == []
