@@ -408,6 +408,17 @@ def test_the_newest_record_with_a_splittable_name_tells_the_name() -> None:
     assert [person.name for person in found.values()] == [("Jane", "Smith")]
 
 
+def test_a_name_that_can_be_split_counts_before_a_newer_one_that_cannot() -> None:
+    for newer in ("JS", ""):
+        (person,) = people_of(
+            [
+                a_device("d1", name="Jane Doe", last_contact="2026-01-01T00:00:00Z"),
+                a_device("d2", name=newer, last_contact="2026-03-01T00:00:00Z"),
+            ]
+        ).values()
+        assert person.name == ("Jane", "Doe")
+
+
 def test_a_real_e_mail_counts_before_a_newer_principal_name() -> None:
     found = people_of(
         [

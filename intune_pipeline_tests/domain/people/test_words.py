@@ -241,6 +241,21 @@ def test_a_hundred_names_of_a_domain_are_enough() -> None:
     assert {one.forms for one in counted.values()} == {(("first.last", ENOUGH),)}
 
 
+def test_a_hundred_of_more_names_are_drawn_from_all_of_them() -> None:
+    def people(letter: str, form: str) -> list[tuple[str, str, str]]:
+        names = [f"{letter}{chr(97 + number // 26)}{chr(97 + number % 26)}an" for number in range(ENOUGH)]
+        return [(name, "Doe", form.format(name.lower()) + "@acme.example") for name in names]
+
+    employees = [*people("A", "{0}.doe"), *people("Z", "doe.{0}")]
+    shown = [(f"{last}, {first}", email) for first, last, email in employees]
+    for known in (learn([], employees), learn(shown)):
+        counted = dict(known.of("x@acme.example").forms)
+        assert sum(counted.values()) == ENOUGH
+        assert min(counted["first.last"], counted["last.first"]) > ENOUGH // 4
+    elsewhere = [(name, email.replace("acme", "other")) for name, email in shown]
+    assert [sum(dict(one.forms).values()) for one in learn([*shown, *elsewhere]).by_domain.values()] == [ENOUGH, ENOUGH]
+
+
 def test_of_several_forms_the_most_usual_counts() -> None:
     assert learn([], [("Anna-Lena", "Ek", "anna-lena@acme.example")]).of("x@acme.example").forms == (("first", 1),)
 
