@@ -164,7 +164,7 @@ def _given_names(one: _Name, other: _Name) -> tuple[float, str]:
     first, second = one.given, other.given
     if first[0] == second[0]:
         return 2.5, "one first name more" if min(len(first), len(second)) == 1 else "one first name in common"
-    if _roots(first[0]) & _roots(second[0]) or _roots("".join(first)) & _roots("".join(second)):
+    if _roots(first[0]) & _roots(second[0]):
         return 2.5, f"“{one.as_written(first[0])}” and “{other.as_written(second[0])}” are one first name"
     if min(len(first), len(second)) == 1 and set(first) & set(second):
         return 2.0, "one first name in common"
