@@ -108,8 +108,6 @@ def _without_ends(part: str, local: LocalPart) -> str:
         tokens = tokens[:-1]
     while len(tokens) > 2 and _is_postfix(tokens, local):
         tokens = tokens[:-1]
-    if len(tokens) == 3 and "," in tokens[0] and is_title(tokens[1]):
-        tokens = [tokens[0], tokens[2]]
     return " ".join(tokens).strip(_EDGES)
 
 
