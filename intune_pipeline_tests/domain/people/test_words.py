@@ -162,6 +162,7 @@ def test_what_a_first_name_is_short_for() -> None:
 
 def test_only_spaces_around_an_address_are_taken_away_as_in_the_database() -> None:
     assert email_key("  a@x.io ") == "a@x.io"
+    assert email_key(" XA@IO.X ") == "xa@io.x"
     assert email_key("\ta@x.io\n") == "\ta@x.io\n"
 
 
