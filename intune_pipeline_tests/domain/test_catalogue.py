@@ -39,7 +39,7 @@ BOOK = Classification(DeviceType.LAPTOP, "acme:book", "Books and NotePads are la
 TOWER = Classification(DeviceType.DESKTOP, "acme:tower", "a tower is a desktop")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def acme() -> Catalogue:
     return read_catalogue("acme", ACME)
 

@@ -26,6 +26,8 @@ from typing import Any, Final
 
 import re2
 
+from intune_pipeline.domain.patterns import bounded
+
 DATA: Final = "intune_pipeline.domain.facts.data"
 
 NO_FACT: Final = "-"
@@ -38,6 +40,8 @@ COLUMNS: Final = {
 
 FIELDS: Final = tuple(COLUMNS.values())
 """The fields of an asset that facts fill."""
+
+_MEMORY: Final = 64 << 20
 
 Entry = Mapping[str, str]
 """What one row or rule states: values by field."""
@@ -176,18 +180,11 @@ def rules(maker: str) -> tuple[Rule, ...]:
 def _matcher(maker: str) -> Any:
     """One automaton that says which of a maker's rules match; None when it has none."""
     known = rules(maker)
-    matcher = re2.Set.SearchSet(_quiet())
+    matcher = re2.Set.SearchSet(bounded(_MEMORY))
     for rule in known:
         matcher.Add(rule.pattern.pattern)
     matcher.Compile()
     return matcher if known else None
-
-
-def _quiet() -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 64 << 20
-    return options
 
 
 @cache
