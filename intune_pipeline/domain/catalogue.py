@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 import re2
@@ -121,12 +120,12 @@ class Catalogue:
 @cache
 def catalogues() -> tuple[Catalogue, ...]:
     """The built-in catalogue: one `Catalogue` per file, by name, the files for every maker last."""
-    loaded = (_load(entry) for entry in files(_CATALOGUE).iterdir() if entry.name.endswith(".toml"))
+    loaded = (
+        read_catalogue(entry.name.removesuffix(".toml"), entry.read_text(encoding="utf-8"))
+        for entry in files(_CATALOGUE).iterdir()
+        if entry.name.endswith(".toml")
+    )
     return tuple(sorted(loaded, key=lambda catalogue: (catalogue.for_every_maker, catalogue.name)))
-
-
-def _load(entry: Traversable) -> Catalogue:
-    return read_catalogue(entry.name.removesuffix(".toml"), entry.read_text(encoding="utf-8"))
 
 
 def read_catalogue(name: str, text: str) -> Catalogue:

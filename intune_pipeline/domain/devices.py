@@ -109,7 +109,7 @@ def managed_device(record: object, *, listed_at: datetime | None = None) -> Mana
         model=_word(record.get("model"), LONGEST_NAME),
         imei=imei(identifier(record.get("imei"))),
         azure_ad_device_id=text(record.get("azureADDeviceId")),
-        storage_bytes=size(record.get("totalStorageSpaceInBytes"), at_most=LARGEST_STORAGE),
+        storage_bytes=size(record.get("totalStorageSpaceInBytes")),
         device_name=line(record.get("deviceName")),
         management_agent=_word(record.get("managementAgent")),
         management_state=_word(record.get("managementState")),

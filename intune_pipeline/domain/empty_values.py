@@ -57,7 +57,7 @@ def operating_system(value: str | None) -> str | None:
 
 def os_version(value: str | None) -> str | None:
     """A version; None for words that stand for none, and for noughts ("0.0.0.0")."""
-    return None if _is_filler(value) or _NO_VERSION.fullmatch(value or "") else value
+    return None if value is None or _is_filler(value) or _NO_VERSION.fullmatch(value) else value
 
 
 @lru_cache(_REMEMBERED)

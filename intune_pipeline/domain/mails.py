@@ -18,7 +18,6 @@ NOT_TOLD: Final = frozenset({NeedKind.NOT_CONNECTED})
 """What the admins did themselves."""
 HOURS_AFTER_SYNC: Final = 3
 """A digest comes so long after the hour of the daily sync, so that it tells of that."""
-_WEEKDAY: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def digest_is_due(digest: Digest, last: datetime, now: datetime, *, sync_hour: i
     if moment > here:
         moment -= timedelta(days=1)
     if digest is Digest.WEEKLY:
-        moment -= timedelta(days=(moment.weekday() - _WEEKDAY) % 7)
+        moment -= timedelta(days=moment.weekday())
     return last < moment
 
 

@@ -73,7 +73,7 @@ def compiled(pattern: str) -> Any:
     except UnicodeEncodeError as error:
         raise PatternError("The pattern contains characters that cannot be written down as text.") from error
     except re2.error as error:
-        cause = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
+        cause = error.args[0].decode(errors="replace")
         raise PatternError(
             f"The pattern {pattern!r} cannot be used ({cause}); look-around and back references are not supported."
         ) from error

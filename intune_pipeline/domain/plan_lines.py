@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from intune_pipeline.domain.devices import ManagedDevice
 from intune_pipeline.domain.facts import fact_values, shown_model
-from intune_pipeline.domain.reconciliation import Change, DeviceStep, Ending, PersonStep, Plan
+from intune_pipeline.domain.reconciliation import Change, DeviceStep, PersonStep, Plan
 from intune_pipeline.domain.vocabulary import (
     AssetAction,
     LookalikeGrade,
@@ -101,15 +101,13 @@ def _assets(plan: Plan) -> Iterator[PlanLine]:
     for step in plan.steps:
         if step.changes:
             kind = PlanLineKind.CREATED if step.action == AssetAction.CREATE else PlanLineKind.UPDATED
-            device = step.judged.device
-            yield PlanLine(kind, device.serial_number or "", _fields(step.changes), _model(device), step.note or "")
-    for ending in plan.endings:
-        if ending.changes:
-            yield PlanLine(PlanLineKind.ENDED, _serial(ending), _fields(ending.changes), note=_reason(ending))
-    for held in plan.held_endings:
-        yield PlanLine(
-            PlanLineKind.ENDING_HELD, _serial(held), _fields(held.changes), note=_reason(held) or plan.hold_reason or ""
-        )
+            model = _model(step.judged.device)
+            yield PlanLine(kind, _device_name(step), _fields(step.changes), model, step.note or "")
+    for kind, endings in ((PlanLineKind.ENDED, plan.endings), (PlanLineKind.ENDING_HELD, plan.held_endings)):
+        for ending in endings:
+            if ending.asset and ending.changes:
+                note = ending.changes[0].reason or ""
+                yield PlanLine(kind, ending.asset.serial_number, _fields(ending.changes), note=note)
 
 
 def _people(plan: Plan) -> Iterator[PlanLine]:
@@ -150,14 +148,6 @@ def _device_name(step: DeviceStep) -> str:
 
 def _fields(changes: Iterable[Change]) -> dict[str, list[Any]]:
     return {change.field: change.shown() for change in changes}
-
-
-def _reason(ending: Ending) -> str:
-    return next((change.reason for change in ending.changes if change.reason), "")
-
-
-def _serial(ending: Ending) -> str:
-    return ending.asset.serial_number if ending.asset else ending.device.serial_key
 
 
 def _model(device: ManagedDevice) -> str:

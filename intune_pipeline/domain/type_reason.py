@@ -31,7 +31,7 @@ def type_sentence(device_type: str | None, rule: str | None, reason: str | None)
         return ""
     if rule == NO_RULE:
         return "Its type is unknown: nobody has said yet what this maker's model is."
-    what = NAMES.get(device_type, device_type)
+    what = NAMES[device_type]
     if rule.startswith("account:"):
         note = (reason or "").removeprefix(ACCOUNT_REASON).strip()
         return f"It is {what}, as your company said{f': {note}' if note else ''}{'' if note.endswith('.') else '.'}"

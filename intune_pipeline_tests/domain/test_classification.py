@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intune_pipeline.domain.catalogue import STAGES, catalogues
-from intune_pipeline.domain.classification import AccountRule, Classifier
+from intune_pipeline.domain.catalogue import STAGES, Classification, catalogues
+from intune_pipeline.domain.classification import AccountRule, Classifier, CompiledRule
 from intune_pipeline.domain.patterns import PatternError, check_pattern
+from intune_pipeline.domain.rule_budget import RuleBudget, RuleTooDearError
 from intune_pipeline.domain.vocabulary import DeviceType
 
 CLASSIFIER = Classifier()
@@ -384,9 +385,80 @@ class TestAccountRules:
         with pytest.raises(PatternError):
             Classifier([replace(self.RULE, model_pattern=pattern)])
 
+    def test_what_is_wrong_is_told_to_its_writer_and_not_to_the_log(self, capfd: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(PatternError):
+            check_pattern("(secret")
+        assert capfd.readouterr() == ("", "")
+
     @pytest.mark.parametrize("pattern", ["", "^HP", r"Latitude 3\d{3}", "(a+)+$", "é"])
     def test_a_pattern_that_re2_knows_is_accepted(self, pattern: str) -> None:
         check_pattern(pattern)
+
+    def test_as_many_instructions_as_allowed_are_accepted_and_one_more_is_refused(self) -> None:
+        check_pattern("a{996}")
+        with pytest.raises(PatternError) as refused:
+            check_pattern("a{997}")
+        assert str(refused.value) == (
+            "The pattern is too large: it compiles to 1001 instructions, 1000 are allowed. "
+            "Use fewer or smaller repetitions."
+        )
+
+    @pytest.mark.parametrize(
+        ("pattern", "sentence"),
+        [
+            ("a" * 501, "The pattern has 501 characters; 500 are allowed."),
+            ("\ud800", "The pattern contains characters that cannot be written down as text."),
+            (
+                "(?=a)b",
+                "The pattern '(?=a)b' cannot be used (invalid perl operator: (?=); look-around and back references are not supported.",
+            ),
+        ],
+    )
+    def test_a_refusal_says_what_is_wrong(self, pattern: str, sentence: str) -> None:
+        with pytest.raises(PatternError) as refused:
+            check_pattern(pattern)
+        assert str(refused.value) == sentence
+        check_pattern("a" * 500)
+
+
+class TestBudget:
+    def test_each_account_rule_pays_for_what_it_took(self) -> None:
+        seconds = iter([0.0, 1.0, 1.0, 5.0])
+        rules = [
+            AccountRule("7", "dell", "nothing", DeviceType.TABLET, ""),
+            AccountRule("8", "", "x", DeviceType.TABLET, ""),
+        ]
+        classifier = Classifier(rules, RuleBudget(4, lambda: next(seconds)))
+        with pytest.raises(RuleTooDearError, match="rule 8 takes most of it"):
+            classifier.classify("Windows", "Dell Inc.", "Latitude 3140")
+
+    def test_a_rule_with_a_budget_may_name_a_catalogue_rule(self) -> None:
+        rule = AccountRule("3", "", "android:headset", DeviceType.UNKNOWN, "")
+        classifier = Classifier([rule], RuleBudget(4, lambda: 0.0))
+        assert classifier.classify("Android", "Pico", "A8110").rule == "account:3"
+
+    def test_a_model_seen_before_costs_nothing(self) -> None:
+        seconds = iter([0.0, 1.0])
+        rule = AccountRule("7", "dell", "latitude 3", DeviceType.TABLET, "")
+        classifier = Classifier([rule], RuleBudget(4, lambda: next(seconds)))
+        for model in ("Latitude 3140", " latitude  3140", "LATITUDE 3140"):
+            assert classifier.classify("Windows", "Dell Inc.", model).rule == "account:7"
+
+
+class TestOneRule:
+    @pytest.mark.parametrize(
+        ("maker", "model", "built_in", "decides"),
+        [
+            (" DELL  Inc.", "The  Latitude 3140", "none", True),
+            ("HP", "Latitude 3140", "none", False),
+            ("Dell", "XPS", "none", False),
+            ("Dell", "XPS", "latitude 3", True),
+        ],
+    )
+    def test_is_tried_alone_for_a_preview(self, maker: str, model: str, built_in: str, decides: bool) -> None:
+        rule = CompiledRule(AccountRule("new", "^dell inc|^dell$", "latitude 3", DeviceType.TABLET, "carts"))
+        assert rule.matches(maker, model, built_in) is decides
+        assert rule.answer == Classification(DeviceType.TABLET, "account:new", "this account's rule: carts")
 
 
 ANY_TEXT = st.text(st.characters(), max_size=60)

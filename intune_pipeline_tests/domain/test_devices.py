@@ -1,6 +1,7 @@
 """Reading one managedDevice: nothing Graph sends breaks it, and everything that comes out can be stored and compared."""
 
 import json
+import time
 from dataclasses import fields
 from datetime import UTC, datetime
 
@@ -78,6 +79,41 @@ def test_a_record_of_a_list_is_read() -> None:
     assert device.serial_key == "PF3X-ABCD"
 
 
+def test_every_property_is_read_from_its_own_name() -> None:
+    values = {name: f"{name}-1" for name in PROPERTIES}
+    dates = {"enrolledDateTime": "2025-05-14T05:21:02Z", "lastSyncDateTime": "2025-06-01T00:00:00Z"}
+    device = managed_device({**values, "imei": 352913119876543, "totalStorageSpaceInBytes": 64_000_000_000, **dates})
+    assert device == ManagedDevice(
+        intune_device_id="id-1",
+        ownership="manageddeviceownertype-1",
+        serial_number="serialNumber-1",
+        operating_system="operatingSystem-1",
+        os_version="osVersion-1",
+        manufacturer="manufacturer-1",
+        model="model-1",
+        imei="352913119876543",
+        azure_ad_device_id="azureADDeviceId-1",
+        storage_bytes=64_000_000_000,
+        device_name="deviceName-1",
+        management_agent="managementAgent-1",
+        management_state="managementState-1",
+        enrolled_at=datetime(2025, 5, 14, 5, 21, 2, tzinfo=UTC),
+        last_contact_at=datetime(2025, 6, 1, tzinfo=UTC),
+        user_id="userId-1",
+        user_email="emailAddress-1",
+        user_principal_name="userPrincipalName-1",
+        user_display_name="userDisplayName-1",
+    )
+
+
+@pytest.mark.parametrize("nothing", [5, True, [], {}, None, "Unknown", "null", " "])
+def test_words_for_nothing_and_what_is_no_text_are_no_value(nothing: object) -> None:
+    names = ("managedDeviceOwnerType", "operatingSystem", "osVersion", "manufacturer", "model", "azureADDeviceId",
+             "managementAgent", "managementState", "userId", "emailAddress", "userPrincipalName", "userDisplayName")  # fmt: skip
+    device = managed_device({"id": "d1", **dict.fromkeys(names, nothing)})
+    assert device == managed_device({"id": "d1"})
+
+
 def test_names_of_hardware_fit_one_index_entry_together() -> None:
     long = "\u5c71" * 1_000
     device = managed_device({"id": "d1", "operatingSystem": long, "manufacturer": long, "model": long})
@@ -120,7 +156,7 @@ def test_a_date_that_has_not_come_says_nothing() -> None:
 
 @pytest.mark.parametrize("entry", [None, "device", 5, [], [{"id": "d1"}], True])
 def test_an_entry_that_is_no_object_is_refused(entry: object) -> None:
-    with pytest.raises(ValueError, match="something else than a managed device"):
+    with pytest.raises(ValueError, match=r"^Microsoft Graph returned something else than a managed device\.$"):
         managed_device(entry)
 
 
@@ -195,7 +231,9 @@ def test_a_record_without_an_id_is_refused(record_id: object) -> None:
         ("Łukasz 山田 \U0001f600", "Łukasz 山田 \U0001f600"),
         ("क्‍ष", "क्‍ष"),
         ("True", "True"),
+        ("x" * LONGEST_TEXT, "x" * LONGEST_TEXT),
         ("x" * 10_000, "x" * LONGEST_TEXT),
+        ("x" * (LONGEST_TEXT - 1) + "  y", "x" * (LONGEST_TEXT - 1)),
         *((empty, None) for empty in ("", "  ", "\x00", "Unknown", "NULL", "none", None, True, 5, 1.5, [], {})),
     ],
 )
@@ -209,6 +247,7 @@ def test_a_text_is_one_clean_line(value: object, shown: str | None) -> None:
         (" 5CG1234XYZ ", "5CG1234XYZ"),
         (353456789012345, "353456789012345"),
         (0, "0"),
+        (2**63 - 1, "9223372036854775807"),
         ("None", "None"),
         ("Unknown", "Unknown"),
         ("x" * LONGEST_TEXT, "x" * LONGEST_TEXT),
@@ -226,6 +265,10 @@ def test_an_identifier_is_kept_as_shown(value: object, shown: str | None) -> Non
         (511234589908.0, 511234589908),
         ("511234589908", 511234589908),
         (LARGEST_STORAGE, LARGEST_STORAGE),
+        (1, 1),
+        (1.9, 1),
+        ("1", 1),
+        (f"{LARGEST_STORAGE:019}", LARGEST_STORAGE),
         *((none, None) for none in (0, -1, 0.5, LARGEST_STORAGE + 1, 2**63 - 1, 2**63, float("nan"), float("inf"), True, "True", "", "9" * 40, "1e9", "²",
                                     None, [])),
     ],
@@ -249,6 +292,20 @@ def test_a_size_is_a_positive_whole_number(value: object, in_bytes: int | None) 
 )  # fmt: skip
 def test_a_date_is_an_aware_moment_or_never(value: object, at: datetime | None) -> None:
     assert moment(value) == at
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_where_the_server_stands_changes_no_date(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        for value in ("2026-03-01T08:00:00", "2026-03-01T08:00:00Z", "2026-03-01T10:00:00+02:00"):
+            found = moment(value)
+            assert found is not None
+            assert (found.isoformat(), found.tzinfo) == ("2026-03-01T08:00:00+00:00", UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 YEAR_2000, YEAR_2199 = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2199))

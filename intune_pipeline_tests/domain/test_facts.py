@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intune_pipeline.domain.facts import FIELDS, NO_FACT, fact_values, known_facts, shown_model
+from intune_pipeline.domain.facts import FIELDS, NO_FACT, Fact, fact_values, known_facts, shown_model
 from intune_pipeline.domain.facts.catalogue import Maker, makers, rules, sources, table
 from intune_pipeline.domain.facts.names import cleaned_name, tidy, without_description
 
@@ -189,6 +189,17 @@ def test_every_file_belongs_to_a_maker_and_every_source_is_used() -> None:
         ("Nokia", "Nokia G22", "Nokia G22"),
         ("Contoso", "Contoso Book 14", "Book 14"),
         ("HP", "HP Notebook", "HP Notebook"),
+        # Underscores stand for spaces where a model has no spaces and several of them.
+        ("ASUSTeK", "ASUS_EXPERTBOOK_B1500", "EXPERTBOOK B1500"),
+        ("Acer", "Aspire_A515_56", "Aspire A515 56"),
+        ("FUJITSU", "LIFEBOOK U7_A_b c", "LIFEBOOK U7_A_b c"),
+        ("Contoso", "Book_b", "Book_b"),
+        ("Contoso", "Contoso - Book", "Book"),
+        ("Contoso", "Contoso X, Book X", "X, Book X"),
+        ("HP", "HP ZBook 15 QEB19A Notebook PC", "ZBook 15"),
+        ("HP", "HP Elite Desktop PC QEB19A", "Elite"),
+        ("Contoso", "12345 PC", "12345 PC"),
+        ("Contoso", "2020 Notebook PC", "2020 Notebook PC"),
         ("", "21BR004XUS", "21BR004XUS"),
     ],
 )
@@ -230,6 +241,73 @@ def test_the_readable_name_leads_and_the_raw_string_follows() -> None:
     assert shown_model("Apple", "iPhone 15", "iPhone 15") == "Apple iPhone 15"
     assert shown_model("Dell Inc.", None, "Latitude 7450") == "Dell Inc. Latitude 7450"
     assert shown_model(None, None, None) == ""
+
+
+def test_a_makers_name_is_not_said_twice() -> None:
+    assert shown_model("NOKIA", None, "Nokia G22") == "Nokia G22"
+    assert shown_model("nokia", "Nokia G22", "TA-1528") == "Nokia G22 · TA-1528"
+    assert shown_model(None, None, "Latitude 7450") == "Latitude 7450"
+    assert shown_model("Dell Inc.", None, None) == "Dell Inc."
+    assert shown_model("Apple", "iPhone 15", "IPHONE 15") == "Apple iPhone 15"
+
+
+def test_a_model_found_among_androids_has_their_facts_where_the_system_is_not_known() -> None:
+    known = known_facts("", "samsung", "SM-S921B")
+    assert known.storage_type == Fact(
+        "Flash", "phones_and_tablets: flash (phones and tablets have only ever had flash)"
+    )
+    assert known.display_size == Fact("6.2", "samsung.csv: Galaxy S24 (the maker's published line-up)")
+    assert known.model_name == Fact("Galaxy S24", "samsung.csv: SM-S921 (the maker's published line-up)")
+    # One that is not found there may be anything, and so may one that is found among computers.
+    assert known_facts("", "samsung", "Nothing known").storage_type is None
+    assert known_facts("", "LENOVO", "21BR004XUS").storage_type is None
+
+
+def test_a_value_names_its_row_and_every_source_of_it() -> None:
+    name = known_facts("Windows", "LENOVO", "21BR004XUS").model_name
+    assert name == Fact(
+        "ThinkPad T14s Gen 3 (Intel)",
+        "lenovo.csv: 21BR (Linux Hardware Project, Lenovo's driver and firmware catalogues, "
+        "and its list of BIOS versions by machine type)",
+    )
+    assert known_facts("Windows", "LENOVO", "ThinkPad T14 Gen 3").model_name == Fact(
+        "ThinkPad T14 Gen 3", "the model string"
+    )
+
+
+@pytest.fixture
+def lenovo() -> Maker:
+    return Maker("lenovo", "^ibm|lenovo", keys=["^([0-9a-z]{4})(?:[0-9a-z]{3,8})?$", "^(think.+)$"])
+
+
+@pytest.fixture
+def samsung() -> Maker:
+    return Maker("samsung", "samsung", "android", needs_system=True)
+
+
+def test_a_maker_speaks_for_its_manufacturers_and_systems(lenovo: Maker, samsung: Maker) -> None:
+    assert [lenovo.speaks_for(system, "lenovo") for system in ("", "windows", "android")] == [True, True, True]
+    assert [lenovo.speaks_for("windows", maker) for maker in ("ibm", "the ibm", "dell")] == [True, False, False]
+    assert [samsung.speaks_for(system, "samsung") for system in ("", "windows", "android")] == [False, False, True]
+    assert Maker("samsung", "samsung", "android").speaks_for("", "samsung")
+    assert (lenovo.is_mobile, samsung.is_mobile) == (False, True)
+
+
+def test_a_makers_table_is_asked_by_the_keys_a_model_holds(lenovo: Maker, samsung: Maker) -> None:
+    assert lenovo.name == "lenovo"
+    assert lenovo.keys("21BR004XUS") == ["21br"]
+    assert lenovo.keys("ThinkPad T14") == ["thinkpad t14"]
+    assert samsung.keys("SM-S921B") == []
+    assert [lenovo.has(key) for key in ("21BR", "21br", "21BR004XUS")] == [True, True, False]
+    found = lenovo.row("21bR")
+    assert found is not None
+    assert found[0] == {"model_name": "ThinkPad T14s Gen 3 (Intel)"}
+    assert lenovo.row("21BR004XUS") is None
+
+
+def test_what_cannot_be_encoded_is_left_out_of_a_model() -> None:
+    assert tidy(" Book\ud800  14\n") == "Book 14"
+    assert tidy("x" * 300) == "x" * 256
 
 
 @given(st.text(), st.text(), st.text())

@@ -183,3 +183,10 @@ def test_an_existing_asset_is_updated_whatever_became_of_an_earlier_one() -> Non
     made = planned(device("d1", "SN-1", JANE), asset("SN-1", os_version="9"), kept=kept)
     assert changed(made.steps[0]) == {"os_version": "10.0.26100.1", "assignee_id": 1}
     assert [(person.person.email, person.action) for person in made.people] == [(JANE, "matched")]
+
+
+def test_a_lock_of_a_field_keeps_nobody_from_becoming_an_employee_with_a_new_asset() -> None:
+    made = planned(device("d1", "SN-1", "kim.oh@acme.example"), kept={"SN-1": {"os_version": [LOCK]}})
+    assert [(person.person.email, person.action) for person in made.people] == [("kim.oh@acme.example", "create")]
+    assert made.steps[0].new_employee is not None
+    assert not made.redecided

@@ -57,6 +57,17 @@ def test_an_asset_is_told_with_model_fields_and_why() -> None:
     assert second.is_asset
 
 
+def test_a_model_is_told_as_people_know_it() -> None:
+    known = device("d1", "SN-1", manufacturer="LENOVO", model="21BR004XUS")
+    phone = device("d2", "SN-2", operatingSystem="Android", manufacturer="samsung", model="SM-S921B")
+    nameless = device("d3", "SN-3", operatingSystem="iOS", manufacturer=None, model=None)
+    assert [line.model for line in lines_of(planned(known, phone, nameless))] == [
+        "LENOVO ThinkPad T14s Gen 3 (Intel) · 21BR004XUS",
+        "samsung Galaxy S24 · SM-S921B",
+        "",
+    ]
+
+
 def test_an_ending_is_told_under_the_assets_own_serial_with_its_reason() -> None:
     made = planned(assets=(asset(1, " sn-1 ", 3),), gone=2)
     fields: dict[str, list[Any]] = {"status": ["allocated", "transferred"], "assignee_id": [3, None]}
@@ -69,9 +80,12 @@ def test_a_held_ending_says_why_the_device_would_end() -> None:
     assert made.hold_reason == "2 of 2 synced devices would end at once; up to 0% may."
     fields: dict[str, list[Any]] = {"status": ["allocated", "transferred"]}
     assert lines_of(made) == [PlanLine(PlanLineKind.ENDING_HELD, f"SN-{n}", fields, note=GONE) for n in (1, 2)]
-    unreasoned = replace(made, held_endings=tuple(replace(one, changes=(), asset=None) for one in made.held_endings))
-    assert lines_of(unreasoned)[0] == PlanLine(PlanLineKind.ENDING_HELD, "SN-1", {}, note=made.hold_reason)
-    assert lines_of(replace(unreasoned, hold_reason=None))[1] == PlanLine(PlanLineKind.ENDING_HELD, "SN-2", {})
+
+
+def test_an_asset_that_a_person_took_care_of_is_not_told_to_end() -> None:
+    retired, kept = replace(asset(1), status="retired"), asset(2)
+    told = lines_of(planned(assets=(retired, kept), gone=3))
+    assert [line.name for line in told] == ["SN-2"]
 
 
 def test_a_person_is_told_by_e_mail_with_name_and_whom_they_could_be() -> None:

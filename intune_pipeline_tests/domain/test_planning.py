@@ -560,6 +560,19 @@ def test_a_held_employee_is_part_of_the_step_of_an_existing_asset() -> None:
     assert [(one.person.email, one.action) for one in made.people] == [(KIM, "held")]
 
 
+def test_a_user_for_whom_nothing_happens_shows_what_was_held_before() -> None:
+    skipped = EmployeeHold(1, "skipped", 7)
+    desk = device("d2", "SN-2", "reception@acme.example", userDisplayName="Reception")
+    fleet = judged([device("d1", "SN-1", KIM), desk, device("d3", "SN-3", JANE)])
+    known = state(employee_holds={KIM: skipped, JANE: EmployeeHold(2, "linked", 1)})
+    made = plan(fleet, known, ON, LIST)
+    assert [(one.person.email, one.action, one.hold, one.shared_reason is not None) for one in made.people] == [
+        (JANE, "matched", None, False),
+        (KIM, "none", skipped, False),
+        ("reception@acme.example", "held", None, True),
+    ]
+
+
 def test_users_of_devices_missing_from_a_complete_list_are_no_candidates_any_more() -> None:
     memory = (
         DeviceMemory("d1", "SN-1", candidate_user=JANE, candidate_syncs=1),

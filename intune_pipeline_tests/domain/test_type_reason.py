@@ -37,6 +37,22 @@ def test_the_sentence_of_an_accounts_own_answer(note: str, sentence: str) -> Non
     assert type_sentence(found.device_type, found.rule, found.reason) == sentence
 
 
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("made by MAX.", "It is a laptop: made by MAX."),
+        (" .5 inches thick ", "It is a laptop: .5 inches thick."),
+        (" ", "It is a laptop."),
+        (None, "It is a laptop."),
+    ],
+)
+def test_a_reason_ends_the_sentence_once_and_none_leaves_it_short(reason: str | None, sentence: str) -> None:
+    assert type_sentence(DeviceType.LAPTOP, "dell:latitude", reason) == sentence
+    assert type_sentence(DeviceType.LAPTOP, "account:7", None) == "It is a laptop, as your company said."
+    assert type_sentence(None, "dell:latitude", reason) == ""
+    assert type_sentence(DeviceType.LAPTOP, None, reason) == ""
+
+
 def test_every_rule_of_the_catalogue_makes_one_sentence_without_its_id() -> None:
     answers = {rule.answer for catalogue in catalogues() for rule in catalogue.rules}
     assert len(answers) > 100

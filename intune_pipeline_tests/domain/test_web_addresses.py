@@ -118,6 +118,7 @@ def test_what_python_calls_private_never_passes(address: ipaddress.IPv4Address |
         "https://hooks.example.com/#here",
         "https://hooks.example.com\\@10.0.0.1/",
         "https://hooks.example.com/a b",
+        "https://hooks.example.com/a\\b",
         "https://hooks.example.com/\r\nHost: x",
         "https://hooks.exämple.com/",
         "https://[fe80::1%25eth0]/",
@@ -156,6 +157,8 @@ def test_an_address_is_taken_apart() -> None:
     assert parsed("https://Hooks.Example.com/in?x=1") == WebAddress("hooks.example.com", 443, "/in?x=1")
     assert parsed("https://[2606:4700::1]:8443") == WebAddress("2606:4700::1", 8443, "/")
     assert parsed("https://127.0.0.1:5000/a", loopback=True).port == 5000
+    longest = "https://hooks.example.com/".ljust(500, "x")
+    assert parsed(longest).target == longest.removeprefix("https://hooks.example.com")
 
 
 @given(st.text(max_size=60).map("https://".__add__))

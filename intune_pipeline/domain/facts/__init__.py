@@ -141,6 +141,8 @@ def shown_model(manufacturer: str | None, model_name: str | None, model: str | N
     'Apple iPhone 15'
     """
     name = model_name or model or ""
-    maker = "" if name.lower().startswith((manufacturer or "").lower()) else manufacturer
+    maker = manufacturer or ""
+    if name.lower().startswith(maker.lower()):
+        maker = ""
     raw = "" if not model or name.lower() == model.lower() else f" · {model}"
     return " ".join(part for part in (maker, name) if part) + raw

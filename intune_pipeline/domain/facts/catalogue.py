@@ -26,6 +26,8 @@ from typing import Any, Final
 
 import re2
 
+from intune_pipeline.domain.patterns import bounded
+
 DATA: Final = "intune_pipeline.domain.facts.data"
 
 NO_FACT: Final = "-"
@@ -38,6 +40,8 @@ COLUMNS: Final = {
 
 FIELDS: Final = tuple(COLUMNS.values())
 """The fields of an asset that facts fill."""
+
+_MEMORY: Final = 64 << 20
 
 Entry = Mapping[str, str]
 """What one row or rule states: values by field."""
@@ -181,18 +185,11 @@ def _compiled(pattern: str) -> Any:
 def _matcher(maker: str) -> Any:
     """One automaton that says which of a maker's rules match; None when it has none."""
     known = rules(maker)
-    matcher = re2.Set.SearchSet(_quiet())
+    matcher = re2.Set.SearchSet(bounded(_MEMORY))
     for rule in known:
         matcher.Add(rule.pattern)
     matcher.Compile()
     return matcher if known else None
-
-
-def _quiet() -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 64 << 20
-    return options
 
 
 @cache
@@ -206,7 +203,7 @@ def _source_titles(source: str) -> str:
     return ", ".join(sources()[name]["title"] for name in source.split())
 
 
-def _value(states: str | Mapping[str, str], groups: Mapping[str, str]) -> str:
+def _value(states: str | Mapping[str, str], groups: Mapping[str, str]) -> str | None:
     if isinstance(states, str):
         return states.format_map(groups)
-    return states.get(states["by"].format_map(groups), "")
+    return states.get(states["by"].format_map(groups))

@@ -90,27 +90,25 @@ def _separated(
     exact = False
     for cut in range(1, len(pieces)):
         left, right = "".join(pieces[:cut]), "".join(pieces[cut:])
-        for first, second, sides in ((left, right, ("first", "last")), (right, left, ("last", "first"))):
+        for first, second, is_turned in ((left, right, False), (right, left, True)):
             given, family = givens.get(first), families.get(second)
             if given and family:
                 exact = True
-                yield Match(_form(separator, sides, given, family), given.doubt + family.doubt)
+                yield Match(_form(separator, given, family, is_turned=is_turned), given.doubt + family.doubt)
             elif family and family.is_whole and len(first) > 1:
-                partial.append(
-                    Match(_form(separator, sides, _Side(True, 0), family), _near(first, givens) + family.doubt)
-                )
+                form = _form(separator, _WHOLE, family, is_turned=is_turned)
+                partial.append(Match(form, _near(first, givens) + family.doubt))
             elif given and given.is_whole and len(second) > 1 and len(first) > 2:
-                partial.append(
-                    Match(_form(separator, sides, given, _Side(True, 0)), _near(second, families) + given.doubt)
-                )
+                form = _form(separator, given, _WHOLE, is_turned=is_turned)
+                partial.append(Match(form, _near(second, families) + given.doubt))
     if not exact:
         yield from partial
 
 
-def _form(separator: str, sides: tuple[str, str], given: "_Side", family: "_Side") -> str:
+def _form(separator: str, given: "_Side", family: "_Side", *, is_turned: bool) -> str:
     first = "first" if given.is_whole else "f"
     last = "last" if family.is_whole else "l"
-    return f"{first}{separator}{last}" if sides[0] == "first" else f"{last}{separator}{first}"
+    return f"{last}{separator}{first}" if is_turned else f"{first}{separator}{last}"
 
 
 def _near(piece: str, forms: dict[str, "_Side"]) -> float:
@@ -126,9 +124,9 @@ def _unseparated(piece: str, givens: dict[str, "_Side"], families: dict[str, "_S
         if piece == form and side.is_whole:
             yield Match("first", side.doubt)
         if piece.startswith(form) and (family := families.get(piece[len(form) :])):
-            yield Match(_form("", ("first", "last"), side, family), side.doubt + family.doubt)
+            yield Match(_form("", side, family, is_turned=False), side.doubt + family.doubt)
         if piece.endswith(form) and (family := families.get(piece[: -len(form)])):
-            yield Match(_form("", ("last", "first"), side, family), side.doubt + family.doubt)
+            yield Match(_form("", side, family, is_turned=True), side.doubt + family.doubt)
         if not side.is_whole and len(form) == 1 and len(piece) >= _CUT_OFF and piece.startswith(form):
             rest = piece[1:]
             if any(whole.startswith(rest) and whole != rest for whole, one in families.items() if one.is_whole):
@@ -226,6 +224,7 @@ def _family_forms(family: tuple[str, ...]) -> dict[str, _Side]:
     return forms
 
 
+_WHOLE: Final = _Side(True, 0)
 _CUT_OFF: Final = 6
 """Letters from which an address may be a name cut off: old systems allowed eight."""
 _SOUNDS_ALIKE: Final = 74

@@ -28,13 +28,15 @@ def proper(given: str, family: str, *, both: bool) -> tuple[str, str]:
     """
     if both or (given.islower() and given.isalpha()) or (given.isupper() and len(letters(given)) > _INITIALS):
         given = " ".join(_word(word, {}) for word in given.split())
-    if both or (family.isupper() and len(letters(family)) > _INITIALS):
-        family = _family(family.split())
-    elif family.islower() and " " not in family:
-        family = _family([family])
-    elif family.isupper():
+    if both or _is_in_capitals(family) or (family.islower() and " " not in family):
         family = _family(family.split())
     return given, family
+
+
+def _is_in_capitals(family: str) -> bool:
+    """Whether a last name is in capitals, but for small words before it: "van den BERG"."""
+    words = family.split()
+    return words[-1].isupper() and all(map(is_in_one_case, words))
 
 
 def _family(words: Sequence[str]) -> str:

@@ -300,16 +300,13 @@ def _best(seen: Sequence[tuple[Person, Sequence[ManagedDevice]]]) -> Person:
     """The person as the record shows them that tells the most."""
     names_differ = len({(person.display_name, person.email) for person, _ in seen}) > 1
 
-    def tells(record: tuple[Person, ManagedDevice]) -> tuple[bool, bool, datetime, str, str, str, str]:
+    def tells(record: tuple[Person, ManagedDevice]) -> tuple[bool, bool, datetime, str]:
         person, device = record
         return (
             names_differ and person.name is not None,
             _address(device.user_email) is not None,
             device.last_contact_at or _NEVER,
             device.intune_device_id,
-            person.email,
-            person.display_name or "",
-            person.user_id or "",
         )
 
     return max(((person, device) for person, records in seen for device in records), key=tells)[0]

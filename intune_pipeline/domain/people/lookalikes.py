@@ -127,7 +127,7 @@ def _name_signs(person: Known, employee: Known) -> Iterator[_Sign]:
 
 
 def _same(person: Known, employee: Known, one: _Name, other: _Name) -> _Sign | None:
-    if not one.whole or not other.whole:
+    if not one.whole:
         return None
     if (one.given, one.family) == (other.given, other.family):
         written = (person.first_name.casefold(), person.last_name.casefold())
@@ -162,9 +162,9 @@ def _given_names(one: _Name, other: _Name) -> tuple[float, str]:
     if not one.given or not other.given:
         return 0.0, ""
     first, second = one.given, other.given
-    if first[0] == second[0] and min(len(first), len(second)) == 1:
-        return 2.5, "one first name more"
-    if _roots(first[0]) & _roots(second[0]) or _roots("".join(first)) & _roots("".join(second)):
+    if first[0] == second[0]:
+        return 2.5, "one first name more" if min(len(first), len(second)) == 1 else "one first name in common"
+    if _roots(first[0]) & _roots(second[0]):
         return 2.5, f"“{one.as_written(first[0])}” and “{other.as_written(second[0])}” are one first name"
     if min(len(first), len(second)) == 1 and set(first) & set(second):
         return 2.0, "one first name in common"
@@ -172,7 +172,7 @@ def _given_names(one: _Name, other: _Name) -> tuple[float, str]:
 
 
 def _family_names(one: _Name, other: _Name) -> tuple[float, str]:
-    if one.family == other.family or "".join(one.family) == "".join(other.family):
+    if "".join(one.family) == "".join(other.family):
         return _FULL, "the same last name"
     first, second = one.content, other.content
     shared = set(first) & set(second)

@@ -67,7 +67,7 @@ def split_name(display_name: str | None, email: str, convention: Convention = UN
         email: The user's address.
         convention: How the address's domain writes addresses and shows names.
     """
-    return judge(display_name, email, convention).name if display_name else None
+    return judge(display_name, email, convention).name
 
 
 def judge(display_name: str | None, email: str, convention: Convention = UNKNOWN) -> Verdict:
@@ -91,9 +91,10 @@ def at_a_glance(display_name: str, email: str, convention: Convention) -> Verdic
         return None
     first, last = plain.groups()
     given, family = word(first), word(last)
-    form, turned = _FORMS_AT_A_GLANCE.get(_shape(email, given.plain, family.plain), (None, None))
-    if form is None or turned is None or given.given - given.family < family.given - family.family:
+    forms = _FORMS_AT_A_GLANCE.get(_shape(email, given.plain, family.plain))
+    if forms is None or given.given - given.family < family.given - family.family:
         return None
+    form, turned = forms
     if any(
         one.is_particle or words.meaning(one.text) or is_title(one.text) or is_suffix(one.text)
         for one in (given, family)
@@ -170,12 +171,12 @@ def _split(part: str, local: LocalPart, convention: Convention, domain: str) -> 
         return None, problem
     pieces = part.replace(",", " , ").split()
     if not all(is_alphabetic_script(piece) for piece in pieces):
-        latin = [piece for piece in pieces if piece == "," or is_latin(piece)]
+        latin = [piece for piece in pieces if is_latin(piece)]
         if len([piece for piece in latin if piece != ","]) < 2:
             return _other_script(part)
         pieces = latin
     elif len({is_latin(piece) for piece in pieces if piece != ","}) > 1:
-        latin = [piece for piece in pieces if piece == "," or is_latin(piece)]
+        latin = [piece for piece in pieces if is_latin(piece)]
         pieces = latin if len([one for one in latin if one != ","]) > 1 else [one for one in pieces if one not in latin]
     if "," in pieces:
         return _with_comma(pieces, local, convention, domain)
@@ -208,14 +209,11 @@ def _with_comma(
             segments.append([])
         else:
             segments[-1].append(piece)
-    segments = [
-        segment for segment in segments if segment and not all(is_suffix(one) or is_title(one) for one in segment)
-    ]
-    segments = [[*segment] for segment in segments]
+    segments = [segment for segment in segments if not all(is_suffix(one) or is_title(one) for one in segment)]
     for segment in segments:
-        while len(segment) > 1 and (is_suffix(segment[-1]) or (is_title(segment[-1]) and segment[-1].endswith("."))):
+        while is_suffix(segment[-1]) or (is_title(segment[-1]) and segment[-1].endswith(".")):
             segment.pop()
-        while len(segment) > 1 and is_title(segment[0]):
+        while is_title(segment[0]):
             segment.pop(0)
     if len(segments) < 2:
         return _without_comma([word(piece) for piece in segments[0]] if segments else [], local, convention, domain)
@@ -224,14 +222,13 @@ def _with_comma(
     # Dutch lists write "Berg, Bram van den".
     while len(given) > 1 and given[-1].is_particle and given[-1].text.islower():
         given, family = given[:-1], (given[-1], *family)
+    found = read(given, family, Order.LAST_FIRST, local, convention, len(family) + len(given))
     if len(family) > 1:
         # "Jane Doe, Acme" is written like "García López, María"; only the e-mail tells them apart.
         before, _ = _without_comma(family, local, convention, domain)
-        stated = read(given, family, Order.LAST_FIRST, local, convention, len(family) + len(given))
-        fits_better = before and before.match and (stated.match is None or stated.match.doubt > before.match.doubt + 1)
+        fits_better = before and before.match and (found.match is None or found.match.doubt > before.match.doubt + 1)
         if before and (fits_better or (words.are_all_notes(behind) and not lexicon.is_given(behind))):
             return before, ""
-    found = read(given, family, Order.LAST_FIRST, local, convention, len(family) + len(given))
     return _decided(found, "it is written “last name, first name”", _evidence(found, domain, None))
 
 

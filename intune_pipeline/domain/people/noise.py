@@ -106,11 +106,8 @@ def _without_ends(part: str, local: LocalPart) -> str:
         tokens = tokens[1:]
     while len(tokens) > 1 and is_suffix(tokens[-1]) and (len(tokens) > 2 or _is_sure_suffix(tokens[-1])):
         tokens = tokens[:-1]
-        tokens[-1] = tokens[-1].rstrip(",")
     while len(tokens) > 2 and _is_postfix(tokens, local):
         tokens = tokens[:-1]
-    if len(tokens) == 3 and "," in tokens[0] and is_title(tokens[1]):
-        tokens = [tokens[0], tokens[2]]
     return " ".join(tokens).strip(_EDGES)
 
 
@@ -171,7 +168,7 @@ _EDGES: Final = ' ,;:-–—|/\\.*_~#+=•·"“”„'
 _BRACKETS: Final = re.compile(r"[(\[{<（【]([^)\]}>）】]*)[)\]}>）】]?")
 _QUOTED: Final = re.compile("(?:^| )[\"“”„«'‘][^\"“”»'’]+[\"“”»'’](?= |,|$)")
 _PRONOUNS: Final = re.compile(r"\b(?:he|she|they|him|her|ze|er|sie|elle?|il)/(?:him|his|her|hers|she|they|them|ihm|ihr|lui|\w{2,5})(?:/\w+)?\b", re.IGNORECASE)  # fmt: skip
-_STARS: Final = re.compile(r"[*#~^=+!?•★☆►]+|\.{2,}")
+_STARS: Final = re.compile(r"[*#~^=+!?★☆►]+|\.{2,}")
 _OUTSIDE_LETTER: Final = re.compile(r"^(?:[vcxtea]|ext|adv|con|gst)[-–_](?=[^\W\d_])", re.IGNORECASE)
 _OUTSIDE_STAFF: Final = re.compile(
     r"[-–]?\b(?:consultant|contractor|contractors|contract|kontraktor|ext|extern|externe|externer|externo|externa|esterno|"

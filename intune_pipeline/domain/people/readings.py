@@ -127,8 +127,6 @@ def _cuts(words: Sequence[Word], order: Order) -> Iterator[tuple[tuple[Word, ...
 def _address(
     given: tuple[Word, ...], family: tuple[Word, ...], local: LocalPart, convention: Convention
 ) -> tuple[Match | None, float]:
-    if local.is_opaque or not local.pieces:
-        return None, 0.0
     found = matches(local, [one.text for one in given], [one.text for one in family])
     best = max(found, key=lambda match: convention.log_form(match.form) - match.doubt, default=None)
     return best, convention.log_form(best.form) - best.doubt if best else _NO_MATCH

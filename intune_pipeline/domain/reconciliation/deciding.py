@@ -113,7 +113,7 @@ class Decider:
         if asset is None and keeping(kept, WHOLE_ASSET, (judged.device.intune_device_id,)):
             return None
         assignment = self.assign(judged, asset)
-        if asset is None or assignment.employee is None or not kept:
+        if asset is None or not isinstance(assignment.employee, Person) or not kept:
             return assignment
         is_kept = keeping(kept, "assignee_id", self._said("assignee_id", assignment.employee)) or (
             asset.status != AssetStatus.ALLOCATED and keeping(kept, "status", (AssetStatus.ALLOCATED,))

@@ -10,7 +10,7 @@ from intune_pipeline.domain.lifecycle import Absence, DeviceMemory
 from intune_pipeline.domain.people import Conventions, Person
 from intune_pipeline.domain.reconciliation.counting import Counts
 from intune_pipeline.domain.reconciliation.deciding import Decider, Users
-from intune_pipeline.domain.reconciliation.state import Asset, Listing
+from intune_pipeline.domain.reconciliation.state import Listing
 from intune_pipeline.domain.reconciliation.steps import Change, DeviceStep, Ending, PersonDecision, PersonStep
 from intune_pipeline.domain.vocabulary import AssetAction, Outcome, PersonAction
 
@@ -87,10 +87,11 @@ class Plan:
     def _changes(self) -> Iterator[dict[str, Any]]:
         for step in self.steps:
             if step.changes:
-                yield _change(step.asset, step.judged.device.serial_number, str(step.action), step.changes)
+                shown = step.asset or step.judged.device
+                yield _change(shown.serial_number, str(step.action), step.changes)
         for ending in self.endings:
-            if ending.changes:
-                yield _change(ending.asset, ending.device.serial_key, AssetAction.UPDATE, ending.changes)
+            if ending.asset and ending.changes:
+                yield _change(ending.asset.serial_number, AssetAction.UPDATE, ending.changes)
 
     @cached_property
     def people(self) -> tuple[PersonStep, ...]:
@@ -180,9 +181,9 @@ class Plan:
         return tuple(step for step in self.people if step.shared_reason is not None)
 
 
-def _change(asset: Asset | None, serial_number: str | None, action: str, changes: Iterable[Change]) -> dict[str, Any]:
+def _change(serial_number: str | None, action: str, changes: Iterable[Change]) -> dict[str, Any]:
     return {
-        "serial_number": asset.serial_number if asset else serial_number,
+        "serial_number": serial_number,
         "action": action,
         "fields": {change.field: change.shown() for change in changes},
     }

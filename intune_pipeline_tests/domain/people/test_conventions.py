@@ -47,6 +47,7 @@ def test_the_same_people_become_the_same_employees_whatever_their_company_writes
         ("Zorka Pell", "pell.zorka", None, ("Zorka", "Pell")),
         ("Hans Müller", "mueller.hans", None, ("Hans", "Müller")),
         ("Martin Paul", "paul.martin", "last.first", ("Martin", "Paul")),
+        ("Pell Zorka", "e10482", "first.last", ("Zorka", "Pell")),
     ],
 )
 def test_an_ambiguous_name_is_read_by_the_convention_else_in_the_order_shown(
@@ -71,6 +72,24 @@ def test_employees_show_their_companys_convention() -> None:
         ("Pell, Zorka", "zorka.pell", Evidence("acme.example", "first.last", None)),
         ("PELL Zorka", "pell.zorka", Evidence("acme.example", "last.first", None)),
         ("Hans Müller", "mueller.hans", Evidence("acme.example", "last.first", Order.FIRST_LAST)),
+        # However the address is made: words that fit one order only tell it.
+        ("Jürgen Huber", "juergen.huber", Evidence("acme.example", "first.last", Order.FIRST_LAST)),
+        ("Huber Jürgen", "juergen.huber", Evidence("acme.example", "first.last", Order.LAST_FIRST)),
+        ("Huber Jürgen", "huber.juergen", Evidence("acme.example", "last.first", Order.LAST_FIRST)),
+        ("Jürgen Huber", "e10482", Evidence("acme.example", None, Order.FIRST_LAST)),
+        ("Huber, Jürgen", "e10482", Evidence("acme.example", None, None)),
+        ("Huber, Jürgen", "huber", Evidence("acme.example", "last", None)),
+        ("Jürgen Huber, PhD", "juergen.huber", Evidence("acme.example", "first.last", Order.FIRST_LAST)),
+        ("HUBER Jürgen", "jhuber", Evidence("acme.example", "flast", None)),
+        ("Petrova Olga", "petrova.o", Evidence("acme.example", "last.f", Order.LAST_FIRST)),
+        ("Kowalska Ana Belén", "ana.kowalska", Evidence("acme.example", "first.last", Order.LAST_FIRST)),
+        # A nickname is certain enough, a nickname with an initial and another name are not.
+        ("Robert Kowalski", "bob.kowalski", Evidence("acme.example", "first.last", Order.FIRST_LAST)),
+        ("Kowalski, Robert", "bob.k", Evidence("acme.example", None, None)),
+        ("Robert Kowalski", "zz.kowalski", Evidence("acme.example", None, Order.FIRST_LAST)),
+        ("Martin Paul", "martin.paul", None),
+        ("Anna Martin", "anna.martin", None),
+        ("Olga Zorka", "olga.zorka", None),
         ("Zorka Pell", "zorka.pell", None),
         ("Reception Berlin", "reception.berlin", None),
     ],
