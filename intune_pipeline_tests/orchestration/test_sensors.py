@@ -227,7 +227,8 @@ def test_a_sync_that_loses_the_database_stops_and_is_to_be_started_over(world: W
 
     def cut() -> None:
         # Requests are logged when answered, and the list is asked for with the token.
-        while not any(one.path.endswith("/token") for one in sandbox.requests):
+        until = time.monotonic() + 30
+        while not any(one.path.endswith("/token") for one in sandbox.requests) and time.monotonic() < until:
             time.sleep(0.02)
         time.sleep(0.3)
         world.query(
