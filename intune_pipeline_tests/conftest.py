@@ -38,7 +38,8 @@ MEMORY_NEEDED = 4_000_000_000
 
 
 # How long an example takes says more about the machine than about the rule.
-hypothesis.settings.register_profile("tests", deadline=None)
+# The same examples every time: what a test says about a commit does not depend on the day.
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=True)
 # mutmut runs the same tests again in one process.
 hypothesis.settings.register_profile(
     "mutants", deadline=None, suppress_health_check=[hypothesis.HealthCheck.differing_executors]
