@@ -6,7 +6,7 @@ Belongs here: the five assets, what each is given, what it shows. Does not belon
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
@@ -25,7 +25,7 @@ from intune_pipeline.inventory.frames import Listing, Snapshot
 from intune_pipeline.inventory.run_results import exposed_codes, outcomes_of
 from intune_pipeline.inventory.state import forget_devices, load_state
 from intune_pipeline.inventory.vault import Vault
-from intune_pipeline.orchestration import catalog, checks
+from intune_pipeline.orchestration import catalog, checks, run_log
 from intune_pipeline.orchestration.asset_configs import ClassificationConfig, ListingConfig, ReconciliationConfig
 from intune_pipeline.orchestration.asset_definition import chain_asset
 from intune_pipeline.orchestration.links import Links
@@ -71,19 +71,6 @@ else:
 
 # One after the other: for checks inside a MaterializeResult Dagster looks twice for the materialization they are about.
 Results: TypeAlias = Iterator[Materialized | dg.AssetCheckResult]
-
-
-def _warned(
-    context: dg.AssetExecutionContext, session: Session, results: Sequence[dg.AssetCheckResult]
-) -> Sequence[dg.AssetCheckResult]:
-    """The same results, after the run's log and the sync log have warned of those that did not pass."""
-    _warn(context, story.warnings(results))
-    return session.noted(results)
-
-
-def _warn(context: dg.AssetExecutionContext, sentences: Iterable[str]) -> None:
-    for sentence in sentences:
-        context.log.warning(sentence)
 
 
 @chain_asset(
@@ -143,7 +130,7 @@ def raw_intune_devices(
                 **links.intune_devices(listing.tenant_id),
             },
         )
-        checked = _warned(context, session, checks.of_listing(listed, before=before, policy=connection.policy))
+        checked = run_log.warned(context, session, checks.of_listing(listed, before=before, policy=connection.policy))
     yield materialized
     yield from checked
 
@@ -201,7 +188,7 @@ def classified_devices(
                 **links.devices(outcome=Outcome.SKIPPED),
             },
         )
-        checked = _warned(
+        checked = run_log.warned(
             context,
             session,
             checks.of_classification(
@@ -283,7 +270,7 @@ def employees(
         )
         snapshot = Snapshot(listing, frame_of_people(people.steps))
         remember(snapshot, people)
-        _tell_evidence(context, session, "before deciding about people")
+        run_log.tell_evidence(context, session, "before deciding about people")
         actions = Counter(str(person.action) for person in people.steps)
         context.log.info(story.people(people.steps))
         materialized = dg.MaterializeResult(
@@ -295,7 +282,7 @@ def employees(
                 **links.entra_users(listing.tenant_id),
             },
         )
-        checked = _warned(
+        checked = run_log.warned(
             context, session, checks.of_people(sum(person.lookalike_id is not None for person in people.steps))
         )
     yield materialized
@@ -346,9 +333,9 @@ def allwhere_assets(
             people_behind(employees),
         )
         said = planning.changed_since(plan, refreshed_since)
-        _tell_evidence(context, session, "before deciding about assets")
+        run_log.tell_evidence(context, session, "before deciding about assets")
         context.log.info(story.planned(plan))
-        _warn(context, [*story.held(plan), *([said] if said else [])])
+        run_log.warn(context, [*story.held(plan), *([said] if said else [])])
         if config.dry_run:
             context.log.info("A dry run: nothing is written.")
         results = (
@@ -357,12 +344,6 @@ def allwhere_assets(
             else _applied(context, session, tenant_database, connection, plan, listing, said, links)
         )
     yield from results
-
-
-def _tell_evidence(context: dg.AssetExecutionContext, session: Session, why: str) -> None:
-    """Log what Microsoft was asked for as evidence, if it was asked anything."""
-    if said := story.evidence(session.lookups.asked(), why):
-        context.log.info(said)
 
 
 def _applied(
@@ -398,7 +379,7 @@ def _applied(
             **links.devices(),
         },
     )
-    return [materialized, *_warned(context, session, results)]
+    return [materialized, *run_log.warned(context, session, results)]
 
 
 def _shown_only(connection: Record, plan: Plan, said: str | None) -> Sequence[dg.AssetObservation | dg.Output[None]]:
