@@ -216,20 +216,23 @@ def test_what_is_refused_whatever_is_written_fails_the_sync(
     assert attempts == [2, 1, 1]
 
 
-def test_an_employee_deleted_again_and_again_while_the_sync_runs_fails_it_after_five_attempts(
-    tenant: Tenant, attempts: list[int]
+def test_an_employee_who_is_neither_new_nor_found_fails_the_sync_after_five_attempts(
+    new_database: Callable[..., str], migrated_template: str
 ) -> None:
-    """Whoever writes an address that neither can be inserted nor found is still about to commit, or has just deleted it."""
+    """Somebody deletes the address again and again at the very moment that the sync looks for it."""
+    engine = databases.create_engine(new_database(migrated_template))
+    tenant = Tenant.connected(engine, "acme")
     tenant.run("""
+        create sequence vanished;
         create function vanish() returns trigger language plpgsql as
             $$ begin perform nextval('vanished'); return null; end $$;
-        create sequence vanished;
         create trigger vanish before insert on employee_emails for each row execute function vanish();
     """)
     with pytest.raises(_ChangedMeanwhileError):
         tenant.sync([device("d1", user="jane.doe@acme.example")])
     assert tenant.rows("select last_value from vanished") == [{"last_value": 5}]
-    tenant.run("drop trigger vanish on employee_emails; drop function vanish; drop sequence vanished")
+    assert tenant.assets() == {}
+    engine.dispose()
 
 
 def test_a_run_that_was_closed_meanwhile_writes_no_further(tenant: Tenant) -> None:
