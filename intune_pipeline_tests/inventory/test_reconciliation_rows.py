@@ -130,7 +130,7 @@ def test_history_tells_field_old_value_new_value_run_and_why(tenant: Tenant) -> 
 def test_held_people_are_written_down_with_all_that_a_decision_needs(tenant: Tenant) -> None:
     tenant.set(hold_lookalike_employees=True)
     lookalike = tenant.add_employee("Jane", "Doe", "jane@home.example", kind="personal")
-    tenant.sync(
+    counts = tenant.sync(
         [
             device("d1", user=JANE),
             device("d2", user="reception@acme.example", userDisplayName="Reception Desk"),
@@ -138,6 +138,7 @@ def test_held_people_are_written_down_with_all_that_a_decision_needs(tenant: Ten
         ]
     )
 
+    assert counts.lookalikes_held == 3
     held = of(tenant.rows("select * from employee_holds order by email"), "email_key")
     undecided = {
         "decision": "waiting",
