@@ -64,6 +64,7 @@ def test_one_device_that_cannot_be_written_fails_alone(tenant: Tenant, refuse: C
     assert (failed["outcome"], failed["asset_id"], failed["first_synced_at"]) == ("failed", None, None)
     assert failed["reason"] == "The database refused the device's values (CheckViolation); the next sync tries again."
     assert [row["reason"] for row in tenant.rows("select * from failed_devices")] == [failed["reason"]]
+    assert tenant.rows("select devices_reconciled from sync_runs") == [{"devices_reconciled": 60}]
     assert logged == [
         {
             "event": "device could not be written",
@@ -95,6 +96,18 @@ def test_a_device_that_fails_later_keeps_its_asset_and_when_it_was_synced(
     failed = tenant.outcomes()["d7"]
     assert counts.devices_failed == 1
     assert (failed["asset_id"], failed["last_synced_at"]) == (synced["asset_id"], synced["last_synced_at"])
+
+
+def test_a_device_that_fails_keeps_the_user_who_was_seen_instead_of_its_assignee(
+    tenant: Tenant, refuse: Callable[..., None]
+) -> None:
+    tenant.set(mdm_assignee_updates=True, assignee_confirmations=3)
+    tenant.add_asset("SN-d7", status="allocated")
+    tenant.sync([device("d7", user="jane.doe@acme.example")])
+    refuse("assets")
+    assert tenant.sync([device("d7", user="jane.doe@acme.example", osVersion="11")]).devices_failed == 1
+    seen = tenant.outcomes()["d7"]
+    assert (seen["candidate_user"], seen["candidate_syncs"]) == ("jane.doe@acme.example", 1)
 
 
 def test_a_device_whose_failure_cannot_be_stored_either_is_counted_and_the_others_are_synced(

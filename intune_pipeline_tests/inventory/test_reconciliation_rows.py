@@ -295,6 +295,7 @@ def test_the_run_shows_what_was_counted_while_it_goes_on(tenant: Tenant) -> None
     fleet = [
         device("d1"),
         device("d2", user="bo.ek@acme.example"),
+        device("d6", user="ann.lee@acme.example"),
         device("d3", user=JANE),
         device("d4", "0"),
         device("d5", managedDeviceOwnerType="personal"),
@@ -309,14 +310,14 @@ def test_the_run_shows_what_was_counted_while_it_goes_on(tenant: Tenant) -> None
     counted = {name: value for name, value in row.items() if isinstance(value, int | dict) and value and name != "id"}
     assert counted == {
         "connection_id": tenant.connection_id,
-        "devices_listed": 5,
-        "devices_synced": 3,
+        "devices_listed": 6,
+        "devices_synced": 4,
         "devices_skipped": 2,
         "skipped_by_reason": {"junk_serial": 1, "personal": 1},
-        "devices_reconciled": 5,
-        "assets_created": 2,
+        "devices_reconciled": 6,
+        "assets_created": 3,
         "assets_updated": 1,
-        "employees_created": 1,
+        "employees_created": 2,
         "lookalikes_held": 1,
     }
     assert (row["status"], row["phase"]) == ("running", "reconciling")
@@ -397,6 +398,11 @@ def test_an_asset_somebody_changes_before_it_ends_is_decided_again(tenant: Tenan
         "SN-d3": "allocated",
     }
     assert counts.lifecycle_transitions == 1
+    assert {key: row["ended_at"] is not None for key, row in tenant.outcomes().items()} == {
+        "d1": True,
+        "d2": True,
+        "d3": False,
+    }
 
 
 def test_the_decisions_a_sync_counts_on_carry_its_run_and_later_ones_do_not(shrunk: Tenant) -> None:
