@@ -140,3 +140,21 @@ def test_closing_a_client_does_not_wait_for_an_answer_under_way(connect: Connect
     started = time.monotonic()
     client.close()
     assert time.monotonic() - started < 1
+
+
+def test_a_connection_is_used_again_until_a_server_fails(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.says(Said(), Said(), Said(503), Said())
+    client = connect()
+    for _ in range(3):
+        client.probe()
+    first, second, failing, last = (asked.connection for asked in graph.asked)
+    assert first == second == failing != last
+
+
+@pytest.mark.parametrize("body", [{}, b"[" * 100_000], ids=["read", "not read"])
+def test_a_list_that_is_not_found_is_no_list(scripted: Scripted, body: object) -> None:
+    graph, connect = scripted
+    graph.says(Said(404, body))
+    error = refused(lambda: list(connect().list_devices()))
+    assert (error.cause, error.status) == (Cause.LIST_INCOMPLETE, 404)
