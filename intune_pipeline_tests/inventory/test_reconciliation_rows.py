@@ -72,6 +72,24 @@ def test_an_outcome_tells_all_that_is_known_of_the_device(tenant: Tenant) -> Non
     }
 
 
+def test_the_name_people_read_is_that_of_the_makers_model_with_this_system(tenant: Tenant) -> None:
+    galaxy = {"manufacturer": "samsung", "model": "SM-S911B"}
+    tenant.sync(
+        [
+            device("d1", operatingSystem="Android", **galaxy),
+            device("d2", operatingSystem="Windows", **galaxy),
+            device("d3", operatingSystem="Android", manufacturer="", model="SM-S911B"),
+            device("d4", operatingSystem="", manufacturer="", model=""),
+        ]
+    )
+    assert {key: row["model_name"] for key, row in tenant.outcomes().items()} == {
+        "d1": "Galaxy S23",
+        "d2": "SM-S911B",
+        "d3": "SM-S911B",
+        "d4": None,
+    }
+
+
 def test_a_failed_device_is_noted_with_its_run(tenant: Tenant) -> None:
     made = tenant.plan([device("d1"), device("d2")])
     tenant.run("alter table assets add constraint refused check (serial_number <> 'SN-d2')")
@@ -242,7 +260,8 @@ def test_what_was_undone_is_kept_no_longer_once_intune_says_something_else(tenan
         "SN-d1": "10.0.26100.1",
         "SN-d2": "12",
     }
-    assert kept(tenant) == {"os_version": "11"}
+    left = tenant.rows("select serial_key, field, intune_value from kept_values")
+    assert left == [{"serial_key": tenant.asset("SN-d1")["serial_key"], "field": "os_version", "intune_value": "11"}]
 
 
 def test_a_user_seen_instead_of_the_assignee_is_remembered_until_it_is_confirmed_or_the_device_is_gone(
