@@ -142,9 +142,10 @@ def test_closing_a_client_does_not_wait_for_an_answer_under_way(connect: Connect
     assert time.monotonic() - started < 1
 
 
-def test_a_connection_is_used_again_until_a_server_fails(scripted: Scripted) -> None:
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_connection_is_used_again_until_a_server_fails(scripted: Scripted, status: int) -> None:
     graph, connect = scripted
-    graph.says(Said(), Said(), Said(503), Said())
+    graph.says(Said(), Said(), Said(status), Said())
     client = connect()
     for _ in range(3):
         client.probe()
