@@ -117,7 +117,7 @@ def test_after_the_deadline_nothing_is_asked_and_the_error_says_which_tenant_it_
 
 
 def test_a_quota_that_lasts_beyond_the_deadline_ends_the_run(connect: Connect, tenant: SandboxTenant) -> None:
-    client = connect(within=1, quota=Quota(1, timedelta(seconds=60)))
+    client = connect(within=2, quota=Quota(1, timedelta(seconds=60)))
     client.probe()
     error = refused(client.probe)
     assert error.cause is Cause.THROTTLED
