@@ -150,10 +150,13 @@ def test_an_employee_who_appears_while_the_sync_runs_is_found_not_doubled(tenant
     def somebody_enters_jane(_: Plan) -> None:
         tenant.add_employee("Janet", "Doe", "JANE.DOE@acme.example", kind="personal")
 
-    counts = tenant.sync([device("d1", user="jane.doe@acme.example")], before_apply=somebody_enters_jane)
-    (employee,) = tenant.rows("select * from employees")
-    assert tenant.asset("SN-d1")["assignee_id"] == employee["id"]
-    assert counts.employees_created == 0
+    fleet = [device("d1", user="jane.doe@acme.example"), device("d2", user="bo.ek@acme.example")]
+    counts = tenant.sync(fleet, before_apply=somebody_enters_jane)
+    jane, bo = tenant.rows("select * from employees order by first_name desc")
+    assert (jane["first_name"], bo["first_name"]) == ("Janet", "Bo")
+    assert tenant.asset("SN-d1")["assignee_id"] == jane["id"]
+    assert tenant.asset("SN-d2")["assignee_id"] == bo["id"]
+    assert counts.employees_created == 1
 
 
 def test_an_asset_somebody_creates_or_edits_while_the_sync_runs_is_decided_again(tenant: Tenant) -> None:

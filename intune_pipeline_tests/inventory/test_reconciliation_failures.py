@@ -184,9 +184,10 @@ def test_a_batch_that_lost_against_another_transaction_is_written_again_as_a_who
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch, attempts: list[int], error: str
 ) -> None:
     raising(monkeypatch, *[error] * 4)
-    counts = tenant.sync([device(f"d{n}", user="jane.doe@acme.example") for n in range(3)])
+    counts = tenant.sync([device("d9", "0"), *(device(f"d{n}", user="jane.doe@acme.example") for n in range(3))])
     assert (counts.devices_synced, counts.employees_created) == (3, 1)
-    assert attempts == [3] * 5
+    assert counts.devices_skipped == {"junk_serial": 1}
+    assert attempts == [4] * 5
 
 
 def test_a_batch_that_loses_five_times_fails_the_sync(

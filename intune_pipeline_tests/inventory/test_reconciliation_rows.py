@@ -79,14 +79,16 @@ def test_the_name_people_read_is_that_of_the_makers_model_with_this_system(tenan
             device("d1", operatingSystem="Android", **galaxy),
             device("d2", operatingSystem="Windows", **galaxy),
             device("d3", operatingSystem="Android", manufacturer="", model="SM-S911B"),
-            device("d4", operatingSystem="", manufacturer="", model=""),
+            device("d4", operatingSystem="", **galaxy),
+            device("d5", operatingSystem="", manufacturer="", model=""),
         ]
     )
     assert {key: row["model_name"] for key, row in tenant.outcomes().items()} == {
         "d1": "Galaxy S23",
         "d2": "SM-S911B",
         "d3": "SM-S911B",
-        "d4": None,
+        "d4": "Galaxy S23",
+        "d5": None,
     }
 
 
