@@ -213,6 +213,15 @@ def test_held_people_are_written_down_with_all_that_a_decision_needs(tenant: Ten
     ]
 
 
+def test_a_new_asset_waits_until_somebody_decides_whatever_is_synced_meanwhile(tenant: Tenant) -> None:
+    tenant.set(hold_lookalike_employees=True)
+    tenant.add_employee("Jane", "Doe", "jane@home.example", kind="personal")
+    tenant.sync([device("d1", user=JANE)])
+    for version in ("11", "12"):
+        tenant.sync([device("d1", user=JANE, osVersion=version)])
+    assert tenant.rows("select asset_id from held_assignments") == [{"asset_id": tenant.asset("SN-d1")["id"]}]
+
+
 def test_only_new_assets_wait_for_a_held_person(tenant: Tenant) -> None:
     tenant.set(hold_lookalike_employees=True, mdm_assignee_updates=True)
     tenant.add_employee("Jane", "Doe", "jane@home.example", kind="personal")
@@ -411,6 +420,7 @@ def test_an_asset_somebody_changes_before_it_ends_is_decided_again(tenant: Tenan
 
     def somebody_is_quick(_: Plan) -> None:
         tenant.run("update assets set status = 'locked' where serial_number = 'SN-d1'")
+        tenant.run("update assets set os_version = 'typed' where serial_number = 'SN-d2'")
 
     counts = tenant.sync([device("d3")], before_apply=somebody_is_quick)
     assert {serial: asset["status"] for serial, asset in tenant.assets().items()} == {
