@@ -214,8 +214,6 @@ class _Run:
 
     def _now(self, step: DeviceStep, current: Mapping[str, Asset]) -> DeviceStep:
         """The step, decided again where its asset is not what it was when the plan was made."""
-        if step.outcome != Outcome.SYNCED:
-            return step
         asset = current.get(_serial_key(step))
         return step if asset == step.asset else self._plan.decider.decide(step.judged, asset)
 
@@ -293,10 +291,7 @@ class _Run:
     def _note_outcomes(self, db: Connection, steps: Sequence[DeviceStep], asset_ids: Mapping[str, int]) -> None:
         if not steps:
             return
-        rows = [
-            outcome_row(step, asset_ids.get(_serial_key(step)) if step.outcome == Outcome.SYNCED else None)
-            for step in steps
-        ]
+        rows = [outcome_row(step, asset_ids.get(_serial_key(step))) for step in steps]
         failed = [row for row in rows if row["outcome"] == Outcome.FAILED]
         if failed:
             db.execute(statements.FAILED_DEVICES, {**self._known, "rows": as_json(failed)})
@@ -381,7 +376,10 @@ class _Run:
 
 
 def _serial_key(item: DeviceStep | Ending) -> str:
-    return (item.device.serial_key if isinstance(item, Ending) else item.judged.device.serial_key) or ""
+    """The compared serial of the asset it is about; empty where it is about none, being skipped or failed."""
+    if isinstance(item, Ending):
+        return item.device.serial_key
+    return (item.outcome == Outcome.SYNCED and item.judged.device.serial_key) or ""
 
 
 _PROGRESS: Final = (

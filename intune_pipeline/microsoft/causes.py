@@ -272,7 +272,7 @@ class MicrosoftError(PipelineError):
         self.retry_after = retry_after
         self.note = note
         self.unread = unread
-        super().__init__(cause, tenant_id, status, code, request_id)
+        super().__init__(str(self))
 
     @property
     def sentence(self) -> str:

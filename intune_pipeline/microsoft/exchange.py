@@ -146,7 +146,6 @@ class Exchange:
             wait=lambda _: patience.pause,
             sleep=sleep_using_event(self._closed),
             before_sleep=lambda state: self._note_retry(request, state, patience.pause),
-            reraise=True,
         )
         return attempts(self._attempt, request)
 

@@ -1,13 +1,13 @@
-"""A plan applied to a real database: what is written, what is not, and what a failure leaves."""
+"""A plan applied to a real database: what is written, and what is not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
 
 from intune_pipeline.domain.assignments import PrimaryUser
 from intune_pipeline.domain.reconciliation import Counts, Plan
-from intune_pipeline.inventory.reconciliation import RunClosedError, _Run, apply
+from intune_pipeline.inventory.reconciliation import RunClosedError, apply
 from intune_pipeline.inventory.state import forget_devices, load_state
 from intune_pipeline_tests.conftest import ConnectedAccount
 from intune_pipeline_tests.syncing import Tenant, counted, device
@@ -150,10 +150,13 @@ def test_an_employee_who_appears_while_the_sync_runs_is_found_not_doubled(tenant
     def somebody_enters_jane(_: Plan) -> None:
         tenant.add_employee("Janet", "Doe", "JANE.DOE@acme.example", kind="personal")
 
-    counts = tenant.sync([device("d1", user="jane.doe@acme.example")], before_apply=somebody_enters_jane)
-    (employee,) = tenant.rows("select * from employees")
-    assert tenant.asset("SN-d1")["assignee_id"] == employee["id"]
-    assert counts.employees_created == 0
+    fleet = [device("d1", user="jane.doe@acme.example"), device("d2", user="bo.ek@acme.example")]
+    counts = tenant.sync(fleet, before_apply=somebody_enters_jane)
+    jane, bo = tenant.rows("select * from employees order by first_name desc")
+    assert (jane["first_name"], bo["first_name"]) == ("Janet", "Bo")
+    assert tenant.asset("SN-d1")["assignee_id"] == jane["id"]
+    assert tenant.asset("SN-d2")["assignee_id"] == bo["id"]
+    assert counts.employees_created == 1
 
 
 def test_an_asset_somebody_creates_or_edits_while_the_sync_runs_is_decided_again(tenant: Tenant) -> None:
@@ -171,92 +174,6 @@ def test_an_asset_somebody_creates_or_edits_while_the_sync_runs_is_decided_again
     assert ("os_version", "typed", "10.0.26100.1") in tenant.history("SN-d1")
     assert (tenant.asset("sn-d2")["status"], tenant.asset("sn-d2")["notes"]) == ("in_inventory", "mine")
     assert (counts.assets_created, counts.assets_updated, counts.employees_created) == (0, 2, 0)
-
-
-@pytest.fixture
-def refuse(tenant: Tenant) -> Iterator[Callable[..., None]]:
-    """``refuse("assets")`` makes the database refuse what is written about SN-d7 to this table, ``refuse()`` ends that."""
-
-    def refuse(*tables: str) -> None:
-        for table in ("assets", "device_outcomes"):
-            tenant.run(f"drop trigger if exists refuse on {table}")
-            if table in tables:
-                tenant.run(f"""
-                    create or replace function refuse() returns trigger language plpgsql as
-                        $$ begin if new.serial_number = 'SN-d7' then raise check_violation; end if; return new; end $$;
-                    create trigger refuse before insert or update on {table} for each row execute function refuse();
-                """)
-
-    yield refuse
-    refuse()
-    tenant.run("drop function if exists refuse")
-
-
-def test_one_device_that_cannot_be_written_fails_alone(tenant: Tenant, refuse: Callable[..., None]) -> None:
-    refuse("assets")
-    fleet = [device(f"d{n}") for n in range(60)]
-    counts = tenant.sync(fleet)
-
-    assert (counts.devices_synced, counts.devices_failed) == (59, 1)
-    assert set(tenant.assets()) == {f"SN-d{n}" for n in range(60) if n != 7}
-    failed = tenant.outcomes()["d7"]
-    assert failed["outcome"] == "failed"
-    assert "refused" in failed["reason"]
-    assert failed["first_synced_at"] is None
-
-    refuse()
-    assert tenant.sync(fleet).assets_created == 1
-
-
-def test_a_device_that_fails_later_keeps_its_asset_and_when_it_was_synced(
-    tenant: Tenant, refuse: Callable[..., None]
-) -> None:
-    tenant.sync([device("d7")])
-    synced = tenant.outcomes()["d7"]
-    refuse("assets")
-    counts = tenant.sync([device("d7", osVersion="11")])
-    failed = tenant.outcomes()["d7"]
-    assert counts.devices_failed == 1
-    assert (failed["asset_id"], failed["last_synced_at"]) == (synced["asset_id"], synced["last_synced_at"])
-
-
-def test_a_device_whose_failure_cannot_be_stored_either_is_counted_and_the_others_are_synced(
-    tenant: Tenant, refuse: Callable[..., None]
-) -> None:
-    refuse("device_outcomes")
-    counts = tenant.sync([device(f"d{n}") for n in range(60)])
-    assert (counts.devices_synced, counts.devices_failed) == (59, 1)
-    assert "d7" not in tenant.outcomes()
-    assert "SN-d7" not in tenant.assets()
-
-
-def test_an_ending_that_cannot_be_written_waits_for_the_next_sync(tenant: Tenant, refuse: Callable[..., None]) -> None:
-    tenant.set(mdm_assignee_updates=True, lifecycle_max_share=1)
-    tenant.sync([device("d1"), device("d7")])
-    tenant.later(days=1)
-    tenant.sync([device("d1")])
-    refuse("assets")
-    tenant.later(days=1)
-    assert tenant.sync([device("d1")]).lifecycle_transitions == 0
-    refuse()
-    assert tenant.sync([device("d1")]).lifecycle_transitions == 1
-
-
-def test_a_batch_that_is_the_victim_of_a_deadlock_is_written_again(
-    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write = _Run._note_outcomes
-    attempts = []
-
-    def deadlocked_once(self: _Run, db: sa.Connection, *given: object) -> None:
-        attempts.append(1)
-        if len(attempts) == 1:
-            db.execute(sa.text("do $$ begin raise deadlock_detected; end $$"))
-        write(self, db, *given)
-
-    monkeypatch.setattr(_Run, "_note_outcomes", deadlocked_once)
-    counts = tenant.sync([device("d1", user="jane.doe@acme.example")])
-    assert (counts.devices_synced, counts.employees_created, len(attempts)) == (1, 1, 2)
 
 
 def test_progress_is_written_with_every_batch_and_the_run_closed_with_the_last(tenant: Tenant) -> None:

@@ -25,7 +25,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Said:
-    """One answer. ``cut`` ends the body early and the connection with it."""
+    """One answer, without a date unless it is among the headers. ``cut`` ends the body early and the connection with it."""
 
     status: int = 200
     body: Any = field(default_factory=dict)
@@ -82,7 +82,7 @@ def _handler(graph: ScriptedGraph) -> type[BaseHTTPRequestHandler]:
             graph.asked.append(asked)
             said = graph.script(asked)
             content = said.body if isinstance(said.body, bytes) else orjson.dumps(said.body)
-            self.send_response(said.status)
+            self.send_response_only(said.status)
             for name, value in {"Content-Type": "application/json", **said.headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))

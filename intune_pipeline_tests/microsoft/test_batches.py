@@ -153,6 +153,23 @@ def test_a_batch_that_got_no_token_is_not_taken_for_one_with_a_hostile_item(send
     assert batches == [["a", "b"]]
 
 
+def test_an_item_that_is_refused_names_tenant_status_code_and_its_own_request_or_the_batchs(send: Send) -> None:
+    def answer(request_id: str) -> dict[str, Any]:
+        inner = {"code": "Forbidden", "message": "Words.", "innerError": {"request-id": request_id}}
+        return {"status": 403, "headers": {}, "body": {"error": inner}}
+
+    results = dict(send(lambda _: [answer("item-1"), answer("")], ["a", "b"]))
+    known = {
+        key: (error.cause, error.tenant_id, error.status, error.code, error.request_id)
+        for key, error in results.items()
+        if isinstance(error, MicrosoftError)
+    }
+    assert known == {
+        "a": (Cause.PERMISSION_REMOVED, "t", 403, "Forbidden", "item-1"),
+        "b": (Cause.PERMISSION_REMOVED, "t", 403, "Forbidden", "batch-1"),
+    }
+
+
 @pytest.mark.parametrize("status", ["ADAS-LAPTOP", None, {}, [], 1.5])
 def test_a_status_that_is_none_is_no_answer_and_shown_nowhere(send: Send, status: Any) -> None:
     [(_, error)] = send(lambda _: [{"status": status, "body": {}}], ["a"])

@@ -145,6 +145,10 @@ def test_an_error_shows_ids_and_a_sentence_but_nothing_that_microsoft_wrote() ->
         "Microsoft gave an answer that allwhere does not know: the operator looks it up by its request id "
         "(tenant t-1, status 400, code BadRequest, request id r-1, what we noticed)."
     )
+    assert repr(error) == f"MicrosoftError({str(error)!r})"
+    assert str(MicrosoftError(Cause.UNEXPECTED, tenant_id="t-1")) == (
+        "Microsoft gave an answer that allwhere does not know: the operator looks it up by its request id (tenant t-1)."
+    )
 
 
 @pytest.mark.parametrize("cause", Cause)

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from intune_pipeline.microsoft import transport
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 from intune_pipeline.microsoft.graph import DetailFailure, DeviceDetail, GraphClient
-from intune_pipeline.microsoft.health import check_tenant
+from intune_pipeline.microsoft.health import check_tenant, clock_skew
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.spoiling import Hostility
 from intune_pipeline.sandbox.tenants import SandboxTenant
@@ -276,3 +277,15 @@ def test_a_certificate_for_another_name_is_not_trusted(
         client.probe()
     assert "certificate is not trusted" in str(failure.value)
     assert proxy.asked == []
+
+
+def test_a_server_that_takes_the_connection_and_says_nothing_is_not_waited_for(
+    cloud: MicrosoftCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "TIMEOUTS", (0.3, 0.3))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mute = MicrosoftCloud(f"https://127.0.0.1:{silent.getsockname()[1]}", cloud.graph_url, cloud.ca_bundle)
+        started = time.monotonic()
+        with pytest.raises(MicrosoftError, match="no answer in time"):
+            clock_skew(mute)
+    assert time.monotonic() - started < 3

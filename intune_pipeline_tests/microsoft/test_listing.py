@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from intune_pipeline.domain.devices import managed_device
 from intune_pipeline.domain.eligibility import newest_by_id
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
-from intune_pipeline.microsoft.graph import LIST_PROPERTIES, GraphClient
+from intune_pipeline.microsoft.graph import LIST_PROPERTIES, GraphClient, _origin
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline_tests.microsoft.conftest import CANARY, Connect
@@ -76,6 +76,7 @@ def test_a_next_link_is_followed_byte_for_byte(scripted: Scripted) -> None:
         page("b", link="https://127.0.0.1:1/v1.0/deviceManagement/managedDevices"),
         page("b", link="/v1.0/deviceManagement/managedDevices"),
         {"value": [], "@odata.nextLink": 7},
+        {"value": [], "@odata.nextLink": {"href": "https://graph/next"}},
         {"@odata.nextLink": "https://graph/next"},
         {"value": None},
         {},
@@ -87,6 +88,7 @@ def test_a_next_link_is_followed_byte_for_byte(scripted: Scripted) -> None:
         "another port",
         "relative",
         "no text",
+        "an object",
         "no value",
         "null value",
         "nothing",
@@ -103,6 +105,17 @@ def test_a_page_that_is_not_right_fails_the_whole_list_and_says_which_request(
     assert failure.value.cause is Cause.LIST_INCOMPLETE
     assert failure.value.request_id == "r-7"
     assert len(graph.asked) == 2
+
+
+def test_a_next_page_on_another_host_at_the_same_port_is_outside_of_graph(scripted: Scripted) -> None:
+    graph, connect = scripted
+    graph.says(Said(body=page("a", link=graph.url.replace("127.0.0.1", "localhost"))))
+    with pytest.raises(MicrosoftError, match="a next page outside of Graph"):
+        list(connect().list_devices())
+
+
+def test_the_port_of_https_may_be_said_or_left_out() -> None:
+    assert _origin("https://graph.microsoft.com:443/v1.0/x") == _origin("https://graph.microsoft.com")
 
 
 def test_a_page_that_leads_back_fails_the_whole_list(scripted: Scripted) -> None:
@@ -154,7 +167,7 @@ def test_pages_without_a_new_device_do_not_lead_on_for_ever(scripted: Scripted) 
     graph, connect = scripted
     graph.asked.clear()
     graph.script = lambda _: Said(body=page("a", "b", link=f"{graph.url}/turn-{len(graph.asked)}"))
-    with pytest.raises(MicrosoftError, match="without a new device") as failure:
+    with pytest.raises(MicrosoftError, match=r"\(tenant .*, a page without a new device that leads on\)\.") as failure:
         list(connect().list_devices())
     assert failure.value.cause is Cause.LIST_INCOMPLETE
     assert len(graph.asked) == 2

@@ -1,6 +1,7 @@
 """How long a failing request is asked again."""
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given, settings
@@ -50,6 +51,12 @@ def patience(deadline: float = 1000, give_up_after: float = 120, watch: Watch | 
 )
 def test_retry_after_is_seconds_or_a_date_or_nothing(header: str | None, seconds: float | None) -> None:
     assert retry_after_seconds(header, now=NOW) == seconds
+
+
+def test_retry_after_as_a_date_counts_from_now() -> None:
+    seconds = retry_after_seconds(format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True))
+    assert seconds is not None
+    assert 240 < seconds <= 300
 
 
 @settings(deadline=None)

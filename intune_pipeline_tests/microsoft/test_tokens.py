@@ -140,7 +140,9 @@ def test_secrets_are_in_no_text(sandbox: SandboxCloud, credential: Credential) -
 
 def test_exactly_one_credential_is_given() -> None:
     for options in ({}, {"client_secret": "s", "federated_token_file": Path("t")}):
-        with pytest.raises(WrongUseError, match="exactly one"):
+        with pytest.raises(
+            WrongUseError, match=r"^Give exactly one of client secret, client certificate and federated token file\.$"
+        ):
             Credential("app", **options)  # type: ignore[arg-type]
 
 
