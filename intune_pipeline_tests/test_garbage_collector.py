@@ -13,7 +13,9 @@ class Left:
 
 with frozen():
     assert gc.get_freeze_count() > 1000, "imports are searched"
+    assert not gc.isenabled(), "a run is searched"
     left = weakref.ref(Left())
+assert gc.isenabled(), "after a run nothing is searched"
 assert not [one for one in gc.get_objects() if type(one) is Left], "what the run left is searched"
 assert left(), "a process that ends with its run searches nothing"
 with frozen():

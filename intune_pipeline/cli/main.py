@@ -87,7 +87,7 @@ def main() -> None:
 
     Exit status: 0 done, 1 the work failed, 2 wrong use or settings.
     """
-    garbage_collector.collect_rarely()
+    garbage_collector.collect_rarely(garbage_collector.NEW_OBJECTS_OF_A_COMMAND)
     try:
         status = intune_pipeline.main(standalone_mode=False)
     except PipelineError as error:

@@ -13,6 +13,7 @@ def command(host: str, port: int) -> None:
     """Serve the portal; a reverse proxy with TLS belongs before it in production."""
     import uvicorn
 
+    from intune_pipeline import garbage_collector
     from intune_pipeline.cli import store
     from intune_pipeline.inventory.roles import Role
     from intune_pipeline.portal.app import create_app
@@ -21,4 +22,5 @@ def command(host: str, port: int) -> None:
 
     with store.opened(role=Role.PORTAL) as engine:
         app = create_app(Settings.load(), PortalSettings.load(), MicrosoftSettings.load(), engine)
+        garbage_collector.collect_rarely()  # As a server does, which lives longer than what commands leave uncollected.
         uvicorn.Server(server_config(app, host=host, port=port)).run()
