@@ -94,6 +94,11 @@ def test_a_word_is_listed_in_as_many_countries_as_are_asked_for() -> None:
     assert not lexicon.is_listed("zqx", 1)
 
 
+def test_a_first_name_is_usual_however_usual_it_is_as_a_last_name() -> None:
+    assert [lexicon.is_used_as_given(word) for word in ("Simon", "Jane", "Aabid", "Müller")] == [True, True, False, False]
+    assert not lexicon.is_given("Simon")
+
+
 def test_last_names_that_are_shown_first_are_known() -> None:
     assert [lexicon.is_east_asian(word) for word in ("kim", "nguyen", "wang", "doe")] == [True, True, True, False]
     assert lexicon.is_chinese("Wáng")
