@@ -95,7 +95,8 @@ def test_a_word_is_listed_in_as_many_countries_as_are_asked_for() -> None:
 
 
 def test_a_first_name_is_usual_however_usual_it_is_as_a_last_name() -> None:
-    assert [lexicon.is_used_as_given(word) for word in ("Simon", "Jane", "Aabid", "Müller")] == [True, True, False, False]
+    words = ["Simon", "Jane", "Aabid", "Müller"]
+    assert [lexicon.is_used_as_given(word) for word in words] == [True, True, False, False]
     assert not lexicon.is_given("Simon")
 
 
