@@ -158,8 +158,7 @@ def _said_by_names(name: Sequence[str], local: LocalPart, match: Match | None) -
     others = [one for one in names if is_said and _is_beside(one)]
     if any(lexicon.is_given(one) for one in names if one not in others):
         yield Sign(-0.5, "")
-        if is_said:
-            yield from _said_beside_a_first_name(name, local)
+        yield from _said_beside_a_first_name(name, local)
     elif not any(map(lexicon.is_known, names)):
         yield Sign(0.35, "no word of the display name is known as a name")
     else:
