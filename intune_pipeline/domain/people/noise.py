@@ -154,13 +154,12 @@ def _is_title_before(token: str, local: LocalPart) -> bool:
 def is_title_behind(tokens: Sequence[str], local: LocalPart) -> bool:
     """Whether the last of several words is a title, a degree or a generation: "Doe, Jane Dr.", "Jane Doe PhD"."""
     last, before = tokens[-1].rstrip(","), tokens[-2]
-    is_named = _is_named(last, local)
-    is_name = last.istitle() and is_listed(letters(last))
-    if (is_named and is_name) or (len(tokens) == 2 and (is_named or is_name)):
+    could_be = is_suffix(last) or is_title(last) or before.endswith(".") or last in _DEGREES_IN_CAPITALS
+    if not could_be or _is_rather_a_name(last, tokens, local):
         return False
     if is_suffix(last):
         return len(tokens) > 2 or _is_sure_suffix(last)
-    if is_named:
+    if _is_named(last, local):
         return False
     if before.endswith(".") and (_is_sure_suffix(before + last) or (is_title(before) and is_title(f"{last}."))):
         return True
@@ -169,6 +168,12 @@ def is_title_behind(tokens: Sequence[str], local: LocalPart) -> bool:
     if last.endswith("."):
         return True
     return last.casefold() in _TITLES_BEHIND or (_is_comma_before(tokens) and not is_known(last))
+
+
+def _is_rather_a_name(last: str, tokens: Sequence[str], local: LocalPart) -> bool:
+    """Whether two of three say so: a first name lacks otherwise, the address has it, the lists and its capitals do."""
+    signs = (len(tokens) == 2, _is_named(last, local), last.istitle() and is_listed(letters(last)))
+    return sum(signs) >= 2
 
 
 def _is_degree_in_capitals(tokens: Sequence[str]) -> bool:

@@ -100,8 +100,10 @@ def _said_by_words(core: str, notes: Sequence[str], local: LocalPart, *, is_read
             yield Sign(_ALONE, _reason(token, meaning))
 
 
-def _said_beside_a_first_name(name: Sequence[str], local: LocalPart) -> Iterator[Sign]:
+def _said_beside_a_first_name(name: Sequence[str], persons: Sequence[str], local: LocalPart) -> Iterator[Sign]:
     """Words of functions in place of a first or last name, which the address says too: "HR Jane", "Jane IT"."""
+    if not any(map(lexicon.is_given, persons)):
+        return
     for position, word in enumerate(name):
         meaning = words.meaning(word)
         if not meaning or meaning.kind == "room" or not words.is_name_too(word) or lexicon.is_given(word):
@@ -156,14 +158,15 @@ def _said_by_names(name: Sequence[str], local: LocalPart, match: Match | None) -
     names = [one for one in content if not words.meaning(one)]
     is_said = len(names) < len(content)
     others = [one for one in names if is_said and _is_beside(one)]
-    if any(lexicon.is_given(one) for one in names if one not in others):
+    persons = [one for one in names if one not in others]
+    if any(map(lexicon.is_given, persons)):
         yield Sign(-0.5, "")
-        yield from _said_beside_a_first_name(name, local)
     elif not any(map(lexicon.is_known, names)):
         yield Sign(0.35, "no word of the display name is known as a name")
     else:
         yield Sign(0.1, "no word of the display name is known as a first name")
     if is_said:
+        yield from _said_beside_a_first_name(name, persons, local)
         if not any(map(lexicon.is_known, content)):
             yield Sign(0.2, "")
         if others:
