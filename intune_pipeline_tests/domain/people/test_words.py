@@ -166,6 +166,12 @@ def test_what_a_first_name_is_short_for() -> None:
     assert "pepe" not in nicknames.others("pepe")
 
 
+def test_names_of_men_and_of_women_are_not_one() -> None:
+    assert "louise" not in nicknames.others("louis") | nicknames.roots("louis")
+    assert "louis" not in nicknames.others("louise") | nicknames.roots("louise")
+    assert "lou" in nicknames.others("louise")
+
+
 def test_only_spaces_around_an_address_are_taken_away_as_in_the_database() -> None:
     assert email_key("  a@x.io ") == "a@x.io"
     assert email_key(" XA@IO.X ") == "xa@io.x"
