@@ -15,6 +15,9 @@ from intune_pipeline.domain.people.spelling import REMEMBERED, letters
 _HAND_WRITTEN: Final = 5
 """How much a hand-written entry weighs: as much as most words' number of countries."""
 
+_USUAL: Final = 2
+"""In the lists of so many countries a first name is well known."""
+
 _SUREST: Final = 0.88
 """No list is surer than this: one word alone never turns round the order that is shown."""
 
@@ -118,7 +121,12 @@ def log_family(word: str) -> float:
 def is_given(word: str) -> bool:
     """Whether a word is well known as a first name."""
     given, family = use(word)
-    return given >= 2 and given >= family
+    return given >= _USUAL and given >= family
+
+
+def is_used_as_given(word: str) -> bool:
+    """Whether a word is a first name in several countries, and maybe still oftener a last name: "Simon"."""
+    return use(word).given >= _USUAL
 
 
 def is_known(word: str) -> bool:

@@ -188,13 +188,20 @@ def _family_names(one: _Name, other: _Name) -> tuple[float, str]:
 def _one_keystroke(one: _Name, other: _Name) -> _Sign | None:
     if OSA.distance(one.whole, other.whole, score_cutoff=1) > 1:
         return None
-    given, others = "".join(one.given), "".join(other.given)
-    is_spelling = sorted(given) == sorted(others) or sounds(given) == sounds(others)
-    if not is_spelling and lexicon.is_given(given) and lexicon.is_given(others):
-        return _Sign(1.0, "one keystroke apart, but both first names are usual")
+    if _are_two_first_names(one, other):
+        return _Sign(_LEAST, "one keystroke apart, but both first names are usual")
     if min(len(one.whole), len(other.whole)) < _LONG_ENOUGH:
         return _Sign(1.0, "one keystroke apart, but short")
     return _Sign(2.2, "one keystroke apart")
+
+
+def _are_two_first_names(one: _Name, other: _Name) -> bool:
+    """Whether first names are usual and not one in two spellings: Simon and Simone, René and Renée."""
+    given, others = "".join(one.given), "".join(other.given)
+    is_feminine = f"{given}e" == others or f"{others}e" == given
+    if sounds(given) == sounds(others) and not is_feminine:
+        return False
+    return all(lexicon.is_used_as_given("".join(map(name.as_written, name.given))) for name in (one, other))
 
 
 def _address_signs(person: Known, employee: Known, *, is_name_alike: bool) -> Iterator[_Sign]:
@@ -321,8 +328,10 @@ def _families(name: _Name) -> set[str]:
     return {*name.content, "".join(name.family)}
 
 
+_LEAST: Final = 0.9
+"""The weight of names that are worth showing, which an address that fits both does not raise to "probably"."""
 _FULL: Final = 3.0
 _LONG_ENOUGH: Final = 9
 _SHORTEST_LOCAL: Final = 4
 _RANK: Final = {grade: rank for rank, grade in enumerate(LookalikeGrade)}
-_GRADES: Final = ((4.5, LookalikeGrade.SURELY), (2.0, LookalikeGrade.PROBABLY), (1.0, LookalikeGrade.PERHAPS))
+_GRADES: Final = ((4.5, LookalikeGrade.SURELY), (2.0, LookalikeGrade.PROBABLY), (_LEAST, LookalikeGrade.PERHAPS))

@@ -15,7 +15,14 @@ from intune_pipeline.domain.people import lexicon, not_people, words
 from intune_pipeline.domain.people.addresses import LocalPart, Match, local_part
 from intune_pipeline.domain.people.capitals import is_in_one_case, proper
 from intune_pipeline.domain.people.conventions import UNKNOWN, Convention, Evidence, Order, domain_of
-from intune_pipeline.domain.people.noise import cleaned, is_suffix, is_title, readable
+from intune_pipeline.domain.people.noise import (
+    cleaned,
+    is_name_after_all,
+    is_suffix,
+    is_title,
+    is_title_behind,
+    readable,
+)
 from intune_pipeline.domain.people.readings import Reading, Word, is_vietnamese, read, readings, word
 from intune_pipeline.domain.people.spelling import is_alphabetic_script, is_latin
 
@@ -209,12 +216,7 @@ def _with_comma(
             segments.append([])
         else:
             segments[-1].append(piece)
-    segments = [segment for segment in segments if not all(is_suffix(one) or is_title(one) for one in segment)]
-    for segment in segments:
-        while is_suffix(segment[-1]) or (is_title(segment[-1]) and segment[-1].endswith(".")):
-            segment.pop()
-        while is_title(segment[0]):
-            segment.pop(0)
+    segments = _without_titles(segments, local)
     if len(segments) < 2:
         return _without_comma([word(piece) for piece in segments[0]] if segments else [], local, convention, domain)
     family, given = (tuple(word(piece) for piece in segment) for segment in segments[:2])
@@ -230,6 +232,19 @@ def _with_comma(
         if before and (fits_better or (words.are_all_notes(behind) and not lexicon.is_given(behind))):
             return before, ""
     return _decided(found, "it is written “last name, first name”", _evidence(found, domain, None))
+
+
+def _without_titles(segments: Sequence[Sequence[str]], local: LocalPart) -> list[list[str]]:
+    """What commas separate, without titles and degrees, unless a name is missing then: "Pan, Wei"."""
+    names = [list(one) for one in segments if not all(is_suffix(word) or is_title(word) for word in one)]
+    if sum(map(len, names)) < 2:
+        names = [list(one) for one in segments if one in names or is_name_after_all(one, local)]
+    for name in names:
+        while len(name) > 1 and (is_suffix(name[-1]) or is_title_behind(name, local)):
+            name.pop()
+        while len(name) > 1 and is_title(name[0]):
+            name.pop(0)
+    return names
 
 
 def _without_comma(

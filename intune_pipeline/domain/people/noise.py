@@ -14,7 +14,7 @@ from typing import Final
 
 from intune_pipeline.domain.people import words
 from intune_pipeline.domain.people.addresses import LocalPart
-from intune_pipeline.domain.people.lexicon import PARTICLES, is_given, is_known, small_words
+from intune_pipeline.domain.people.lexicon import PARTICLES, is_given, is_known, is_listed, small_words
 from intune_pipeline.domain.people.spelling import alike, is_latin, letters
 
 
@@ -67,7 +67,7 @@ def cleaned(text: str, local: LocalPart) -> Cleaned:
     core = _LEAVERS.sub(" ", core)
     parts: list[str] = []
     for piece in _SEPARATORS.split(" ".join(core.split())):
-        part = _without_ends(piece.strip(_EDGES), local)
+        part = _without_ends(piece.lstrip(_EDGES).rstrip(_EDGES_BUT_STOP), local)
         if not part:
             continue
         if parts and words.are_all_notes(part) and not _has_name(part, local):
@@ -98,13 +98,13 @@ def _is_code(part: str, local: LocalPart) -> bool:
 def _without_ends(part: str, local: LocalPart) -> str:
     """A part without site codes before it and without departments, regions, titles and degrees around it."""
     tokens = part.split()
-    while len(tokens) > 1 and is_title(tokens[0]) and not _is_named(tokens[0], local):
+    while len(tokens) > 1 and _is_title_before(tokens[0], local):
         tokens = tokens[1:]
     while len(tokens) > 2 and _is_prefix(tokens, local):
         tokens = tokens[1:]
-    while len(tokens) > 1 and is_title(tokens[0]) and not _is_named(tokens[0], local):
+    while len(tokens) > 1 and _is_title_before(tokens[0], local):
         tokens = tokens[1:]
-    while len(tokens) > 1 and is_suffix(tokens[-1]) and (len(tokens) > 2 or _is_sure_suffix(tokens[-1])):
+    while len(tokens) > 1 and is_title_behind(tokens, local):
         tokens = tokens[:-1]
     while len(tokens) > 2 and _is_postfix(tokens, local):
         tokens = tokens[:-1]
@@ -146,6 +146,50 @@ def _is_named(token: str, local: LocalPart) -> bool:
     return alike(letters(token)) in local.pieces
 
 
+def _is_title_before(token: str, local: LocalPart) -> bool:
+    """Whether the first word of a part is a form of address: "Pan, Wei" has none."""
+    return is_title(token) and not token.endswith(",") and not _is_named(token, local)
+
+
+def is_title_behind(tokens: Sequence[str], local: LocalPart) -> bool:
+    """Whether the last of several words is a title, a degree or a generation: "Doe, Jane Dr.", "Jane Doe PhD"."""
+    last, before = tokens[-1].rstrip(","), tokens[-2]
+    could_be = is_suffix(last) or is_title(last) or before.endswith(".") or last in _DEGREES_IN_CAPITALS
+    if not could_be or _is_rather_a_name(last, tokens, local):
+        return False
+    if is_suffix(last):
+        return len(tokens) > 2 or _is_sure_suffix(last)
+    if _is_named(last, local):
+        return False
+    if before.endswith(".") and (_is_sure_suffix(before + last) or (is_title(before) and is_title(f"{last}."))):
+        return True
+    if len(letters(last)) < 2 or not is_title(last):
+        return _is_degree_in_capitals(tokens)
+    if last.endswith("."):
+        return True
+    return last.casefold() in _TITLES_BEHIND or (_is_comma_before(tokens) and not is_known(last))
+
+
+def _is_rather_a_name(last: str, tokens: Sequence[str], local: LocalPart) -> bool:
+    """Whether two of three say so: a first name lacks otherwise, the address has it, the lists and its capitals do."""
+    signs = (len(tokens) == 2, _is_named(last, local), last.istitle() and is_listed(letters(last)))
+    return sum(signs) >= 2
+
+
+def _is_degree_in_capitals(tokens: Sequence[str]) -> bool:
+    return tokens[-1] in _DEGREES_IN_CAPITALS and _is_comma_before(tokens) and not tokens[-2].isupper()
+
+
+def _is_comma_before(tokens: Sequence[str]) -> bool:
+    """Whether the words before the last one are a last name, a comma and a first name."""
+    return any("," in token for token in tokens[:-2]) and "," not in tokens[-2]
+
+
+def is_name_after_all(tokens: Sequence[str], local: LocalPart) -> bool:
+    """Whether a word that could be a title or degree is a name, by the address or as written: "Pan", "Ma", not "MA"."""
+    return len(tokens) == 1 and (_is_named(tokens[0], local) or (tokens[0].istitle() and is_listed(letters(tokens[0]))))
+
+
 def is_title(token: str) -> bool:
     """Whether a word is a form of address before a name: "Dr.", "Mme", "Ing."."""
     plain = token.strip(".,").casefold()
@@ -164,7 +208,8 @@ def _is_sure_suffix(token: str) -> bool:
 _JOINERS: Final = "\u200c\u200d"
 _NO_JOINERS: Final = str.maketrans("", "", _JOINERS)
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "So"})
-_EDGES: Final = ' ,;:-–—|/\\.*_~#+=•·"“”„'
+_EDGES_BUT_STOP: Final = ' ,;:-–—|/\\*_~#+=•·"“”„'
+_EDGES: Final = f".{_EDGES_BUT_STOP}"
 _BRACKETS: Final = re.compile(r"[(\[{<（【]([^)\]}>）】]*)[)\]}>）】]?")
 _QUOTED: Final = re.compile("(?:^| )[\"“”„«'‘][^\"“”»'’]+[\"“”»'’](?= |,|$)")
 _PRONOUNS: Final = re.compile(r"\b(?:he|she|they|him|her|ze|er|sie|elle?|il)/(?:him|his|her|hers|she|they|them|ihm|ihr|lui|\w{2,5})(?:/\w+)?\b", re.IGNORECASE)  # fmt: skip
@@ -187,4 +232,6 @@ _SITE: Final = re.compile(r"[A-Z]{2,5}\d{0,3}(?:[-_/][A-Z0-9]{2,6})*[:.]?")
 _TITLES: Final = small_words("titles")
 _DOTTED_TITLES: Final = small_words("dotted_titles")
 _SURE_SUFFIXES: Final = small_words("sure_suffixes")
+_TITLES_BEHIND: Final = small_words("titles_behind")
+_DEGREES_IN_CAPITALS: Final = frozenset(map(str.upper, small_words("degrees_in_capitals")))
 _SUFFIXES: Final = _SURE_SUFFIXES | small_words("other_suffixes")

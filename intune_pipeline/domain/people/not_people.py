@@ -71,7 +71,7 @@ def _signs(text: str, cleaned: Cleaned, local: LocalPart, name: Sequence[str], m
     yield from _said_by_phrases(text, core, is_readable=bool(name))
     yield from _said_by_words(core, cleaned.notes, local, is_readable=bool(name))
     yield from _said_by_address(local, name, match)
-    yield from _said_by_names(name, match)
+    yield from _said_by_names(name, local, match)
 
 
 def _said_by_phrases(text: str, core: str, *, is_readable: bool) -> Iterator[Sign]:
@@ -98,6 +98,23 @@ def _said_by_words(core: str, notes: Sequence[str], local: LocalPart, *, is_read
         meaning = words.meaning(token)
         if meaning and not words.is_name_too(token) and (meaning.kind in _KINDS_OF_ACCOUNTS or not is_readable):
             yield Sign(_ALONE, _reason(token, meaning))
+
+
+def _said_beside_a_first_name(name: Sequence[str], persons: Sequence[str], local: LocalPart) -> Iterator[Sign]:
+    """Words of functions in place of a first or last name, which the address says too: "HR Jane", "Jane IT"."""
+    if not any(map(lexicon.is_given, persons)):
+        return
+    for position, word in enumerate(name):
+        meaning = words.meaning(word)
+        if not meaning or meaning.kind == "room" or not words.is_name_too(word) or lexicon.is_given(word):
+            continue
+        is_first_name = position == 0 and bool(local.pieces) and local.pieces[0].startswith(alike(letters(word)))
+        if is_first_name or (_is_abbreviation(word, name) and (_begins(local, word) or letters(word) in local.pieces)):
+            yield Sign(_ALONE, _reason(word, meaning))
+
+
+def _is_abbreviation(word: str, name: Sequence[str]) -> bool:
+    return len(word) <= _INITIALS and word.isupper() and not all(map(str.isupper, name)) and not lexicon.is_known(word)
 
 
 def _begins(local: LocalPart, token: str) -> bool:
@@ -134,20 +151,22 @@ def _joined(piece: str) -> tuple[str, Meaning] | None:
     return None
 
 
-def _said_by_names(name: Sequence[str], match: Match | None) -> Iterator[Sign]:
+def _said_by_names(name: Sequence[str], local: LocalPart, match: Match | None) -> Iterator[Sign]:
     if not name:
         return
     content = [one for one in name if letters(one) not in lexicon.PARTICLES or len(name) == 2]
     names = [one for one in content if not words.meaning(one)]
     is_said = len(names) < len(content)
     others = [one for one in names if is_said and _is_beside(one)]
-    if any(lexicon.is_given(one) for one in names if one not in others):
+    persons = [one for one in names if one not in others]
+    if any(map(lexicon.is_given, persons)):
         yield Sign(-0.5, "")
     elif not any(map(lexicon.is_known, names)):
         yield Sign(0.35, "no word of the display name is known as a name")
     else:
         yield Sign(0.1, "no word of the display name is known as a first name")
     if is_said:
+        yield from _said_beside_a_first_name(name, persons, local)
         if not any(map(lexicon.is_known, content)):
             yield Sign(0.2, "")
         if others:

@@ -113,6 +113,8 @@ def read(
         shown += _CHINESE
     if match and order is Order.LAST_FIRST and match.form.startswith("last") and "first" in match.form:
         shown += _LAST_FIRST_TWICE * (1 - convention.knows_orders)
+        if len(local.pieces) == _TWO_SIDES and match.doubt == 0 and _is_east_asian(given, family):
+            shown += _EAST_ASIAN * len(given) * (1 - convention.knows_orders)
     if order is Order.LAST_FIRST and match is None:
         shown -= _ON_ITS_OWN * (1 - convention.knows_orders)
     return Reading(given, family, order, inner, match, inner + address + shown)
@@ -247,8 +249,27 @@ def _is_chinese(given: tuple[Word, ...]) -> bool:
     return len(parts) <= 2 and all(len(part) <= _PINYIN_LETTERS and _PINYIN.fullmatch(part) for part in parts)
 
 
+def _is_east_asian(given: tuple[Word, ...], family: tuple[Word, ...]) -> bool:
+    """Whether a last name is Chinese, Korean or Vietnamese and the words of the first name are no last name together."""
+    if len(family) != 1:
+        return False
+    plain = family[0].plain
+    if len(given) == 1:
+        return lexicon.is_chinese(plain) and not lexicon.is_known(given[0].text) and _is_chinese(given)
+    return len(given) == 2 and (
+        (plain in lexicon.KOREAN_FAMILIES and _is_korean(given))
+        or (plain in lexicon.VIETNAMESE_FAMILIES and all(lexicon.is_given(one.text) for one in given))
+        or (lexicon.is_chinese(plain) and not given[0].is_particle and all(map(_is_one_syllable, given)))
+    )
+
+
+def _is_one_syllable(name: Word) -> bool:
+    return bool(_SYLLABLE.fullmatch(name.text.lower()))
+
+
 _PINYIN_LETTERS: Final = 6
-_PINYIN: Final = re.compile(r"(?:[bpmfdtlgkhjqxrzcsywn]|zh|ch|sh|ts|hs)?(?:[aeiou]{1,3}|yu?e?)(?:n|ng|r|m|k|t|p|h)?(?:(?:[bpmfdtlgkhjqxrzcsywn]|zh|ch|sh)[aeiou]{1,3}(?:n|ng|r)?)?")  # fmt: skip
+_SYLLABLE: Final = re.compile(r"(?:[bpmfdtlgkhjqxrzcsywn]|zh|ch|sh|ts|hs)?(?:[aeiou]{1,3}|yu?e?)(?:n|ng|r|m|k|t|p|h)?")
+_PINYIN: Final = re.compile(rf"{_SYLLABLE.pattern}(?:(?:[bpmfdtlgkhjqxrzcsywn]|zh|ch|sh)[aeiou]{{1,3}}(?:n|ng|r)?)?")
 _NOT_IBERIAN: Final = 1.4
 """What speaks against two last names outside Spain, Portugal and Latin America: a middle name is likelier."""
 _VIETNAMESE_LETTERS: Final = 6
@@ -256,6 +277,9 @@ _CHINESE: Final = 1.6
 """What speaks for a Chinese last name that is shown first, where the address fits so."""
 _LAST_FIRST_TWICE: Final = 0.9
 """Who shows the last name first writes it first in addresses more often than others do."""
+_EAST_ASIAN: Final = 1.5
+"""What an address adds for a last name of East Asia that is shown first, for each word of the first name: zhang.yuhan."""
+_TWO_SIDES: Final = 2
 _ON_ITS_OWN: Final = 1.3
 """What a reading against the order shown lacks where the address does not support it."""
 _NO_MATCH: Final = math.log(0.0008)

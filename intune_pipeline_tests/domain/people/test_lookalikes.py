@@ -34,7 +34,7 @@ def told(new: Known, employee: Known) -> str:
     return ": ".join((found.grade, "; ".join(found.reasons))) if found else "nobody says so"
 
 
-@pytest.mark.parametrize(("kind", "count"), [("same", 40), ("different", 40), ("rules", 80)])
+@pytest.mark.parametrize(("kind", "count"), [("same", 40), ("different", 40), ("rules", 103)])
 def test_every_pair_has_its_grade_and_reasons(kind: str, count: int) -> None:
     assert len(pairs(kind)) == count
     assert [told(new, employee) for new, employee, _ in pairs(kind)] == [said for _, _, said in pairs(kind)]
@@ -50,7 +50,7 @@ def test_one_person_with_two_names_is_held_and_different_people_are_not_taken_fo
     held = [new.last_name for new, _, said in pairs("same") if not said.startswith((SURELY, PROBABLY))]
     assert held == ["Fairweather"]
     taken = [new.last_name for new, _, said in pairs("different") if said.startswith((SURELY, PROBABLY))]
-    assert taken == ["Young"]
+    assert taken == []
 
 
 JANE = Known(0, "Jane", "Doe", ("jane.doe@acme.example",))

@@ -183,3 +183,27 @@ def test_a_chinese_last_name_is_shown_first_where_the_address_fits(given: str, f
     assert match
     said = found.score - found.inner - Convention().log_order(LAST) - Convention().log_form(match.form) + match.doubt
     assert round(said, 6) == weight
+
+
+@pytest.mark.parametrize(
+    ("given", "family", "local", "weight"),
+    [("Yu Han", "Zhang", "zhang.yuhan", 5.5), ("Yu Han", "Zhang", "zhang.yu.han", 2.5), ("Yu Han", "Zhang", "zyuhan", 1.6),
+     ("Yuhan", "Zhang", "zhang.yuhan", 4.0), ("Wei", "Zhang", "zhang.wei", 2.5), ("Yu Han", "Doe", "doe.yuhan", 0.9),
+     ("Seo Yeon", "Lee", "lee.seoyeon", 3.9), ("Yu Han", "Zhang Li", "zhangli.yuhan", 0.9), ("Phuc Lan", "Ngo", "ngo.phuclan", 3.9),
+     ("Zqa Lan", "Ngo", "ngo.zqalan", 0.9), ("De Man", "Lin", "lin.deman", 2.5), ("Lima Cano", "Jin", "jin.limacano", 2.5)],
+)  # fmt: skip
+def test_a_last_name_of_east_asia_shown_first_gains_by_an_address_with_two_sides(
+    given: str, family: str, local: str, weight: float
+) -> None:
+    found = reading(given, family, LAST, local)
+    match = found.match
+    assert match
+    said = found.score - found.inner - Convention().log_order(LAST) - Convention().log_form(match.form) + match.doubt
+    assert round(said, 6) == weight
+
+
+def test_a_known_order_is_not_turned_round_by_last_names_of_east_asia() -> None:
+    known = Convention(orders=((FIRST, 9),))
+    shown = reading("Zhang", "Yu Han", FIRST, "zhang.yuhan", known)
+    turned = reading("Yu Han", "Zhang", LAST, "zhang.yuhan", known)
+    assert shown.score > turned.score

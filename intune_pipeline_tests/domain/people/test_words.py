@@ -94,6 +94,12 @@ def test_a_word_is_listed_in_as_many_countries_as_are_asked_for() -> None:
     assert not lexicon.is_listed("zqx", 1)
 
 
+def test_a_first_name_is_usual_however_usual_it_is_as_a_last_name() -> None:
+    words = ["Simon", "Jane", "Aabid", "Müller"]
+    assert [lexicon.is_used_as_given(word) for word in words] == [True, True, False, False]
+    assert not lexicon.is_given("Simon")
+
+
 def test_last_names_that_are_shown_first_are_known() -> None:
     assert [lexicon.is_east_asian(word) for word in ("kim", "nguyen", "wang", "doe")] == [True, True, True, False]
     assert lexicon.is_chinese("Wáng")
@@ -158,6 +164,12 @@ def test_what_a_first_name_is_short_for() -> None:
     assert "jose" in nicknames.others("pepe")
     assert "pepe" in nicknames.others("jose")
     assert "pepe" not in nicknames.others("pepe")
+
+
+def test_names_of_men_and_of_women_are_not_one() -> None:
+    assert "louise" not in nicknames.others("louis") | nicknames.roots("louis")
+    assert "louis" not in nicknames.others("louise") | nicknames.roots("louise")
+    assert "lou" in nicknames.others("louise")
 
 
 def test_only_spaces_around_an_address_are_taken_away_as_in_the_database() -> None:
