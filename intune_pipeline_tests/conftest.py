@@ -51,6 +51,11 @@ hypothesis.settings.load_profile("tests")
 garbage_collector.collect_rarely()
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: where one waits for a browser or a deadline, another works."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
 
