@@ -22,7 +22,7 @@ from intune_pipeline.cli.processes import answers, free_port
 
 CODE_SERVER, DAEMON, WEBSERVER, REDIS, WORKER = "code-server", "daemon", "webserver", "redis", "celery worker"
 CELERY = PROJECT / "deploy/celery"
-CELERY_WORKERS = 2
+CELERY_WORKERS = 3
 DEFINITIONS, SPAWNING_DEFINITIONS = "intune_pipeline.definitions", "bench.spawned"
 FORK_SERVER = "multiprocessing.forkserver"
 
@@ -68,7 +68,7 @@ class Processes:
         self._commands[REDIS] = ["redis-server", "--port", str(port), "--save", "", "--dir", str(self.directory)]
         self._commands[WORKER] = _python(
             "dagster_celery.cli", "worker", "start", "-A", "dagster_celery.app", "-y", str(CELERY / "worker.yaml"),
-            "--", "--concurrency", str(CELERY_WORKERS), "--max-tasks-per-child", "20",
+            "--", "--concurrency", str(CELERY_WORKERS), "--max-tasks-per-child", "100", "--max-memory-per-child", "700000",
         )  # fmt: skip
         for name in (REDIS, WORKER):
             self._start(name)
