@@ -65,10 +65,13 @@ def test_progress_is_a_bar_in_a_terminal_and_lines_elsewhere(acme, engine, monke
     with sync_progress.progress_of(engine, "acme"):
         with engine.begin() as db:
             run = sync_runs.open_run(db, db.scalar(sa.select(connections.c.id)), "operator", "the-run")
-        time.sleep(0.3)
+        err, until = "", time.monotonic() + 10
+        while "acme: starting" not in err and time.monotonic() < until:
+            time.sleep(0.02)
+            err += capsys.readouterr().err
         with engine.begin() as db:
             sync_runs.succeed(db, run, {"devices_listed": 3, "devices_synced": 3})
-    err = capsys.readouterr().err
+    err += capsys.readouterr().err
     assert told in err
     assert is_terminal or "acme: starting, 0 devices\n" in err
 

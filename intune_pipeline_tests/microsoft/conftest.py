@@ -12,8 +12,10 @@ import pytest
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 from intune_pipeline.microsoft.graph import GraphClient
 from intune_pipeline.microsoft.quota import Quota
+from intune_pipeline.microsoft.sign_in import SignInStart, start_sign_in
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
+from intune_pipeline_tests.microsoft.browser import REDIRECT_URI, visit
 from intune_pipeline_tests.microsoft.scripted_graph import ScriptedGraph
 
 CANARY = "CANARY-BYPASS-CODE"
@@ -85,6 +87,18 @@ def connect(cloud: MicrosoftCloud, credential: Credential, tenant: SandboxTenant
     """Makes clients of the tenant; arguments as `GraphClient`, ``within`` seconds instead of a deadline."""
     with ExitStack() as opened:
         yield _maker(opened, cloud, credential, tenant.tenant_id)
+
+
+@pytest.fixture
+def started(cloud: MicrosoftCloud, credential: Credential) -> SignInStart:
+    """A sign-in that has begun."""
+    return start_sign_in(cloud, credential, redirect_uri=REDIRECT_URI, state="s-1")
+
+
+@pytest.fixture
+def back(sandbox: SandboxCloud, tenant: SandboxTenant, started: SignInStart) -> dict[str, str]:
+    """What the browser comes back with from it."""
+    return visit(sandbox, started.url, tenant, tenant.directory[1])
 
 
 @pytest.fixture(scope="module")

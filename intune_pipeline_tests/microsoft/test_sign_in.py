@@ -29,16 +29,6 @@ from intune_pipeline_tests.microsoft.browser import REDIRECT_URI, visit
 pytestmark = pytest.mark.filterwarnings("ignore:response_mode='form_post':UserWarning")
 
 
-@pytest.fixture
-def started(cloud: MicrosoftCloud, credential: Credential) -> SignInStart:
-    return start_sign_in(cloud, credential, redirect_uri=REDIRECT_URI, state="s-1")
-
-
-@pytest.fixture
-def back(sandbox: SandboxCloud, tenant: SandboxTenant, started: SignInStart) -> dict[str, str]:
-    return visit(sandbox, started.url, tenant, tenant.directory[1])
-
-
 def problem(cloud: MicrosoftCloud, credential: Credential, started: SignInStart, back: dict[str, str]) -> SignInProblem:
     with pytest.raises(SignInError) as caught:
         finish_sign_in(cloud, credential, started.flow, back)

@@ -11,10 +11,9 @@ from joserfc import jwt
 from intune_pipeline.microsoft.causes import Cause, MicrosoftError
 from intune_pipeline.microsoft.cloud import Credential, MicrosoftCloud
 from intune_pipeline.microsoft.sign_in import SignInError, SignInProblem, SignInStart, finish_sign_in, start_sign_in
-from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline.sandbox.tokens import TokenSigner
-from intune_pipeline_tests.microsoft.browser import REDIRECT_URI, visit
+from intune_pipeline_tests.microsoft.browser import REDIRECT_URI
 from intune_pipeline_tests.microsoft.conftest import Connect
 from intune_pipeline_tests.microsoft.scripted_graph import Asked, Said, ScriptedGraph
 
@@ -106,16 +105,6 @@ def test_a_tenant_entra_does_not_know_is_refused_when_the_sign_in_begins(
     with pytest.raises(MicrosoftError) as caught:
         start_sign_in(entra_cloud, credential, redirect_uri=REDIRECT_URI, state="s")
     assert (caught.value.cause, caught.value.status, caught.value.request_id) == (Cause.TENANT_UNKNOWN, 400, "t-1")
-
-
-@pytest.fixture
-def started(cloud: MicrosoftCloud, credential: Credential) -> SignInStart:
-    return start_sign_in(cloud, credential, redirect_uri=REDIRECT_URI, state="s-1")
-
-
-@pytest.fixture
-def back(sandbox: SandboxCloud, tenant: SandboxTenant, started: SignInStart) -> dict[str, str]:
-    return visit(sandbox, started.url, tenant, tenant.directory[1])
 
 
 @pytest.fixture
