@@ -23,8 +23,9 @@ from intune_pipeline.microsoft.patience import Patience, retry_after_seconds
 MAX_ITEMS = 20
 """Graph: a batch holds 20 requests at most."""
 
-IN_FLIGHT = 8
-"""Batches under way at once: enough to use up the quota when Intune takes a second and a half for one."""
+IN_FLIGHT = 32
+"""Batches under way at once: the devices of a page of the list. What the quota allows is then asked at the beginning of its
+window, and what is left for the last window takes one answer's time: a second and a half of Intune's."""
 
 ItemResult = dict[str, Any] | MicrosoftError
 """The body that one request of a batch got, or why it got none."""
@@ -70,57 +71,65 @@ class BatchSender:
 
         When a whole batch fails for good, so do all items that are left. When only its answer is not read, because of
         one item that is too large or nested too deep, its items are sent again one by one.
+
+        Args:
+            requests: read when there are few batches in flight. While it has nothing to give yet, answers wait.
         """
         turns = itertools.count()
-        queue = [_Item(0.0, next(turns), key, url) for key, url in requests]
+        fresh = (_Item(0.0, next(turns), key, url) for key, url in requests)
+        again: list[_Item] = []
         flying: dict[Future[Reply], list[_Item]] = {}
         failed: MicrosoftError | None = None
         try:
-            while queue or flying:
-                if failed is not None:
-                    yield from ((item.key, failed) for item in queue)
-                    queue = []
-                while len(flying) < IN_FLIGHT and (batch := self._due(queue)):
-                    flying[self.threads.submit(self.post, _payload(batch), len(batch))] = batch
-                for landed in self._landed(flying, queue):
+            while self._is_busy(flying, again, fresh):
+                for landed in self._landed(flying, again):
                     items = flying.pop(landed)
                     error = landed.exception()
                     if isinstance(error, MicrosoftError) and error.unread:
-                        yield from self._apart(items, error, queue)
+                        yield from self._apart(items, error, again)
                     elif isinstance(error, MicrosoftError):
                         failed = error
                         yield from ((item.key, error) for item in items)
                     else:
                         for item, result in self._read(items, landed.result()):
                             if failed is None and isinstance(result, MicrosoftError) and self._again(item, result):
-                                heapq.heappush(queue, item)
+                                heapq.heappush(again, item)
                             else:
                                 yield item.key, result
+                if failed is not None:
+                    yield from ((item.key, failed) for item in itertools.chain(again, fresh))
+                    again.clear()
         finally:
             for future in flying:
                 future.cancel()
 
-    def _due(self, queue: list[_Item]) -> list[_Item]:
-        """Take up to a batch of the items whose time has come."""
+    def _is_busy(self, flying: dict[Future[Reply], list[_Item]], again: list[_Item], fresh: Iterator[_Item]) -> bool:
+        """Send as many batches as may be in flight, due items first; whether anything is in flight or waits then."""
+        while len(flying) < IN_FLIGHT and (batch := self._due(again) or list(itertools.islice(fresh, MAX_ITEMS))):
+            flying[self.threads.submit(self.post, _payload(batch), len(batch))] = batch
+        return bool(flying or again)
+
+    def _due(self, again: list[_Item]) -> list[_Item]:
+        """Take up to a batch of the items to be sent again whose time has come."""
         now, batch = self.clock(), list[_Item]()
-        while queue and queue[0].due <= now and len(batch) < MAX_ITEMS:
-            if batch and queue[0].alone:
+        while again and again[0].due <= now and len(batch) < MAX_ITEMS:
+            if batch and again[0].alone:
                 break
-            batch.append(heapq.heappop(queue))
+            batch.append(heapq.heappop(again))
             if batch[0].alone:
                 break
         return batch
 
-    def _landed(self, flying: dict[Future[Reply], list[_Item]], queue: list[_Item]) -> set[Future[Reply]]:
+    def _landed(self, flying: dict[Future[Reply], list[_Item]], again: list[_Item]) -> set[Future[Reply]]:
         """The batches answered by now, after waiting for one of them or for the next item's time."""
-        pause = max(queue[0].due - self.clock(), 0.0) if queue and len(flying) < IN_FLIGHT else None
+        pause = max(again[0].due - self.clock(), 0.0) if again and len(flying) < IN_FLIGHT else None
         if not flying:
             self.sleep(pause or 0.0)
             return set()
         return wait(flying, timeout=pause, return_when=FIRST_COMPLETED).done
 
     def _apart(
-        self, items: list[_Item], error: MicrosoftError, queue: list[_Item]
+        self, items: list[_Item], error: MicrosoftError, again: list[_Item]
     ) -> Iterator[tuple[str, MicrosoftError]]:
         """Send the items of a batch whose answer was not read one by one; what was alone already has failed."""
         for item in items:
@@ -128,7 +137,7 @@ class BatchSender:
                 yield item.key, error
             else:
                 item.alone = True
-                heapq.heappush(queue, item)
+                heapq.heappush(again, item)
 
     def _again(self, item: _Item, error: MicrosoftError) -> bool:
         """Whether to send an item again, and when; one 401 is forgiven, Intune is known to take it back."""

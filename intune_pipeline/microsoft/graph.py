@@ -225,6 +225,10 @@ class GraphClient:
 
         Never raises for what Microsoft does: a detail that cannot be had is a `DetailFailure`. When Graph or Entra
         fails for good, all remaining devices get that failure.
+
+        Args:
+            device_ids: read as they are asked about; may wait for more to become known.
+            select: properties to read.
         """
         for device_id, answer in self._each(device_ids, lambda device_id: _device(device_id, select)):
             if isinstance(answer, MicrosoftError):
@@ -267,7 +271,7 @@ class GraphClient:
             patience=self._patience,
             clock=self._clock,
         )
-        return sender.answers((device_id, path(device_id)) for device_id in dict.fromkeys(device_ids))
+        return sender.answers((device_id, path(device_id)) for device_id in _each_once(device_ids))
 
     def _post_batch(self, payload: dict[str, Any], size: int) -> Reply:
         return self._exchange.ask(Request("batch", self._url("/$batch"), orjson.dumps(payload), weight=size))
@@ -313,6 +317,14 @@ class _Walk:
         if self._empty_pages > _MOST_EMPTY_PAGES:
             return Cause.LIST_INCOMPLETE, f"more than {_MOST_EMPTY_PAGES} pages in a row without a device"
         return None
+
+
+def _each_once(device_ids: Iterable[str]) -> Iterator[str]:
+    seen = set[str]()
+    for device_id in device_ids:
+        if device_id not in seen:
+            seen.add(device_id)
+            yield device_id
 
 
 def _list_request(link: str) -> Request:

@@ -226,8 +226,7 @@ def intune_device_details(
         session.progress(phase=RunPhase.DETAILS)
         began = time.monotonic()
         judged, reader = judged_of(classified_devices), _reader(session, tenant_database, connection, vault, limits)
-        ahead = session.details_ahead.finish()
-        detailed = reader.detailed(judged, ahead | reader.ask(judged, failed=ahead.failed))
+        detailed = reader.detailed(judged, session.details_ahead.finish(reader, judged))
         context.log.info(story.details(detailed, seconds=time.monotonic() - began))
         snapshot = Snapshot(listing, frame_of("intune_device_details", detailed.rows))
         materialized = dg.MaterializeResult(

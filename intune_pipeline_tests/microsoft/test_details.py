@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from intune_pipeline.domain.assignments import PrimaryUser
+from intune_pipeline.microsoft.batches import IN_FLIGHT
 from intune_pipeline.microsoft.causes import Cause
 from intune_pipeline.microsoft.graph import DETAIL_PROPERTIES, DetailFailure, DeviceDetail, Unanswered
 from intune_pipeline.microsoft.quota import Quota
@@ -143,7 +144,7 @@ def test_when_batches_fail_for_good_every_remaining_detail_does_and_nothing_is_r
     details = dict(connect().details(str(number) for number in range(1000)))
     assert set(details.values()) == {DetailFailure(Cause.PERMISSION_REMOVED, "r-9")}
     assert len(details) == 1000
-    assert len(graph.asked) <= 12
+    assert len(graph.asked) <= IN_FLIGHT
 
 
 def test_ids_cannot_reach_beyond_their_place_in_the_address(scripted: Scripted) -> None:

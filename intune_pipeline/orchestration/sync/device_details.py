@@ -4,12 +4,12 @@ Belongs here: putting Graph's answers about single devices and the store togethe
 belong here: batches and the quota (``microsoft``), ciphers (``inventory.vault``).
 """
 
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
+from queue import SimpleQueue
 
 from sqlalchemy import Connection, Engine
 
@@ -40,10 +40,6 @@ class Asked:
 
     answered: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
-
-    def __or__(self, other: "Asked") -> "Asked":
-        """Both together."""
-        return Asked(self.answered | other.answered, self.failed | other.failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +80,24 @@ def details_due(
 
 
 def ask_details(
-    client: Callable[[], GraphClient], due: Sequence[str], judged: Iterable[JudgedDevice]
+    client: Callable[[], GraphClient], due: Iterable[str], serials: Mapping[str, str | None]
 ) -> Iterator[list[details.Answer]]:
     """Ask about these devices; answers come in small lists, to be sealed at once.
 
     Args:
         client: opens the tenant's client; called only when there is something to ask.
-        due: ids of devices.
-        judged: the devices, whose serial numbers the codes are bound to.
+        due: ids of devices, read as they are asked about.
+        serials: serial numbers by id, which the codes are bound to; known for an id when it is given.
     """
-    serials = {one.device.intune_device_id: one.device.serial_number for one in judged}
-    answers = (answer_of(asked, serials) for asked in client().details(due)) if due else iter(())
-    while some := list(islice(answers, ANSWERS_AT_ONCE)):
-        yield some
+    for first in (waiting := iter(due)):
+        answers = (answer_of(asked, serials) for asked in client().details(chain([first], waiting)))
+        while some := list(islice(answers, ANSWERS_AT_ONCE)):
+            yield some
+
+
+def serials_of(judged: Iterable[JudgedDevice]) -> dict[str, str | None]:
+    """Serial numbers by id."""
+    return {one.device.intune_device_id: one.device.serial_number for one in judged}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,23 +118,30 @@ class DetailReader:
     vault: Vault
     refresh_after: timedelta | None
 
-    def ask(self, judged: Sequence[JudgedDevice], *, failed: Collection[str] = ()) -> Asked:
+    def ask(self, lists: Iterable[Sequence[JudgedDevice]]) -> Asked:
         """Ask for what is due and store it, bypass codes sealed as they arrive; see `details_due`.
 
-        A detail that cannot be had is no failure of its device; it is asked for again at the next sync.
+        A detail that cannot be had is no failure of its device; it is asked for again at the next sync. Each device is
+        asked about once, however many lists hold it.
 
         Args:
-            judged: the devices.
-            failed: ids of devices that were asked about in vain in this run already.
+            lists: judged devices; each list is read when the devices of the one before have been asked about.
         """
-        with self.engine.connect() as db:
-            due = details_due(db, self.connection_id, judged, self.vault, self.refresh_after)
-        asked, in_vain = [device_id for device_id in due if device_id not in failed], set()
-        for answers in ask_details(self.client, asked, judged):
+        serials: dict[str, str | None] = {}
+        answered, failed = set[str](), set[str]()
+        for answers in ask_details(self.client, self._due(lists, serials), serials):
             with self.engine.begin() as db:
                 details.store(db, self.connection_id, answers, self.vault)
-            in_vain |= {answer.intune_device_id for answer in answers if answer.failure}
-        return Asked(frozenset(asked) - in_vain, frozenset(in_vain))
+            for answer in answers:
+                (failed if answer.failure else answered).add(answer.intune_device_id)
+        return Asked(frozenset(answered), frozenset(failed))
+
+    def _due(self, lists: Iterable[Sequence[JudgedDevice]], serials: dict[str, str | None]) -> Iterator[str]:
+        for judged in lists:
+            serials.update(serials_of(judged))
+            with self.engine.connect() as db:
+                ids = details_due(db, self.connection_id, judged, self.vault, self.refresh_after)
+            yield from ids
 
     def detailed(self, judged: Iterable[JudgedDevice], asked: Asked) -> Detailed:
         """What is stored about eligible devices, and how fresh it is, after some were asked about in this run."""
@@ -165,53 +173,59 @@ class DetailReader:
 class DetailsAhead:
     """Asks about devices while the list is still being read, which leaves most of the quota unused.
 
-    Asked about are devices that are eligible by the pages read so far, are due, and were not skipped by the last sync. A
-    record of the same machine on a later page can supersede one of them, which then was asked about in vain, once.
+    Asked about are devices that are eligible by the page they are on, are due, and were not skipped by the last sync. A
+    record of the same machine on a later page can supersede one of them, which then was asked about in vain, once. As soon
+    as the whole list is judged, only what is due by it is asked.
     """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="details-ahead")
-        self._reader: DetailReader | None = None
-        self._classifier = Classifier()
-        self._not_due: frozenset[str] = frozenset()
-        self._begun: list[Future[Asked]] = []
-        self._waiting: list[ManagedDevice] = []
-        self._lock = threading.Lock()
+        self._pages: SimpleQueue[Sequence[ManagedDevice]] = SimpleQueue()
+        self._asking: Future[Asked] | None = None
+        #: The whole list, or nothing more where the run ends early.
+        self._last: Sequence[JudgedDevice] | None = None
 
     def begin(self, reader: DetailReader, account: str) -> None:
         """From now on ask about the devices of an account that are added; about none while details are off."""
         if reader.refresh_after is None:
             return
         with reader.engine.connect() as db:
-            self._classifier = account_rules.classifier(account_rules.for_classifier(db, account))
-            self._not_due = details.not_due(db, reader.connection_id, refresh_after=reader.refresh_after)
-        self._reader = reader
+            classifier = account_rules.classifier(account_rules.for_classifier(db, account))
+            not_due = details.not_due(db, reader.connection_id, refresh_after=reader.refresh_after)
+        self._asking = self._thread.submit(reader.ask, self._lists(reader, classifier, not_due))
 
-    def add(self, devices: Iterable[ManagedDevice]) -> None:
-        """Ask about those devices of one page that are due, together with those of other pages that still wait."""
-        if (reader := self._reader) is None:
-            return
-        due = [one for one in devices if one.intune_device_id not in self._not_due and _has_details(one, reader.vault)]
-        if due:
-            with self._lock:
-                self._waiting += due
-            self._begun.append(self._thread.submit(self._ask, reader))
+    def add(self, devices: Sequence[ManagedDevice]) -> None:
+        """Ask about those devices of one page that are due."""
+        if self._asking:
+            self._pages.put(devices)
 
-    def _ask(self, reader: DetailReader) -> Asked:
-        with self._lock:
-            devices, self._waiting = self._waiting, []
-        return reader.ask(judge(devices, self._classifier, listed_at=datetime.now(UTC))) if devices else Asked()
+    def _lists(
+        self, reader: DetailReader, classifier: Classifier, not_due: Collection[str]
+    ) -> Iterator[Sequence[JudgedDevice]]:
+        while True:
+            devices = self._pages.get()
+            if self._last is not None:
+                break
+            due = [one for one in devices if one.intune_device_id not in not_due and _has_details(one, reader.vault)]
+            if due:
+                yield judge(due, classifier, listed_at=datetime.now(UTC))
+        yield self._last
 
-    def finish(self) -> Asked:
-        """Wait for the answers; what went wrong while asking is raised here."""
-        asked = Asked()
-        while self._begun:
-            asked |= self._begun.pop().result()
-        return asked
+    def finish(self, reader: DetailReader, judged: Sequence[JudgedDevice]) -> Asked:
+        """Ask about what is due of the whole list and was not asked about yet; what went wrong while asking is raised here."""
+        if self._asking is None:
+            return reader.ask([judged])
+        self._end_with(judged)
+        return self._asking.result()
 
     def close(self) -> None:
         """Ask about nobody else."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._end_with(())
+        self._thread.shutdown(wait=True)
+
+    def _end_with(self, judged: Sequence[JudgedDevice]) -> None:
+        self._last = judged
+        self._pages.put(())
 
 
 def answer_of(asked: tuple[str, DeviceDetail | DetailFailure], serials: Mapping[str, str | None]) -> details.Answer:

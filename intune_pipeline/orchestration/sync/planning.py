@@ -211,7 +211,7 @@ def plan_account(
         with engine.connect() as db:
             due = device_details.details_due(db, record.id, judged, vault, details_refresh)
         fetched: dict[str, DeviceDetails] = {}
-        for answers in device_details.ask_details(lambda: client, due, judged):
+        for answers in device_details.ask_details(lambda: client, due, device_details.serials_of(judged)):
             with engine.connect() as db:
                 fetched |= details.sealed(db, record.id, answers, vault)
         with engine.connect() as db:
