@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from intune_pipeline.domain.vocabulary import RunPhase
+from intune_pipeline.domain.vocabulary import RunPhase, RunStatus
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from intune_pipeline.inventory.sync_runs import SyncRun
 
 SECONDS_BETWEEN_LOOKS = 0.3
 SECONDS_BETWEEN_LINES = 5.0
@@ -26,11 +28,11 @@ Show: TypeAlias = Callable[[str, int | None, int], None]
 @contextmanager
 def progress_of(engine: "Engine", account: str) -> Iterator[None]:
     """Show the running sync of the account on stderr until the block ends."""
-    done = threading.Event()
+    before, done = _last_ended(engine, account), threading.Event()
     is_terminal = sys.stderr.isatty()
     with _bar(account) if is_terminal else _lines(account) as show:
         seconds = SECONDS_BETWEEN_LOOKS if is_terminal else SECONDS_BETWEEN_LINES
-        watcher = threading.Thread(target=_watch, args=(engine, account, show, seconds, done), daemon=True)
+        watcher = threading.Thread(target=_watch, args=(engine, account, show, seconds, done, before), daemon=True)
         watcher.start()
         try:
             yield
@@ -65,8 +67,10 @@ def _lines(account: str) -> Iterator[Show]:
     )
 
 
-def _watch(engine: "Engine", account: str, show: Show, seconds: float, done: threading.Event) -> None:
-    from intune_pipeline.inventory.sync_runs import last, running
+def _watch(
+    engine: "Engine", account: str, show: Show, seconds: float, done: threading.Event, before: "SyncRun | None"
+) -> None:
+    from intune_pipeline.inventory.sync_runs import running
 
     while not done.wait(seconds):
         with engine.connect() as db:
@@ -79,6 +83,18 @@ def _watch(engine: "Engine", account: str, show: Show, seconds: float, done: thr
             None if reading else run.devices_listed,
             run.devices_read if reading else run.devices_reconciled,
         )
+    ended = _last_ended(engine, account)
+    if ended and (before is None or ended.id > before.id):
+        is_done = ended.status == RunStatus.SUCCEEDED
+        show(
+            str(RunPhase.DONE if is_done else ended.status),
+            ended.devices_listed,
+            ended.devices_listed if is_done else ended.devices_reconciled,
+        )
+
+
+def _last_ended(engine: "Engine", account: str) -> "SyncRun | None":
+    from intune_pipeline.inventory.sync_runs import last
+
     with engine.connect() as db:
-        devices = next((run.devices_listed for run in last(db, account, 1)), 0)
-    show(str(RunPhase.DONE), devices, devices)
+        return next((run for run in last(db, account, 2) if run.status != RunStatus.RUNNING), None)

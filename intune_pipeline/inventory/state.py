@@ -39,21 +39,18 @@ _IDENTITY: Final = (
     ),
     sa.literal_column(ROW_VERSION),
 )
-_OF_ACCOUNT: Final = schema.assets.c.account_id == sa.bindparam("account_id")
-ASSETS: Final = sa.select(*_IDENTITY, *(schema.assets.c[name] for name in VALUE_FIELDS)).where(_OF_ACCOUNT)
+ASSETS: Final = sa.select(*_IDENTITY, *(schema.assets.c[name] for name in VALUE_FIELDS)).where(
+    schema.assets.c.account_id == sa.bindparam("account_id")
+)
 """The assets of an account, for `asset_of`."""
-_ASSETS_WITHOUT_VALUES: Final = sa.select(*_IDENTITY).where(_OF_ACCOUNT)
 
 
-def load_state(db: Connection, connection_id: int, *, values: bool = True, memory: bool = True) -> State:
+def load_state(db: Connection, connection_id: int) -> State:
     """Everything a plan needs from allwhere's database.
 
     Args:
         db: Any connection.
         connection_id: The connection that is synced.
-        values: Whether the assets' values and the devices' details are read; deciding about people needs neither.
-        memory: Whether what earlier syncs remember is read; deciding about people needs it where the switch for MDM
-            assignee updates is on.
 
     Raises:
         LookupError: There is no such connection.
@@ -64,16 +61,14 @@ def load_state(db: Connection, connection_id: int, *, values: bool = True, memor
         raise LookupError(f"There is no connection {connection_id}.")
     # Before the holds: of what is decided while they are read, the next sync is the one that takes it up.
     open_decisions = tuple(row.id for row in _rows(db, _OPEN_DECISIONS, connection_id))
-    assets = map(asset_of, db.execute(ASSETS if values else _ASSETS_WITHOUT_VALUES, {"account_id": account_id}).all())
+    assets = map(asset_of, db.execute(ASSETS, {"account_id": account_id}).all())
     return State(
         connection_id=connection_id,
         account_id=account_id,
         assets={asset.serial_key: asset for asset in assets},
         directory=EmployeeDirectory(employees_of(db, account_id), _known_users(db, connection_id)),
-        memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(db, _MEMORY, connection_id)}
-        if memory
-        else {},
-        details=kept(db, connection_id) if values else {},
+        memory={row.intune_device_id: DeviceMemory(*row) for row in _rows(db, _MEMORY, connection_id)},
+        details=kept(db, connection_id),
         employee_holds={
             row.email_key: EmployeeHold(row.id, row.decision, row.lookalike_id, row.kind)
             for row in _rows(db, _EMPLOYEE_HOLDS, connection_id)
@@ -105,9 +100,9 @@ def forget_devices(db: Connection, connection_id: int, intune_device_ids: Iterab
 
 
 def asset_of(row: sa.Row[Any]) -> Asset:
-    """One row of `ASSETS`; without values where it has none."""
+    """One row of `ASSETS`."""
     asset_id, serial_number, serial_key, status, assignee_id, assigned_at, version, *stored = row
-    values: dict[str, Value] = dict(zip(VALUE_FIELDS, stored, strict=False))
+    values: dict[str, Value] = dict(zip(VALUE_FIELDS, stored, strict=True))
     if token := values.get(SEALED_FIELD):
         values[SEALED_FIELD] = Sealed(str(token))
     return Asset(asset_id, serial_number, serial_key, status, assignee_id, values, assigned_at, version)

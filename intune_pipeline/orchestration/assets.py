@@ -47,6 +47,8 @@ from intune_pipeline.orchestration.source import catalogue_version
 from intune_pipeline.orchestration.sync import planning, steps, story
 from intune_pipeline.orchestration.sync.device_details import DetailReader
 from intune_pipeline.orchestration.sync.frame_conversion import (
+    Decided,
+    decided_behind,
     decisions_of,
     details_of,
     devices_of,
@@ -56,7 +58,6 @@ from intune_pipeline.orchestration.sync.frame_conversion import (
     frame_of_outcomes,
     frame_of_people,
     judged_of,
-    people_behind,
     remember,
 )
 from intune_pipeline.orchestration.sync.inputs import accepted
@@ -262,13 +263,13 @@ def employees(
     with session.step("employees") as connection:
         listing = accepted(connection, maximum_age=limits.input_max_age, classified_devices=classified_devices)
         with tenant_database.connect() as db:
-            state = load_state(db, connection.id, values=False, memory=connection.policy.mdm_assignee_updates)
+            state = load_state(db, connection.id)
             erased = erasures.standing(db, connection.account_id)
         people = planning.decide_people(
             judged_of(classified_devices), state, connection.policy, domain_listing(listing), session.lookups, erased
         )
         snapshot = Snapshot(listing, frame_of_people(people.steps))
-        remember(snapshot, people)
+        remember(snapshot, Decided(people, state))
         run_log.tell_evidence(context, session, "before deciding about people")
         actions = Counter(str(person.action) for person in people.steps)
         context.log.info(story.people(people.steps))
@@ -317,8 +318,9 @@ def allwhere_assets(
             intune_device_details=intune_device_details,
             employees=employees,
         )
+        decided = decided_behind(employees)
         with tenant_database.connect() as db:
-            state = load_state(db, connection.id)
+            state = decided.state if decided else load_state(db, connection.id)
             erased = erasures.standing(db, connection.account_id)
         state, refreshed_since = planning.with_shown_details(state, details_of(intune_device_details.frame))
         plan = planning.make_plan(
@@ -329,16 +331,14 @@ def allwhere_assets(
             session.lookups,
             erased,
             decisions_of(employees.frame),
-            people_behind(employees),
+            decided and decided.people,
         )
         said = planning.changed_since(plan, refreshed_since)
         run_log.tell_evidence(context, session, "before deciding about assets")
         context.log.info(story.planned(plan))
         run_log.warn(context, [*story.held(plan), *([said] if said else [])])
-        if config.dry_run:
-            context.log.info("A dry run: nothing is written.")
         results = (
-            _shown_only(connection, plan, said)
+            _shown_only(context, connection, plan, said)
             if config.dry_run
             else _applied(context, session, tenant_database, connection, plan, listing, said, links)
         )
@@ -381,11 +381,11 @@ def _applied(
     return [materialized, *run_log.warned(context, session, results)]
 
 
-def _shown_only(connection: Record, plan: Plan, said: str | None) -> Sequence[dg.AssetObservation | dg.Output[None]]:
-    """Show what a plan would do, and check nothing: the checks are about what was done.
-
-    `said` is what it does otherwise than its inputs showed.
-    """
+def _shown_only(
+    context: dg.AssetExecutionContext, connection: Record, plan: Plan, said: str | None
+) -> Sequence[dg.AssetObservation | dg.Output[None]]:
+    """Show what a plan would do, and check nothing: the checks are about what was done; for `said` see `_applied`."""
+    context.log.info("A dry run: nothing is written.")
     seen = dg.AssetObservation(
         "allwhere_assets",
         partition=connection.account,

@@ -76,6 +76,19 @@ def test_progress_is_a_bar_in_a_terminal_and_lines_elsewhere(acme, engine, monke
     assert is_terminal or "acme: starting, 0 devices\n" in err
 
 
+def test_progress_ends_with_failed_where_the_sync_does_and_with_nothing_where_none_began(acme, engine, capsys):
+    with engine.begin() as db:
+        of_before = sync_runs.open_run(db, db.scalar(sa.select(connections.c.id)), "schedule", "the-run-before")
+        sync_runs.succeed(db, of_before, {"devices_listed": 3, "devices_synced": 3})
+    with sync_progress.progress_of(engine, "acme"):
+        pass
+    assert capsys.readouterr().err == ""
+    with sync_progress.progress_of(engine, "acme"), engine.begin() as db:
+        run = sync_runs.open_run(db, db.scalar(sa.select(connections.c.id)), "operator", "the-run")
+        sync_runs.fail(db, run, "outage", "Microsoft was down.")
+    assert capsys.readouterr().err == "acme: failed, 0 of 0 devices\n"
+
+
 def test_the_sentence_of_a_joined_sync_that_fails_is_told(syncing, command):
     syncing(lambda db, run: sync_runs.fail(db, run, "outage", "Microsoft was down."))
     answer = command("sync", "acme")

@@ -21,7 +21,7 @@ from intune_pipeline.domain.vocabulary import EmailKind
 LONGEST_EMAIL: Final = 254
 """Characters of an address, RFC 5321."""
 
-REMEMBERED_ADDRESSES: Final = 16_384
+REMEMBERED_ADDRESSES: Final = 65_536
 """Distinct addresses kept in memory: the same one is asked for more than once in a run."""
 
 

@@ -54,7 +54,7 @@ def decide_people(
 
     Args:
         judged: Every listed device, at most one record per id; personal devices may be left out.
-        state: What allwhere knows; the assets' values are not needed.
+        state: What allwhere knows.
         policy: The connection's settings.
         evidence: Graph's answers to `needed_evidence`; what is missing counts as not answered.
     """

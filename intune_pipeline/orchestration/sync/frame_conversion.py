@@ -6,7 +6,7 @@ Belongs here: which column holds which attribute. Does not belong here: deciding
 
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import pandas as pd
@@ -14,7 +14,7 @@ import pandas as pd
 from intune_pipeline.domain.catalogue import Classification
 from intune_pipeline.domain.devices import DEVICE_FIELDS, ManagedDevice
 from intune_pipeline.domain.eligibility import JudgedDevice
-from intune_pipeline.domain.reconciliation import DecidedPeople, PersonDecision, PersonStep, Plan
+from intune_pipeline.domain.reconciliation import DecidedPeople, PersonDecision, PersonStep, Plan, State
 from intune_pipeline.domain.vocabulary import DeviceType, PersonAction, SkipReason
 from intune_pipeline.inventory.frames import Snapshot
 from intune_pipeline.inventory.schema import FRAMES
@@ -134,9 +134,19 @@ def decisions_of(frame: pd.DataFrame) -> list[PersonDecision]:
     ]
 
 
-def people_behind(snapshot: Snapshot) -> DecidedPeople | None:
-    """The people a frame of ``employees`` was made of; None where another run made it."""
-    return cast("DecidedPeople | None", _made_of.get(snapshot))
+class Decided(NamedTuple):
+    """What a frame of ``employees`` was made of: the people, and the state they were decided by.
+
+    The rest of the run plans by this state. What changes from now on is found where a plan is applied, batch by batch.
+    """
+
+    people: DecidedPeople
+    state: State
+
+
+def decided_behind(snapshot: Snapshot) -> Decided | None:
+    """What a frame of ``employees`` was made of; None where another run made it."""
+    return cast("Decided | None", _made_of.get(snapshot))
 
 
 def remember(snapshot: Snapshot, made_of: object) -> None:
@@ -144,7 +154,7 @@ def remember(snapshot: Snapshot, made_of: object) -> None:
 
     Args:
         snapshot: the frame.
-        made_of: its devices, judged devices or people, whichever it shows.
+        made_of: its devices, judged devices, or people with the state; whichever it shows.
     """
     _made_of[snapshot] = made_of
 

@@ -41,7 +41,7 @@ def decide_people(
 
     Args:
         judged: every listed device but personal ones.
-        state: what allwhere knows; it needs no values.
+        state: what allwhere knows.
         policy: the connection's settings.
         listing: the list.
         lookups: asks Graph what it has not been asked yet.
@@ -65,7 +65,7 @@ def make_plan(
 
     Args:
         judged: likewise.
-        state: with values.
+        state: likewise.
         policy: likewise.
         listing: likewise.
         lookups: likewise.
