@@ -53,8 +53,14 @@ class DecisionUndoneError(PipelineError):
     """A decision the plan counts on was taken back at this very moment: nothing is written, the next sync plans anew."""
 
 
-class _ChangedMeanwhileError(Exception):
+class ChangedMeanwhileError(PipelineError):
     """Somebody created an asset or deleted an employee of the batch at this very moment: it is decided again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"Somebody else changed the same assets or employees {_ATTEMPTS} times while this sync wrote them, so it "
+            "stopped. What it wrote before stays; the next sync goes on from there."
+        )
 
 
 def apply(
@@ -79,6 +85,7 @@ def apply(
 
     Raises:
         RunClosedError: The run was closed meanwhile; batches committed so far stay.
+        ChangedMeanwhileError: A batch was changed by somebody else at every attempt; batches committed so far stay.
         DecisionUndoneError: A decision about a hold was taken back since the plan was made; nothing was written.
         DatabaseUnreachable: The connection to the database was lost; batches committed so far stay.
     """
@@ -132,7 +139,7 @@ class _Run:
                     self._note_progress(db, totals.counts)
                     if is_last:
                         self._conclude(db, totals)
-            except _ChangedMeanwhileError:
+            except ChangedMeanwhileError:
                 if attempt == _ATTEMPTS:
                     raise
             except (sa.exc.SQLAlchemyError, *UNWRITABLE) as error:
@@ -236,7 +243,7 @@ class _Run:
             found = db.execute(statements.EMPLOYEES_BY_EMAIL, {**self._known, "keys": list(missing)})
             employees |= {row.email_key: row.employee_id for row in found}
         if drafts.keys() - employees.keys():
-            raise _ChangedMeanwhileError
+            raise ChangedMeanwhileError
         return employees, created
 
     def _create(self, db: Connection, steps: Sequence[DeviceStep], employees: Mapping[str, int]) -> dict[str, int]:
@@ -246,7 +253,7 @@ class _Run:
         rows = [{change.field: stored_value(change.new, employees) for change in step.changes} for step in steps]
         created = db.execute(statements.NEW_ASSETS, {**self._known, "rows": as_json(rows)}).all()
         if len(created) < len(steps):
-            raise _ChangedMeanwhileError
+            raise ChangedMeanwhileError
         return {row.serial_key: row.id for row in created}
 
     def _update(self, db: Connection, items: Iterable[DeviceStep | Ending], employees: Mapping[str, int]) -> None:

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from intune_pipeline.domain.reconciliation import Plan
 from intune_pipeline.inventory import database as databases
-from intune_pipeline.inventory.reconciliation import RunClosedError, _ChangedMeanwhileError, _Run
+from intune_pipeline.inventory.reconciliation import ChangedMeanwhileError, RunClosedError, _Run
 from intune_pipeline_tests.syncing import Tenant, device
 
 
@@ -246,7 +246,7 @@ def test_an_employee_who_is_neither_new_nor_found_fails_the_sync_after_five_atte
             $$ begin perform nextval('vanished'); return null; end $$;
         create trigger vanish before insert on employee_emails for each row execute function vanish();
     """)
-    with pytest.raises(_ChangedMeanwhileError):
+    with pytest.raises(ChangedMeanwhileError, match="changed the same assets or employees 5 times"):
         tenant.sync([device("d1", user="jane.doe@acme.example")])
     assert tenant.rows("select last_value from vanished") == [{"last_value": 5}]
     assert tenant.assets() == {}
