@@ -142,6 +142,9 @@ def finish_sign_in(
         except msal.exceptions.MsalError:
             raise _refusal(session, {}) from None
         except ValueError:
+            # MSAL: the state is another one, or what came in place of the tokens is no JSON: a proxy's page.
+            if session.last_answer and session.last_answer[2] is None:
+                raise _refusal(session, {}) from None
             raise SignInError(SignInProblem.EXPIRED) from None
         except RuntimeError:
             # MSAL: the nonce is another one.

@@ -60,6 +60,13 @@ def test_an_answer_that_breaks_off_is_an_outage(sign_in: SignIn, entra: Scripted
     assert str(error).endswith(f"(tenant organizations, {entra.url}: a body that breaks off).")
 
 
+@pytest.mark.parametrize("status", [200, 302, 403, 502])
+def test_a_web_page_in_place_of_the_tokens_is_an_outage_and_no_expired_sign_in(sign_in: SignIn, status: int) -> None:
+    error = sign_in(Said(status, b"<html>Please sign in at ADAS-PROXY</html>", {"Content-Type": "text/html"}))
+    assert (error.cause, error.status) == (Cause.OUTAGE, status)
+    assert "ADAS-PROXY" not in str(error)
+
+
 def test_a_server_that_is_not_trusted_is_said_so(
     entra_cloud: MicrosoftCloud, cloud: MicrosoftCloud, credential: Credential
 ) -> None:
