@@ -137,7 +137,7 @@ class DetailReader:
         return Asked(frozenset(answered), frozenset(failed))
 
     def _due(self, lists: Iterable[Sequence[JudgedDevice]], serials: dict[str, str | None]) -> Iterator[str]:
-        for judged in lists:
+        for judged in filter(None, lists):
             serials.update(serials_of(judged))
             with self.engine.connect() as db:
                 ids = details_due(db, self.connection_id, judged, self.vault, self.refresh_after)
@@ -205,11 +205,11 @@ class DetailsAhead:
         while True:
             devices = self._pages.get()
             if self._last is not None:
-                break
+                yield self._last
+                return
             due = [one for one in devices if one.intune_device_id not in not_due and _has_details(one, reader.vault)]
             if due:
                 yield judge(due, classifier, listed_at=datetime.now(UTC))
-        yield self._last
 
     def finish(self, reader: DetailReader, judged: Sequence[JudgedDevice]) -> Asked:
         """Ask about what is due of the whole list and was not asked about yet; what went wrong while asking is raised here."""
