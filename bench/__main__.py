@@ -3,11 +3,12 @@
 import argparse
 import os
 
-from bench import beside, pace, profiles, report, starts, syncs, tenants
+from bench import beside, least, pace, profiles, report, starts, syncs, tenants
 
 SECTIONS = {
     "sync": lambda options: syncs.measure(options.devices, options.rounds),
     "profile": lambda options: profiles.measure(min(options.devices[-1], 10_000)),
+    "least": lambda options: least.measure([size for size in options.devices if size >= 10_000]),
     "details": lambda options: syncs.measure_details(min(options.devices[-1], 10_000)),
     "pace": lambda options: pace.measure(min(options.devices[-1], 10_000)),
     "beside": lambda options: beside.measure(min(options.devices[-1], 10_000), options.rounds),

@@ -32,7 +32,7 @@ def _list(names: Iterable[str], prefix: str = "") -> str:
 _WRITTEN_FIELDS: Final = ("status", "assignee_id", *VALUE_FIELDS)
 _CREATED_FIELDS: Final = ("serial_number", *_WRITTEN_FIELDS)
 _HISTORY_FIELDS: Final = ("asset_id", "field", "old_value", "new_value", "reason")
-_OUTCOME_FIELDS: Final = (
+OUTCOME_FIELDS: Final = (
     "intune_device_id", "serial_number", "outcome", "reason", "device_type", "rule", "rule_reason", "manufacturer",
     "model", "model_name", "operating_system", "device_name", "last_contact_at", "listed_user", "asset_id",
 )  # fmt: skip
@@ -143,13 +143,13 @@ KEPT_VALUES = sa.text("""
 RELEASED_VALUES = sa.text("""
     delete from kept_values where account_id = :account_id and id = any(cast(:ids as bigint[]))
 """)
-_UPSERTED_FIELDS: Final = tuple(name for name in _OUTCOME_FIELDS if name not in {"intune_device_id", "asset_id"})
+_UPSERTED_FIELDS: Final = tuple(name for name in OUTCOME_FIELDS if name not in {"intune_device_id", "asset_id"})
 OUTCOMES = sa.text(f"""
     insert into device_outcomes as o
         (connection_id, sync_run_id, last_seen_at, listed_user_since, first_synced_at, last_synced_at,
-         {_list(_OUTCOME_FIELDS)})
-    select :connection_id, :sync_run_id, :listed_at, :listed_at, synced.at, synced.at, {_list(_OUTCOME_FIELDS, "r.")}
-    from {_recordset(schema.device_outcomes, _OUTCOME_FIELDS, "r")}
+         {_list(OUTCOME_FIELDS)})
+    select :connection_id, :sync_run_id, :listed_at, :listed_at, synced.at, synced.at, {_list(OUTCOME_FIELDS, "r.")}
+    from {_recordset(schema.device_outcomes, OUTCOME_FIELDS, "r")}
     cross join lateral (select case when r.outcome = 'synced' then now() end as at) synced
     order by r.intune_device_id
     on conflict (connection_id, intune_device_id) do update set
