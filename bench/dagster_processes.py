@@ -19,6 +19,7 @@ import psutil
 
 from bench.measuring import PROJECT, cpu_of
 from intune_pipeline.cli.processes import answers, free_port
+from intune_pipeline.orchestration.process.forked_runs import PRELOADED
 
 CODE_SERVER, DAEMON, WEBSERVER, REDIS, WORKER = "code-server", "daemon", "webserver", "redis", "celery worker"
 CELERY = PROJECT / "deploy/celery"
@@ -68,7 +69,7 @@ class Processes:
         self._commands[REDIS] = ["redis-server", "--port", str(port), "--save", "", "--dir", str(self.directory)]
         self._commands[WORKER] = _python(
             "dagster_celery.cli", "worker", "start", "-A", "dagster_celery.app", "-y", str(CELERY / "worker.yaml"),
-            "--", "--concurrency", str(CELERY_WORKERS), "--max-tasks-per-child", "100", "--max-memory-per-child", "700000",
+            "-i", PRELOADED, "--", "--concurrency", str(CELERY_WORKERS), "--max-tasks-per-child", "100", "--max-memory-per-child", "700000",
         )  # fmt: skip
         for name in (REDIS, WORKER):
             self._start(name)

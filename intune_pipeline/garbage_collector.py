@@ -14,8 +14,10 @@ NEW_OBJECTS_BEFORE_A_SEARCH = 100_000
 #: Of a command that ends with its work: more than all it imports.
 NEW_OBJECTS_OF_A_COMMAND = 2_000_000
 SEARCHES_BEFORE_AN_OLDER = 10
+MIDDLE_GENERATION = 1
 
-_left_by_runs: list[bool] = []
+#: An entry for each run that ended in this process.
+_runs: list[bool] = []
 
 
 def collect_rarely(new_objects: int = NEW_OBJECTS_BEFORE_A_SEARCH) -> None:
@@ -33,20 +35,21 @@ def collect_rarely(new_objects: int = NEW_OBJECTS_BEFORE_A_SEARCH) -> None:
 
 @contextmanager
 def frozen() -> Iterator[None]:
-    """Never search while the block runs, nor, when it has ended, what was there before or what the block has left.
+    """Never search while the block runs, nor ever what was there before the first such block of this process.
 
-    What is imported when a run begins stays, what a run makes is deleted without the collector, and a process usually
+    What is imported when the first run begins stays, what a run makes is deleted without the collector, and a process usually
     ends with its run: searching took almost half of a small run's CPU time and a tenth of a large one's. Where another run
-    follows in the same process, what the one before left is collected first.
+    follows in the same process, what the one before left is collected first, and at times what outlived a search.
     """
-    if _left_by_runs:
-        gc.unfreeze()
+    if not _runs:
+        gc.freeze()
+    elif len(_runs) % SEARCHES_BEFORE_AN_OLDER:
+        gc.collect(MIDDLE_GENERATION)
+    else:
         gc.collect()
-    gc.freeze()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         gc.enable()
-        _left_by_runs.append(True)
+        _runs.append(True)

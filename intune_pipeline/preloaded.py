@@ -1,7 +1,8 @@
-"""What the fork server holds ready for the runs that are copied from it: modules, definitions, the catalogues' tables.
+"""What a process holds ready for the runs that are copied from it: modules, definitions, the catalogues' tables.
 
 Belongs here: imports, and what the first device of a run would load. Does not belong here: connections, threads, settings
-and anything of a tenant. Importing this module changes its process for good: only the fork server does.
+and anything of a tenant. Importing this module changes its process for good: only the code server's fork server does, and the
+main process of Celery's workers, which works on nothing itself.
 """
 
 import gc

@@ -39,7 +39,7 @@ def home(tmp_path: Path, new_database: Callable[..., str], monkeypatch: pytest.M
 
 def test_dagster_reads_its_configuration(home: Callable[[Path], Path]) -> None:
     with DagsterInstance.from_config(str(home(Path("dagster.yaml")))) as instance:
-        assert type(instance.event_log_storage).__name__ == "PostgresEventLogStorage"
+        assert type(instance.event_log_storage).__name__ == "FewStatementsEventLog"
         assert instance.run_retries_enabled
         assert not instance.run_retries_retry_on_asset_or_op_failure
         assert instance.run_monitoring_enabled

@@ -24,6 +24,7 @@ import yaml
 
 from intune_pipeline.cli.database import upgrade_dagster
 from intune_pipeline.inventory import sync_requests
+from intune_pipeline.orchestration.process.forked_runs import PRELOADED
 from intune_pipeline.sandbox.cloud import SandboxCloud
 from intune_pipeline.sandbox.tenants import SandboxTenant
 from intune_pipeline_tests.conftest import ConnectedAccount
@@ -120,7 +121,7 @@ def start_worker(processes: Processes, name: str) -> None:
     processes.start(
         name,
         sys.executable, "-m", "dagster_celery.cli", "worker", "start", "-A", "dagster_celery.app", "-n", name,
-        "-y", str(ROOT / "deploy/celery/worker.yaml"), "--", "--concurrency", "1",
+        "-y", str(ROOT / "deploy/celery/worker.yaml"), "-i", PRELOADED, "--", "--concurrency", "1",
     )  # fmt: skip
 
 

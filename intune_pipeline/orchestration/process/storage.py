@@ -6,10 +6,11 @@ Belongs here: the storage that ``dagster.yaml`` names, which is ``dagster-postgr
   driver named, the embedded server when nothing is set.
 - What does not change is asked for once, by a connection that is kept. ``dagster-postgres`` opens a connection per statement except in the webserver
   (dagster#33935, dagster#20325), and looks again and again which tables and columns there are (dagster#34058): seven eighths
-  of PostgreSQL's time and a quarter of the statements in a small tenant's run. That a partition exists, which Dagster asks
+  of PostgreSQL's time and a quarter of the statements in a small tenant's run. Columns are read by one small statement. That a partition exists, which Dagster asks
   fifty times in a run, is remembered for a second.
 - What an instance opened is closed when Dagster disposes of it. A code server makes an instance for each tick of a sensor;
   connections that only Python's garbage collector closes would use up all that PostgreSQL has.
+- Events that Dagster stores together are inserted together (``event_log``).
 - Nobody waits for the disk: Dagster commits every event alone, a hundred times in a small run. A server that crashes forgets
   the last moments of Dagster's history, never allwhere's data; what was under way is found by ``sync.reaping``.
 
@@ -17,6 +18,7 @@ Does not belong here: what is stored.
 """
 
 import functools
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -28,7 +30,6 @@ import sqlalchemy as sa
 from dagster._config.config_schema import UserConfigSchema
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
-from dagster_postgres.utils import retry_pg_connection_fn
 from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.dialects import plugins
 from sqlalchemy.engine.interfaces import CreateEnginePlugin
@@ -36,6 +37,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from intune_pipeline.local import dagster_url
+from intune_pipeline.orchestration.process.event_log import FewStatementsEventLog
 from intune_pipeline.settings import Settings
 
 SECONDS_TRUSTED: Final = 1.0
@@ -43,11 +45,18 @@ SECONDS_A_PARTITION_IS_REMEMBERED: Final = 1.0
 NO_STATEMENT_TIMEOUT: Final = 0
 SECONDS_A_CONNECTION_LIVES: Final = 1800
 CONNECTIONS_AT_ONCE: Final = 20
-#: One table of each part: what `dagster-postgres` would look for in three connections, each opened twice.
-MAIN_TABLES: Final = ("runs", "event_logs", "jobs")
+EVENTS_AT_ONCE: Final = "DAGSTER_EVENT_BATCH_SIZE"
+MORE_THAN_A_RUN_PLANS: Final = "100"
+#: One table of each part, what `dagster-postgres` would look for in three connections, each opened twice; and one that
+#: Dagster asks the columns of.
+MAIN_TABLES: Final = ("runs", "event_logs", "jobs", "asset_keys")
 #: Questions about the schema, which only `intune-pipeline db upgrade` changes, while nothing runs.
-ASKED_ONCE: Final = ("has_table", "has_asset_key_col", "has_run_stats_index_cols", "has_backfill_id_column")
+ASKED_ONCE: Final = ("has_table", "has_instigators_table", "has_secondary_index_table")
 
+_COLUMNS: Final = sa.text(
+    "select named, attname from unnest(:tables) as named join pg_attribute on attrelid = to_regclass(named) "
+    "where attnum > 0 and not attisdropped"
+)
 _engines: ContextVar[list[Engine] | None] = ContextVar("engines", default=None)
 
 
@@ -81,6 +90,11 @@ plugins.register(PingAfterRest.NAME, __name__, PingAfterRest.__name__)
 class SettingsStorage(DagsterPostgresStorage):
     """``DAGSTER_POSTGRES_URL``, or the database ``dagster`` beside allwhere's."""
 
+    @functools.cached_property
+    def event_log_storage(self) -> FewStatementsEventLog:
+        """Where events are written."""
+        return FewStatementsEventLog(self.postgres_url, should_autocreate_tables=False)
+
     @classmethod
     def config_type(cls) -> UserConfigSchema:
         """Nothing is configured in ``dagster.yaml``."""
@@ -94,6 +108,8 @@ class SettingsStorage(DagsterPostgresStorage):
             SettingsError: a setting is malformed.
             DatabaseUnreachable: the server does not answer.
         """
+        # Without it Dagster stores the events it plans for a run one by one; there is no setting in dagster.yaml.
+        os.environ.setdefault(EVENTS_AT_ONCE, MORE_THAN_A_RUN_PLANS)
         storage = cls(address(dagster_url(Settings.load())), should_autocreate_tables=False, inst_data=inst_data)
         engines: list[Engine] = []
         noting = _engines.set(engines)
@@ -103,10 +119,15 @@ class SettingsStorage(DagsterPostgresStorage):
                 if hasattr(part, question):
                     setattr(part, question, functools.cache(getattr(part, question)))
         _engines.reset(noting)
-        events = storage.event_log_storage
+        runs, events = storage.run_storage, storage.event_log_storage
         events.has_dynamic_partition = _remembered(events.has_dynamic_partition)  # type: ignore[method-assign,assignment]
-        if not retry_pg_connection_fn(functools.partial(_has_tables, storage.run_storage.connect)):  # type: ignore[attr-defined]
+        if set(columns := _columns(events.index_connection)) != set(MAIN_TABLES):
             cls(storage.postgres_url)
+            columns = _columns(events.index_connection)
+        # Asked by Dagster in each run; it would reflect the whole table each time, types and domains too.
+        runs.has_run_stats_index_cols = lambda: {"start_time", "end_time"} <= columns["runs"]  # type: ignore[attr-defined]
+        runs.has_backfill_id_column = lambda: "backfill_id" in columns["runs"]  # type: ignore[attr-defined]
+        events.has_asset_key_col = columns["asset_keys"].__contains__  # type: ignore[method-assign,assignment]
         # What an instance calls when it is disposed of; dagster-postgres does nothing there.
         storage.run_storage.dispose = functools.partial(_close, engines)  # type: ignore[method-assign]
         return storage
@@ -120,10 +141,13 @@ def address(url: str) -> str:
     return wanted.render_as_string(hide_password=False)
 
 
-def _has_tables(connect: Callable[[], AbstractContextManager[Connection]]) -> bool:
+def _columns(connect: Callable[[], AbstractContextManager[Connection]]) -> dict[str, set[str]]:
+    """The columns of those of the main tables that are there."""
+    found: dict[str, set[str]] = {}
     with connect() as db:
-        found = sa.select(*(sa.func.to_regclass(name).is_not(None) for name in MAIN_TABLES))
-        return all(db.execute(found).one())
+        for table, column in db.execute(_COLUMNS, {"tables": list(MAIN_TABLES)}):
+            found.setdefault(table, set()).add(column)
+    return found
 
 
 def _close(engines: Iterable[Engine]) -> None:
