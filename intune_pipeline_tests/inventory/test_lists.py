@@ -59,6 +59,7 @@ def test_what_changed_since_is_listed(tenant: Tenant) -> None:
     tenant.add_asset("SN-2")
     holder = tenant.add_employee("Bo", "Ek", "bo.ek@acme.example")
     tenant.add_employee("Ida", "Ask", "ida.ask@acme.example")
+    tenant.wait_for_feed()
     mark(tenant)
     _, since = listed(tenant)
     assert listed(tenant, since)[0] == []

@@ -17,7 +17,7 @@ from dagster_postgres import PostgresEventLogStorage
 from sqlalchemy import Connection
 
 _ID: Final = SqlEventLogStorageTable.c.id
-_shared: ContextVar[Connection | None] = ContextVar("shared", default=None)
+_shared: ContextVar[Connection | None] = ContextVar("shared_connection", default=None)
 
 
 class FewStatementsEventLog(PostgresEventLogStorage):
