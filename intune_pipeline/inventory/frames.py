@@ -160,6 +160,7 @@ def write(db: Connection, asset: str, snapshot: Snapshot) -> None:
     texts = {column.name: _copied(asset, column, frame[column.name]) for column in columns}
     _copy(db, table, {"partition_key": [_escaped(key)] * len(frame), **texts})
     if asset == JUDGED:
+        db.execute(_WITHOUT_NESTED_LOOPS)
         db.execute(_FORGET_USERS, {"partition_key": key})
 
 
@@ -169,6 +170,9 @@ def _without_users_of_skipped(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{name: frame[name].mask(is_skipped, None).astype(object) for name in USER_COLUMNS})
 
 
+# PostgreSQL has no statistics of rows that were just stored. It takes a tenant's frame for a few rows then, and would read the
+# one frame once for each row of the other.
+_WITHOUT_NESTED_LOOPS = sa.text("set local enable_nestloop = off")
 # The frame before says no more than the one that was judged from it.
 _FORGET_USERS = sa.text(f"""
     update pipeline.raw_intune_devices r set {", ".join(f"{name} = null" for name in USER_COLUMNS)}

@@ -20,13 +20,13 @@ class Quota:
     """At most so many requests in any window of this length. Items of a batch count one by one.
 
     The default stays below Intune's 2000 requests in 20 s per application and tenant (Graph: "Microsoft Graph
-    service-specific throttling limits, Intune"): the window is a fifth of a second longer because requests arrive
+    service-specific throttling limits, Intune"): the window is a tenth of a second longer because requests arrive
     later than they leave, by differing times, and ten requests are left for a person who looks at the connection
     meanwhile. What exceeds the quota all the same is refused and asked again, nothing worse.
     """
 
     requests: int = 1990
-    window: timedelta = timedelta(seconds=20.2)
+    window: timedelta = timedelta(seconds=20.1)
 
 
 class RequestLimiter:

@@ -166,3 +166,35 @@ def test_frames_of_disconnected_accounts_are_deleted(
         assert frames.delete_of_disconnected(db) == 1
         assert len(frames.read(db, ASSET, "acme").frame) == 3
         assert db.scalar(sa.text("select count(*) from pipeline.intune_device_details")) == 3
+
+
+def test_a_tenant_without_statistics_is_read_a_few_times_and_not_once_for_each_device(engine: sa.Engine) -> None:
+    """As in the first sync of a large tenant beside others whose frames PostgreSQL knows."""
+
+    def stored(db: sa.Connection, account: str, devices: int) -> None:
+        listing = dataclasses.replace(LISTING, partition_key=account)
+        ids = [f"{account}-{number}" for number in range(devices)]
+        for asset in ("raw_intune_devices", "classified_devices"):
+            names = [column.name for column in schema.FRAMES[asset].columns if column.name != "partition_key"]
+            frame = pd.DataFrame({name: [None] * devices for name in names}, dtype=object)
+            frame = frame.assign(intune_device_id=ids, user_email="jane@acme.example")
+            if asset == frames.JUDGED:
+                frame = frame.assign(skip_reason="desktop")
+            frames.write(db, asset, Snapshot(listing, frame))
+
+    with engine.begin() as db:
+        stored(db, "globex", 5)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        db.execute(sa.text("analyze pipeline.raw_intune_devices, pipeline.classified_devices"))
+    devices = 500
+    with engine.begin() as db:
+        stored(db, "acme", devices)
+        read = db.scalar(
+            sa.text("""
+                select sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) from pg_stat_xact_user_tables
+                where schemaname = 'pipeline' and relname in ('raw_intune_devices', 'classified_devices')
+            """)
+        )
+        users = "select count(user_email) from pipeline.raw_intune_devices where partition_key = 'acme'"
+        assert db.scalar(sa.text(users)) == 0
+    assert read < 10 * devices
