@@ -31,14 +31,15 @@ OPERATOR: Final = "(select coalesce(current_setting('app.account_id', true), '')
 EVERY_ACCOUNT: Final = "(select current_setting('app.every_account', true) = 'on')"
 
 #: Rows of an account, by the first of these columns a table has. An account has one connection, so that a scalar
-#: subquery does, which an index on the column can use.
+#: subquery does, which an index on the column can use. Where another table says whose a row is, it is asked by its key alone:
+#: with ``exists`` and the account in it, PostgreSQL would read all of a new account's assets for each row.
 _CONDITIONS: Final[Mapping[str, str]] = {
     "account_id": f"account_id = {ACCOUNT}",
     "connection_id": f"connection_id = (select c.id from connections c where c.account_id = {ACCOUNT})",
     "partition_key": f"partition_key = (select c.slug from accounts c where c.id = {ACCOUNT})",
-    "asset_id": "exists (select from assets a where a.id = {table}.asset_id and a.account_id = " + ACCOUNT + ")",
-    "sync_run_id": "exists (select from sync_runs r join connections c on c.id = r.connection_id"
-    " where r.id = {table}.sync_run_id and c.account_id = " + ACCOUNT + ")",
+    "asset_id": "(select a.account_id from assets a where a.id = {table}.asset_id) = " + ACCOUNT,
+    "sync_run_id": "(select c.account_id from sync_runs r join connections c on c.id = r.connection_id"
+    " where r.id = {table}.sync_run_id) = " + ACCOUNT,
 }
 
 #: What a role may do with a table where it is not everything, by table.

@@ -34,6 +34,28 @@ def test_every_table_with_an_account_is_protected(engine: sa.Engine) -> None:
     assert schema.connections.c.account_id.unique, "the policies of tables with a connection rely on it"
 
 
+def test_whose_a_row_is_takes_one_look_at_the_asset_or_run_it_is_about(
+    engine: sa.Engine, acme: ConnectedAccount
+) -> None:
+    """Also while PostgreSQL has no statistics of the account: as in a first sync, where it has thousands of new assets."""
+    account = {"account": acme.account_id}
+    with engine.begin() as db:
+        db.execute(
+            sa.text("""
+                insert into assets (account_id, serial_number) select :account, 'SN-' || n from generate_series(1, 500) n
+            """),
+            account,
+        )
+        newest = db.scalar(sa.text("select max(id) from assets where account_id = :account"), account)
+    pipeline = database.create_engine(engine.url.render_as_string(hide_password=False), acting=Acting(Role.PIPELINE))
+    with acting_for(acme.account_id), pipeline.begin() as db:
+        db.execute(sa.text("set local enable_seqscan = off"))
+        db.execute(sa.text("insert into asset_changes (asset_id, field) values (:id, 'notes')"), {"id": newest})
+        read = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'assets'"
+        assert db.scalar(sa.text(read)) <= 3
+    pipeline.dispose()
+
+
 def test_no_role_is_more_than_it_must_be(maintenance: sa.Engine, migrated_template: str) -> None:
     query = sa.text("""
         select rolname from pg_roles where rolname like 'intune\\_%'

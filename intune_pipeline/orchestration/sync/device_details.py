@@ -173,9 +173,9 @@ class DetailReader:
 class DetailsAhead:
     """Asks about devices while the list is still being read, which leaves most of the quota unused.
 
-    Asked about are devices that are eligible by the page they are on, are due, and were not skipped by the last sync. A
-    record of the same machine on a later page can supersede one of them, which then was asked about in vain, once. As soon
-    as the whole list is judged, only what is due by it is asked.
+    Asked about are devices that are eligible by the page they are on, are due, and were not skipped by the last sync; of
+    several records of one serial only the first, which can turn out to be superseded and was asked about in vain then. As
+    soon as the whole list is judged, what is due by it is asked, and nothing else.
     """
 
     def __init__(self) -> None:
@@ -202,12 +202,20 @@ class DetailsAhead:
     def _lists(
         self, reader: DetailReader, classifier: Classifier, not_due: Collection[str]
     ) -> Iterator[Sequence[JudgedDevice]]:
+        serials = set[str | None]()
         while True:
             devices = self._pages.get()
             if self._last is not None:
                 yield self._last
                 return
-            due = [one for one in devices if one.intune_device_id not in not_due and _has_details(one, reader.vault)]
+            due = [
+                one
+                for one in devices
+                if one.intune_device_id not in not_due
+                and one.serial_key not in serials
+                and _has_details(one, reader.vault)
+            ]
+            serials.update(one.serial_key for one in due)
             if due:
                 yield judge(due, classifier, listed_at=datetime.now(UTC))
 

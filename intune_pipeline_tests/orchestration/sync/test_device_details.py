@@ -1,5 +1,6 @@
 """Who is asked about, and when asking ends."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Event, Timer
@@ -17,12 +18,12 @@ from intune_pipeline.orchestration.sync.device_details import Asked, DetailReade
 from intune_pipeline_tests.syncing import Tenant
 
 
-def laptop(number: int) -> ManagedDevice:
+def laptop(number: int, *, serial: int | None = None) -> ManagedDevice:
     return managed_device(
         {
             "id": f"device-{number}",
             "managedDeviceOwnerType": "company",
-            "serialNumber": f"PF4Z{number:04}",
+            "serialNumber": f"PF4Z{serial or number:04}",
             "operatingSystem": "Windows",
             "manufacturer": "Dell Inc.",
             "model": "Latitude 5440",
@@ -98,6 +99,24 @@ def test_once_the_whole_list_is_judged_pages_are_not_asked_about_by_themselves(e
     ahead.add([laptop(2)])
     Timer(0.1, graph.may_answer.set).start()
     assert ahead.finish(reader, judged(laptop(1), laptop(3))).failed == {"device-1", "device-3"}
+    ahead.close()
+
+
+def test_of_two_records_of_one_serial_on_two_pages_the_second_waits_for_the_whole_list(engine: sa.Engine) -> None:
+    tenant, graph = Tenant.connected(engine, "acme"), SlowGraph()
+    graph.may_answer.set()
+    reader = DetailReader(engine, tenant.connection_id, lambda: graph, Vault(()), timedelta(days=7))
+    ahead = DetailsAhead()
+    ahead.begin(reader, "acme")
+    for page in ([laptop(1)], [laptop(2, serial=1)], [laptop(3)]):
+        ahead.add(page)
+    for _ in range(500):
+        if "device-3" in graph.asked:
+            break
+        time.sleep(0.02)
+    assert graph.asked == ["device-1", "device-3"]
+    ahead.finish(reader, judged(laptop(2, serial=1), laptop(3)))
+    assert graph.asked == ["device-1", "device-3", "device-2"]
     ahead.close()
 
 
