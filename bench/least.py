@@ -4,20 +4,19 @@ Nothing is fetched, cleaned, judged, compared or planned here. What is stored is
 that store and read it are the product's.
 """
 
-import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from bench import stage, syncs
 from bench.report import Table
+from intune_pipeline.garbage_collector import frozen
 from intune_pipeline.inventory import database, frames
 from intune_pipeline.inventory import reconciliation_statements as statements
 from intune_pipeline.inventory.reconciliation import LONGEST_BATCH
+from intune_pipeline.inventory.reconciliation_rows import as_json
 from intune_pipeline.inventory.schema import FRAMES, device_outcomes
 from intune_pipeline.inventory.state import load_state
 from intune_pipeline.orchestration.sync.frame_conversion import frame_of, rows_of
@@ -93,8 +92,7 @@ def _write_outcomes(engine: Engine, given: dict[str, object], outcomes: list[dic
         for at in range(0, len(outcomes), LONGEST_BATCH):
             with db.begin():
                 db.execute(statements.BY_INDEX_WITHOUT_WAITING)
-                rows = orjson.dumps(outcomes[at : at + LONGEST_BATCH]).decode()
-                db.execute(statements.OUTCOMES, {**given, "rows": rows})
+                db.execute(statements.OUTCOMES, {**given, "rows": as_json(outcomes[at : at + LONGEST_BATCH])})
 
 
 def _read_state(engine: Engine, connection_id: int) -> None:
@@ -105,20 +103,11 @@ def _read_state(engine: Engine, connection_id: int) -> None:
 def _spent(on: stage.Stage, part: Callable[[], None]) -> float:
     """CPU seconds of this process and of PostgreSQL."""
     on.tidy()
-    with _without_garbage_collection():
+    with frozen():
         server, process = on.spent()[1], time.process_time()
         part()
         process = time.process_time() - process
     return process + on.spent()[1] - server
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 _LAST_RUN = sa.text("""

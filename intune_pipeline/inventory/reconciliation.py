@@ -59,7 +59,7 @@ class ChangedMeanwhileError(PipelineError):
     def __init__(self) -> None:
         super().__init__(
             f"Somebody else changed the same assets or employees {_ATTEMPTS} times while this sync wrote them, so it "
-            "stopped. What it wrote before stays; the next sync goes on from there."
+            "stopped; sync again. What it wrote before stays."
         )
 
 

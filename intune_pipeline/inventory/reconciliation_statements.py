@@ -36,6 +36,7 @@ OUTCOME_FIELDS: Final = (
     "intune_device_id", "serial_number", "outcome", "reason", "device_type", "rule", "rule_reason", "manufacturer",
     "model", "model_name", "operating_system", "device_name", "last_contact_at", "listed_user", "asset_id",
 )  # fmt: skip
+"""Columns of ``device_outcomes`` that are sent for each device; the statement fills the others."""
 
 #: Every row is looked up by a key. PostgreSQL keeps the plan of a foreign key's check for the whole session, and the one made
 #: while a table is nearly empty reads all of it: each new asset of a first sync would read all those before it.

@@ -81,7 +81,8 @@ class BatchSender:
         flying: dict[Future[Reply], list[_Item]] = {}
         failed: MicrosoftError | None = None
         try:
-            while self._is_busy(flying, again, fresh):
+            self._send(flying, again, fresh)
+            while flying or again:
                 for landed in self._landed(flying, again):
                     items = flying.pop(landed)
                     error = landed.exception()
@@ -99,15 +100,15 @@ class BatchSender:
                 if failed is not None:
                     yield from ((item.key, failed) for item in itertools.chain(again, fresh))
                     again.clear()
+                self._send(flying, again, fresh)
         finally:
             for future in flying:
                 future.cancel()
 
-    def _is_busy(self, flying: dict[Future[Reply], list[_Item]], again: list[_Item], fresh: Iterator[_Item]) -> bool:
-        """Send as many batches as may be in flight, due items first; whether anything is in flight or waits then."""
+    def _send(self, flying: dict[Future[Reply], list[_Item]], again: list[_Item], fresh: Iterator[_Item]) -> None:
+        """Send as many batches as may be in flight, due items first."""
         while len(flying) < IN_FLIGHT and (batch := self._due(again) or list(itertools.islice(fresh, MAX_ITEMS))):
             flying[self.threads.submit(self.post, _payload(batch), len(batch))] = batch
-        return bool(flying or again)
 
     def _due(self, again: list[_Item]) -> list[_Item]:
         """Take up to a batch of the items to be sent again whose time has come."""
